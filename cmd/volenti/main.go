@@ -1,0 +1,21 @@
+package main
+import (
+_ "modernc.org/sqlite"
+_ "github.com/jackc/pgx/v5"
+_ "github.com/jackc/pgx/v5/stdlib"
+_ "github.com/pressly/goose/v3"
+_ "github.com/alecthomas/kong"
+_ "github.com/goccy/go-yaml"
+_ "github.com/tink-crypto/tink-go/v2/aead"
+_ "golang.org/x/mod/sumdb/tlog"
+_ "golang.org/x/mod/sumdb/note"
+_ "github.com/google/uuid"
+_ "github.com/nyaruka/phonenumbers"
+_ "golang.org/x/term"
+_ "golang.org/x/text/unicode/norm"
+_ "golang.org/x/sync/errgroup"
+_ "pgregory.net/rapid"
+_ "github.com/google/go-cmp/cmp"
+_ "github.com/rogpeppe/go-internal/testscript"
+)
+func main(){}

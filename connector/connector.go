@@ -1,0 +1,194 @@
+// Package connector is the contract between Volenti and the systems that a
+// company has. A connector is a Spec value, a constructor and as many of the
+// small capability interfaces below as the system can do. It knows nothing of
+// requests or consent: names and values in, results out.
+//
+//	Spec.New(settings) -> Connector
+//	                        Tester     can it be reached
+//	                        Describer  what tables and columns there are
+//	                        Reader     rows that match values, streamed
+//	                        Masker     write masks over values read before
+//	                        Deleter    remove rows read before
+//	                        Verifier   ask again whether the masks hold
+package connector
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"volenti.dev/volenti/datamap/catalogue"
+	"volenti.dev/volenti/subject"
+)
+
+// Spec describes a kind of connector: documentation, validation and forms
+// derive from it.
+type Spec struct {
+	Type    string    // "postgres": the `type` of a connection
+	Summary string    // one sentence for people
+	Secrets []Setting // what `secrets` may hold
+	// New opens a connection lazily: it does no network work, so that a
+	// system that is down fails where it is used.
+	New func(Settings) (Connector, error)
+}
+
+// Setting is one key of a connection's secrets.
+type Setting struct {
+	Name     string
+	Required bool
+	Help     string
+}
+
+// Settings is what a connection of the configuration hands to a constructor.
+type Settings struct {
+	Key      string            // the connection's key, for messages
+	Secrets  map[string]string // expanded; never shown
+	ReadOnly bool              // the connection grants read access only
+	// MaxConnections bounds what runs on the system at once; 0 means 4.
+	MaxConnections int
+}
+
+// Connector is an open way to a system. Close gives back what it holds.
+// All methods of all capabilities may be called concurrently.
+type Connector interface {
+	Close() error
+}
+
+// Tester tells whether the system can be reached with these secrets.
+type Tester interface {
+	Test(ctx context.Context) error
+}
+
+// Describer reads the live catalogue.
+type Describer interface {
+	Describe(ctx context.Context) (catalogue.Catalogue, error)
+}
+
+// Reader finds rows. A Read without any non-null match value sends nothing.
+type Reader interface {
+	// Queries gives the statements that Read would send, with placeholders for
+	// values, shown with one value per match. It is pure: no connection is
+	// made.
+	Queries(Read) ([]string, error)
+	// Read streams the matching rows in no particular order; a row may come
+	// more than once when a list of values had to be sent in chunks. It stops
+	// at the first error of each. It reports values that it could not turn
+	// into the column's type in ReadResult, and never sends those.
+	Read(ctx context.Context, r Read, each func(Row) error) (ReadResult, error)
+	// Count tells how many distinct rows match.
+	Count(ctx context.Context, r Read) (int64, error)
+	// Size estimates the rows of a whole table (for limits, not for reports).
+	Size(ctx context.Context, t catalogue.Name) (int64, error)
+}
+
+// Masker writes masks. It may be called more than once with the same Batch:
+// a row that holds its mask already is left alone and reported so.
+type Masker interface {
+	Mask(ctx context.Context, b Batch) ([]Outcome, error)
+}
+
+// Deleter removes rows, under the same contract as Masker: a row that is gone
+// is AlreadyDone.
+type Deleter interface {
+	Delete(ctx context.Context, b Batch) ([]Outcome, error)
+}
+
+// Verifier asks the system again: an Outcome per change, AlreadyDone where
+// the mask stands (or the row is gone), Conflict where something else does.
+// It writes nothing.
+type Verifier interface {
+	Verify(ctx context.Context, b Batch) ([]Outcome, error)
+}
+
+// Read asks for the rows of a table in which at least one Match holds.
+// Table is the live catalogue's own description: statements are built from
+// its names and types, never from a configuration's.
+type Read struct {
+	Table     *catalogue.Table
+	Columns   []string
+	Where     []Match     // joined by OR
+	Partition []Condition // joined by AND with the whole of Where
+}
+
+// Match holds when the columns together equal one of the tuples.
+type Match struct {
+	Columns []string
+	Tuples  []Tuple // each as long as Columns; a tuple with a null is never sent
+}
+
+// Condition compares a column with a constant of the configuration.
+type Condition struct {
+	Column   string
+	Operator string // one of = <> < <= > >=
+	Constant any    // a value of package value
+}
+
+// ReadResult says what became of the inputs.
+type ReadResult struct {
+	Rows    int64
+	Dropped int // match values that cannot be values of the column
+}
+
+// Batch is a bounded set of changes to one table, applied in one transaction.
+type Batch struct {
+	Table      *catalogue.Table
+	KeyColumns []string // identify a row together
+	Columns    []string // those to be written; empty for deletes
+	Changes    []Change
+	// Guard is called inside the transaction just before it commits; an error
+	// from it rolls everything back. Nil means none.
+	Guard func(context.Context) error
+}
+
+// Change is one row to be written.
+type Change struct {
+	Key    Tuple // the values of KeyColumns
+	Before Row   // the values of Columns when the row was read
+	After  Row   // the values to be written
+}
+
+// Status is what became of a change.
+type Status string
+
+// What became of a change.
+const (
+	Changed     Status = "changed"      // written by this call
+	AlreadyDone Status = "already_done" // the mask stood there, or the row was gone before a delete
+	Conflict    Status = "conflict"     // the row holds neither what was read nor its mask: it changed meanwhile
+	Missing     Status = "missing"      // no such row any more (masks only)
+	Failed      Status = "failed"       // refused by the system; see Fields or Reason
+)
+
+// Outcome is what became of one change, in the order of Batch.Changes.
+type Outcome struct {
+	Status Status
+	// Fields names the columns that were refused, each with its reason; the
+	// other columns of the row were written.
+	Fields map[string]string
+	Reason string // for a row that failed as a whole
+}
+
+// Row is a record: field name to value. It shows nothing of itself.
+type Row map[string]any
+
+// Tuple is a list of values. It shows nothing of itself.
+type Tuple []any
+
+// Format hides the values under every verb and flag.
+func (Row) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, subject.Redacted) }
+
+// LogValue hides the values from slog.
+func (Row) LogValue() slog.Value { return slog.StringValue(subject.Redacted) }
+
+// MarshalJSON hides the values from JSON; package delivery writes rows.
+func (Row) MarshalJSON() ([]byte, error) { return []byte(`"` + subject.Redacted + `"`), nil }
+
+// Format hides the values under every verb and flag.
+func (Tuple) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, subject.Redacted) }
+
+// LogValue hides the values from slog.
+func (Tuple) LogValue() slog.Value { return slog.StringValue(subject.Redacted) }
+
+// MarshalJSON hides the values from JSON.
+func (Tuple) MarshalJSON() ([]byte, error) { return []byte(`"` + subject.Redacted + `"`), nil }

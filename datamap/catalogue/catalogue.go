@@ -1,0 +1,84 @@
+// Package catalogue describes what a live database says of itself: tables,
+// columns, keys, constraints. A connector fills it; plans and checks read it.
+package catalogue
+
+import "volenti.dev/volenti/datamap/value"
+
+// Catalogue is the structure of one connection's database, sorted by name.
+type Catalogue struct {
+	Tables []Table `json:"tables"`
+}
+
+// Name addresses a table. Schema is empty where the system has none.
+type Name struct {
+	Schema string `json:"schema,omitempty"`
+	Table  string `json:"table"`
+}
+
+// String writes schema.table for people; it is never put into a statement.
+func (n Name) String() string {
+	if n.Schema == "" {
+		return n.Table
+	}
+	return n.Schema + "." + n.Table
+}
+
+// Table is a table or view.
+type Table struct {
+	Name        Name         `json:"name"`
+	Columns     []Column     `json:"columns"`
+	PrimaryKey  []string     `json:"primary_key,omitempty"`
+	Unique      [][]string   `json:"unique,omitempty"` // without the primary key
+	Checks      []Check      `json:"checks,omitempty"`
+	ForeignKeys []ForeignKey `json:"foreign_keys,omitempty"`
+}
+
+// Column is a column as declared.
+type Column struct {
+	Name      string     `json:"name"`
+	Native    string     `json:"native"` // the declared type in the database's words
+	Type      value.Type `json:"type"`
+	Bits      int        `json:"bits,omitempty"`      // integers: 16, 32 or 64
+	Length    int        `json:"length,omitempty"`    // text: characters at most, 0 for no limit
+	Precision int        `json:"precision,omitempty"` // exact numbers: digits in all, 0 for no limit
+	Scale     int        `json:"scale,omitempty"`     // exact numbers: digits behind the point
+	NotNull   bool       `json:"not_null,omitempty"`
+	Generated bool       `json:"generated,omitempty"` // computed by the database: cannot be written
+}
+
+// Check is a check constraint. Columns is empty when the system does not say.
+type Check struct {
+	Name       string   `json:"name"`
+	Columns    []string `json:"columns,omitempty"`
+	Expression string   `json:"expression"`
+}
+
+// ForeignKey points from Columns to References(ReferencedColumns).
+type ForeignKey struct {
+	Name              string   `json:"name,omitempty"`
+	Columns           []string `json:"columns"`
+	References        Name     `json:"references"`
+	ReferencedColumns []string `json:"referenced_columns"`
+	OnDelete          string   `json:"on_delete,omitempty"` // "cascade", "set null", "set default", "restrict", "no action"
+	OnUpdate          string   `json:"on_update,omitempty"`
+}
+
+// Table finds a table by name, nil when there is none.
+func (c *Catalogue) Table(n Name) *Table {
+	for i := range c.Tables {
+		if c.Tables[i].Name == n {
+			return &c.Tables[i]
+		}
+	}
+	return nil
+}
+
+// Column finds a column by name, nil when there is none.
+func (t *Table) Column(name string) *Column {
+	for i := range t.Columns {
+		if t.Columns[i].Name == name {
+			return &t.Columns[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+// Package fulfill carries a request out: see steps.go for the list of steps.
+package fulfill
+
+import (
+	"context"
+	"time"
+
+	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/request"
+)
+
+// Requests keeps requests and their leases. Every change commits together
+// with the audit entry that it is given.
+type Requests interface {
+	// Claim moves the request by event Start and takes its lease with a new,
+	// higher fence. ErrLeased when another owner's lease has not run out,
+	// ErrTransition when the request cannot start. takeOver takes a lease that
+	// has not run out: only for one who knows that its owner is dead.
+	Claim(ctx context.Context, tenant, id, owner string, ttl time.Duration, takeOver bool, entry audit.Entry) (request.Lease, request.Request, error)
+	// Renew prolongs the lease by the database's clock.
+	Renew(ctx context.Context, l request.Lease, ttl time.Duration) error
+	// Advance records that the request goes on with step.
+	Advance(ctx context.Context, l request.Lease, step string) error
+	// Move applies an event and, where the new status is not InProcessing,
+	// gives the lease back. When the new status is terminal, the request's
+	// key and working data are destroyed in the same commit.
+	Move(ctx context.Context, l request.Lease, e request.Event, message string, entry audit.Entry) error
+	// Identities gives the request's identities, sealed.
+	Identities(ctx context.Context, tenant, id string) ([]request.Identity, error)
+}
+
+// Work keeps what a running request has found and done. Every write names
+// the lease and is refused with request.ErrFenced when it is no longer held.
+type Work interface {
+	// Progress gives the rows of all collections and actions.
+	Progress(ctx context.Context, tenant, id string) ([]request.Progress, error)
+	// Begin stores p as running, with its attempt, and forgets the chunks of an
+	// earlier attempt when p.Action is Access.
+	Begin(ctx context.Context, l request.Lease, p request.Progress) error
+	// Chunk stores sealed rows of a collection; n counts from 0.
+	Chunk(ctx context.Context, l request.Lease, address string, n int, rows int, sealed []byte) error
+	// Save stores p and the log line; outcomes are added to those stored.
+	Save(ctx context.Context, l request.Lease, p request.Progress, outcomes []request.FieldOutcome, line request.LogLine) error
+	// Intend records that the changes of a collection up to intent may be
+	// sent from now on, together with its audit entry.
+	Intend(ctx context.Context, l request.Lease, address string, intent int64, entry audit.Entry) error
+	// Chunks streams the sealed chunks of a collection in order.
+	Chunks(ctx context.Context, tenant, id, address string, each func(n int, sealed []byte) error) error
+	// Outcomes gives the stored outcomes of fields.
+	Outcomes(ctx context.Context, tenant, id string) ([]request.FieldOutcome, error)
+	// Reserve takes rows out of the hourly allowance of all requests, once per
+	// request and collection; ok is false when less than that is left.
+	Reserve(ctx context.Context, l request.Lease, address string, rows, perHour int64) (ok bool, err error)
+	// Audit appends an entry that stands for itself.
+	Audit(ctx context.Context, l request.Lease, entry audit.Entry) error
+}
+
+// Keys gives the key that seals a request's working data, or
+// request.ErrDestroyed.
+type Keys interface {
+	RequestKey(ctx context.Context, tenant, id string) (Key, error)
+}
+
+// Key seals and opens with associated data, and derives secrets.
+type Key interface {
+	Seal(plain, associated []byte) []byte
+	Open(sealed, associated []byte) ([]byte, error)
+	Derive(purpose string) []byte
+}

@@ -1,0 +1,111 @@
+// Package request is what people ask of a company about their data: access,
+// erasure and the rest. A request names identities and a policy; package
+// graph makes its plan, package fulfill carries it out.
+package request
+
+import (
+	"time"
+
+	"volenti.dev/volenti/subject"
+)
+
+// Request is one request of a data subject.
+type Request struct {
+	ID     string // UUIDv7
+	Tenant string
+	Policy string // the policy's key
+	Status Status
+	// Step is the step that runs next; "" before the first and after the last.
+	Step     string
+	PlanHash string
+	// Plan is the approved plan, as JSON: what the request uses, whatever
+	// becomes of the configuration. It holds no values.
+	Plan    []byte
+	MaxRows int64 // the cap on masked rows per collection that an operator set; 0 for the default
+	Message string
+	Created time.Time
+	Ended   time.Time // zero while it is not in a terminal state
+}
+
+// Identity is what a request knows of its data subject, as stored: the digest
+// to find it by, and the value sealed under the request's key.
+type Identity struct {
+	Type   subject.Type
+	Digest string // hex, see subject.Identity.Digest
+	Sealed []byte
+}
+
+// Lease is the right to carry out a request. Every write of the holder names
+// Fence; once another holder has taken over with a higher one, the writes of
+// the first are refused with ErrFenced.
+type Lease struct {
+	Tenant  string
+	Request string
+	Owner   string
+	Fence   int64
+}
+
+// Progress is how far one collection of a request has come in one action.
+type Progress struct {
+	Address  string // "dataset:collection"
+	Action   Action
+	Status   CollectionStatus
+	Attempt  int
+	Position int64 // erasure: changes dealt with so far
+	Intent   int64 // erasure: changes up to here may have been sent; >= Position
+	// Exact counts of rows.
+	RowsRead    int64 // access: rows that belong to the person
+	RowsMatched int64 // erasure, verification: rows that had to change
+	RowsMasked  int64 // written by this request
+	RowsAlready int64 // held their mask before
+	RowsFailed  int64 // refused by the system or changed meanwhile
+	RowsResidue int64 // verification: rows that are not as they must be
+	Message     string
+	Started     time.Time
+	Ended       time.Time
+}
+
+// Action is what is done to a collection.
+type Action string
+
+// The actions on a collection.
+const (
+	Access       Action = "access"
+	Erasure      Action = "erasure"
+	Verification Action = "verification"
+)
+
+// CollectionStatus is the state of a collection in one action.
+type CollectionStatus string
+
+// The states of a collection.
+const (
+	Pending  CollectionStatus = "pending"
+	Running  CollectionStatus = "running"
+	Done     CollectionStatus = "complete"
+	Skipped  CollectionStatus = "skipped"
+	Failed   CollectionStatus = "error"
+	Residual CollectionStatus = "residue"
+)
+
+// FieldOutcome is what became of one field of a collection in an erasure.
+type FieldOutcome struct {
+	Address string
+	Field   string
+	Status  string // "masked", "failed", "kept"
+	Rows    int64
+	Reason  string
+}
+
+// LogLine is a line of the execution log of a request: one event of one
+// collection in one attempt. Append only.
+type LogLine struct {
+	Sequence int64
+	At       time.Time
+	Address  string // "" for the request as a whole
+	Action   Action // "" for the request as a whole
+	Status   string
+	Attempt  int
+	Message  string
+	Rows     int64
+}

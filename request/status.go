@@ -1,0 +1,85 @@
+package request
+
+import "errors"
+
+// Status is the state of a request.
+type Status string
+
+// The statuses of a request.
+const (
+	IdentityUnverified   Status = "identity_unverified"
+	AwaitingApproval     Status = "awaiting_approval"
+	RequiresInput        Status = "requires_input"
+	Approved             Status = "approved"
+	Denied               Status = "denied"
+	InProcessing         Status = "in_processing"
+	Paused               Status = "paused"
+	AwaitingEmailSend    Status = "awaiting_email_send"
+	RequiresFinalization Status = "requires_finalization"
+	Errored              Status = "error"
+	Complete             Status = "complete"
+	CompleteWithResidue  Status = "complete_with_residue"
+	Canceled             Status = "canceled"
+	Duplicate            Status = "duplicate"
+)
+
+// Event is what happens to a request.
+type Event string
+
+// The events that move a request.
+const (
+	Approve Event = "approve"
+	Deny    Event = "deny"
+	Start   Event = "start"
+	Pause   Event = "pause"
+	Fail    Event = "fail"
+	Finish  Event = "finish"         // everything was done and verified
+	Leave   Event = "finish_residue" // everything was done, verification found rows
+	Cancel  Event = "cancel"
+)
+
+// transitions is the one table of what may happen when.
+var transitions = map[Status]map[Event]Status{
+	AwaitingApproval: {Approve: Approved, Deny: Denied, Cancel: Canceled},
+	Approved:         {Start: InProcessing, Cancel: Canceled},
+	// Start again: another node goes on where the last one stopped.
+	InProcessing: {Start: InProcessing, Pause: Paused, Fail: Errored, Finish: Complete, Leave: CompleteWithResidue},
+	Paused:       {Start: InProcessing, Cancel: Canceled},
+	Errored:      {Start: InProcessing, Cancel: Canceled},
+}
+
+// Sentinels that callers test for.
+var (
+	// ErrTransition: the event is not possible in the request's status.
+	ErrTransition = errors.New("not possible in this status")
+	// ErrFenced: another process has taken the request over.
+	ErrFenced = errors.New("another process has taken this request over")
+	// ErrLeased: another process is carrying the request out.
+	ErrLeased = errors.New("another process is carrying this request out")
+	// ErrNotFound: there is no such request in this tenant.
+	ErrNotFound = errors.New("no such request")
+	// ErrDestroyed: the key was destroyed, and what it sealed is gone.
+	ErrDestroyed = errors.New("its key was destroyed")
+)
+
+// Next gives the status that follows, or ErrTransition.
+func (s Status) Next(e Event) (Status, error) {
+	if next, ok := transitions[s][e]; ok {
+		return next, nil
+	}
+	return s, ErrTransition
+}
+
+// Terminal says whether nothing can happen to the request any more.
+func (s Status) Terminal() bool { return len(transitions[s]) == 0 }
+
+// From lists the statuses in which the event is possible, and what follows.
+func (e Event) From() map[Status]Status {
+	from := map[Status]Status{}
+	for s, events := range transitions {
+		if next, ok := events[e]; ok {
+			from[s] = next
+		}
+	}
+	return from
+}
