@@ -79,7 +79,7 @@ func TestDifferentThingsAreNotEqual(t *testing.T) {
 	all := []any{
 		nil, false, true, int64(0), int64(1), 1.5, "", "0", "1", "1.5", "true", "2026-03-01", []byte("1"),
 		value.Date("2026-03-01"), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 3, 1, 0, 0, 0, 1, time.UTC),
-		[]any{}, []any{nil}, []any{"1"}, []any{int64(1)}, []any{"a", "b"}, []any{"a1:b"}, []any{[]any{"a"}, "b"},
+		[]any{}, []any{nil}, []any{"1"}, []any{int64(1)}, []any{"a", "b"}, []any{"a:sb"}, []any{[]any{"a"}, "b"},
 		map[string]any{}, map[string]any{"a": nil}, map[string]any{"a": "b"}, []any{"a", []any{"b"}},
 		int64(1<<53 + 1), float64(1 << 53), value.Decimal("one"), math.NaN(), math.Inf(1), math.Inf(-1),
 	}
@@ -169,6 +169,13 @@ func TestDecodeStopsWithTheErrorOfItsCaller(t *testing.T) {
 	err := value.Decode(chunk, func(map[string]any) error { rows++; return stop })
 	if !errors.Is(err, stop) || rows != 1 {
 		t.Errorf("error %v after %d rows", err, rows)
+	}
+}
+
+func TestDecodeRefusesWhatNestsTooDeeply(t *testing.T) {
+	chunk := "\x01\x01\x00" + strings.Repeat("\x0a\x01", 100000) + "\x00"
+	if err := value.Decode([]byte(chunk), func(map[string]any) error { return nil }); !errors.Is(err, value.ErrEncoding) {
+		t.Error(err)
 	}
 }
 
