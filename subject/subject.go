@@ -3,6 +3,19 @@
 // keeps personal values out of logs.
 package subject
 
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrInvalid is wrapped by every refusal of an identity or a type. The
+// messages say what is wrong and the mend; they never quote what was given.
+var ErrInvalid = errors.New("invalid identity")
+
 // Type is the type of an identity: one of those below or a custom one.
 type Type string
 
@@ -14,6 +27,27 @@ const (
 	ExternalID Type = "external_id"
 )
 
+const maxTypeLength = 64 // bytes
+
+// ParseType gives a built-in or custom type: a lower-case ASCII letter, then
+// up to 63 lower-case letters, digits and underscores.
+func ParseType(s string) (Type, error) {
+	if len(s) > maxTypeLength {
+		return "", fmt.Errorf("%w: the type is longer than %d characters", ErrInvalid, maxTypeLength)
+	}
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || i > 0 && (c >= '0' && c <= '9' || c == '_') {
+			continue
+		}
+		return "", fmt.Errorf("%w: the type needs lower-case letters, digits and underscores, a letter first, like customer_number", ErrInvalid)
+	}
+	if s == "" {
+		return "", fmt.Errorf("%w: the type is missing", ErrInvalid)
+	}
+	return Type(s), nil
+}
+
 // Identity is one thing that a person is known by.
 type Identity struct {
 	Type Type
@@ -22,4 +56,36 @@ type Identity struct {
 	// Given is what was handed in, without surrounding space: a database may
 	// hold it in that form.
 	Given Personal[string]
+}
+
+// New brings raw into the normal form of type t. The error wraps ErrInvalid.
+func New(t Type, raw string) (Identity, error) {
+	if _, err := ParseType(string(t)); err != nil {
+		return Identity{}, err
+	}
+	given := strings.TrimSpace(raw)
+	normal, err := normalize(t, given)
+	if err != nil {
+		return Identity{}, fmt.Errorf("%w: %s: %w", ErrInvalid, t, err)
+	}
+	return Identity{Type: t, Value: Conceal(normal), Given: Conceal(given)}, nil
+}
+
+// Digest is what the identity is found by: the hex HMAC-SHA256 under the
+// tenant's digest key of the type, a zero byte and the normal form.
+func (id Identity) Digest(key []byte) string {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(id.Type))
+	mac.Write([]byte{0})
+	mac.Write([]byte(id.Value.Reveal()))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// Values are the forms in which a database may hold the identity: the normal
+// form, then what was given where that differs.
+func (id Identity) Values() []Personal[string] {
+	if given := id.Given.Reveal(); given == "" || given == id.Value.Reveal() {
+		return []Personal[string]{id.Value}
+	}
+	return []Personal[string]{id.Value, id.Given}
 }
