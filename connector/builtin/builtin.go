@@ -1,0 +1,22 @@
+// Package builtin is the explicit list of the connectors that come with
+// Volenti. A new one is added here and nowhere else.
+package builtin
+
+import (
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/connector/postgres"
+	"volenti.dev/volenti/connector/sqlite"
+)
+
+// Registry gives all connectors that come with Volenti.
+func Registry() connector.Registry {
+	specs := []connector.Spec{
+		postgres.Spec(),
+		sqlite.Spec(),
+	}
+	r := make(connector.Registry, len(specs))
+	for _, s := range specs {
+		r[s.Type] = s
+	}
+	return r
+}

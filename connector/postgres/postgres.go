@@ -1,0 +1,147 @@
+// Package postgres reaches PostgreSQL databases and those that speak its
+// protocol.
+//
+// Values cross as text in PostgreSQL's own notation, which loses nothing and
+// is the same for every type, domain and array; sessions fix the settings that
+// the notation hangs on.
+package postgres
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/connector/relational"
+	"volenti.dev/volenti/datamap/catalogue"
+)
+
+// parameters is how many values a statement binds. PostgreSQL's limit is
+// 65,535; the time per value no longer falls beyond a few thousand.
+const parameters = 8000
+
+// defaults hold for a session unless the URL says otherwise. Times are in
+// milliseconds.
+var defaults = map[string]string{
+	"application_name":                    "volenti",
+	"statement_timeout":                   "60000",
+	"lock_timeout":                        "5000",
+	"idle_in_transaction_session_timeout": "300000",
+}
+
+// notation is what the text of values hangs on.
+var notation = map[string]string{
+	"timezone":           "UTC",
+	"datestyle":          "ISO, YMD",
+	"intervalstyle":      "postgres",
+	"extra_float_digits": "1",
+	"bytea_output":       "hex",
+	"client_encoding":    "UTF8",
+}
+
+// Spec describes the connector.
+func Spec() connector.Spec {
+	return connector.Spec{
+		Type:    "postgres",
+		Summary: "A PostgreSQL database, or one that speaks its protocol.",
+		Secrets: []connector.Setting{
+			{Name: "url", Required: true, Help: "postgres://USER:PASSWORD@HOST:PORT/DATABASE; " +
+				"?statement_timeout=60000&lock_timeout=5000 set the time limits, in milliseconds"},
+		},
+		New: func(s connector.Settings) (connector.Connector, error) { return Open(s) },
+	}
+}
+
+// Open prepares a connection. A session of a read-only connection starts with
+// default_transaction_read_only, so that the server refuses writes too.
+func Open(s connector.Settings) (*relational.DB, error) {
+	config, err := pgx.ParseConfig(s.Secrets["url"])
+	if err != nil || !isURL(s.Secrets["url"]) { // the driver's error quotes the URL
+		return nil, fmt.Errorf("connection %s: secrets.url must be postgres://USER:PASSWORD@HOST:PORT/DATABASE", s.Key)
+	}
+	for name, v := range defaults {
+		if _, set := config.RuntimeParams[name]; !set {
+			config.RuntimeParams[name] = v
+		}
+	}
+	for name, v := range notation {
+		config.RuntimeParams[name] = v
+	}
+	if s.ReadOnly {
+		config.RuntimeParams["default_transaction_read_only"] = "on"
+	}
+	return relational.New(s, stdlib.OpenDB(*config), dialect()), nil
+}
+
+func isURL(s string) bool {
+	return strings.HasPrefix(s, "postgres://") || strings.HasPrefix(s, "postgresql://")
+}
+
+func dialect() relational.Dialect {
+	return relational.Dialect{
+		Quote:       quote,
+		Placeholder: placeholder,
+		Parameters:  parameters,
+		Rows:        [2]string{"(", ")"},
+		Select:      selected,
+		Match:       matched,
+		Overlap:     overlap,
+		Decode:      decode,
+		Encode:      encode,
+		Lock:        " FOR UPDATE",
+		// A constraint that waits for the commit would refuse the whole batch
+		// where one row is at fault.
+		Before:     "SET CONSTRAINTS ALL IMMEDIATE",
+		UpdateMany: updateMany,
+		Describe:   describe,
+		Size:       size,
+		Explain:    explain,
+	}
+}
+
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+func placeholder(n int) string { return "$" + strconv.Itoa(n) }
+
+// updateMany joins the table with one array of texts per column, so that the
+// statement's text does not depend on the number of rows.
+func updateMany(t *catalogue.Table, key, set []*catalogue.Column, rows [][]any) (string, []any) {
+	columns := append(append([]*catalogue.Column{}, key...), set...)
+	args := make([]any, len(columns))
+	names := make([]string, len(columns))
+	arrays := make([]string, len(columns))
+	for i := range columns {
+		values := make([]*string, len(rows))
+		for j, row := range rows {
+			if s, ok := row[i].(string); ok {
+				values[j] = &s
+			}
+		}
+		args[i] = values
+		names[i] = "c" + strconv.Itoa(i)
+		arrays[i] = placeholder(i+1) + "::text[]"
+	}
+	var sets, keys []string
+	for i, c := range columns {
+		v := "CAST(v." + names[i] + " AS " + unmodified(c.Native) + ")"
+		if i < len(key) {
+			keys = append(keys, comparable(c, "t."+quote(c.Name))+" = "+comparable(c, v))
+		} else {
+			sets = append(sets, quote(c.Name)+" = "+v)
+		}
+	}
+	return "UPDATE " + quote(t.Name.Schema) + "." + quote(t.Name.Table) + " AS t SET " + strings.Join(sets, ", ") +
+		" FROM unnest(" + strings.Join(arrays, ", ") + ") AS v(" + strings.Join(names, ", ") + ") WHERE " +
+		strings.Join(keys, " AND "), args
+}
+
+// size scales the rows of the last ANALYZE to the table's present size.
+func size(n catalogue.Name) (string, []any) {
+	return `SELECT coalesce(max(CASE WHEN c.reltuples > 0 AND c.relpages > 0 THEN
+	(c.reltuples / c.relpages * (pg_relation_size(c.oid) / current_setting('block_size')::bigint))::bigint END), -1)
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r'`, []any{n.Schema, n.Table}
+}

@@ -1,0 +1,63 @@
+package relational
+
+import (
+	"context"
+	"database/sql"
+
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/datamap/catalogue"
+)
+
+// Dialect is all that this package does not know about a database system.
+// Every field is set unless it says otherwise.
+type Dialect struct {
+	// Quote is the one way for a name to get into a statement. The name is
+	// the catalogue's and holds no NUL.
+	Quote func(name string) string
+	// Placeholder writes the n-th bound value, counted from 1.
+	Placeholder func(n int) string
+	// Parameters is how many values one statement carries at most. It need
+	// not be the system's limit: it is what was measured to be fastest.
+	Parameters int
+	// Rows opens and closes a list of tuples in "(a, b) IN (...)".
+	Rows [2]string
+
+	// Select writes an expression that reads a column in a form that Decode
+	// understands; quoted is its name.
+	Select func(c *catalogue.Column, quoted string) string
+	// Match writes a column as the left side of a comparison with bound
+	// values.
+	Match func(c *catalogue.Column, quoted string) string
+	// Overlap writes that an array column has one of the elements; nil where
+	// there are no array columns.
+	Overlap func(c *catalogue.Column, quoted, elements string) string
+	// Decode turns what the driver gives into a value of package value. What
+	// does not fit the declared type comes through as it is: it never fails.
+	Decode func(c *catalogue.Column, v any) any
+	// Encode turns a value that was cast to the column's type, and is not
+	// null, into what the driver binds. What Decode makes of the result is
+	// what a read gives after it was written. The error has no data in it.
+	Encode func(c *catalogue.Column, v any) (any, error)
+	// Forms gives further forms in which the same value may be stored, for
+	// comparisons; nil where a value has one form.
+	Forms func(c *catalogue.Column, v any) []any
+
+	// Lock ends a SELECT whose rows are to be written.
+	Lock string
+	// Before is sent at the start of every transaction that writes; may be
+	// empty.
+	Before string
+	// UpdateMany writes different values to many rows in one statement; nil
+	// where a loop is as fast. Each row holds the values of key and then
+	// those of set, encoded; keys have no nulls and each comes once.
+	UpdateMany func(t *catalogue.Table, key, set []*catalogue.Column, rows [][]any) (text string, args []any)
+
+	Describe func(ctx context.Context, db *sql.DB) (catalogue.Catalogue, error)
+	// Size is a query for the number of rows, near enough for limits, or a
+	// negative number when the system has no idea. Empty: rows are counted.
+	Size func(n catalogue.Name) (text string, args []any)
+
+	// Explain says what an error of the driver stands for, from codes and
+	// names only; ok is false when it is not the driver's.
+	Explain func(err error) (kind connector.Kind, reason string, ok bool)
+}

@@ -1,0 +1,218 @@
+package relational
+
+import (
+	"context"
+	"database/sql"
+
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/datamap/catalogue"
+	"volenti.dev/volenti/datamap/value"
+)
+
+// query is a Read after it was checked against the catalogue.
+type query struct {
+	doing      string
+	table      *catalogue.Table
+	columns    []*catalogue.Column
+	terms      []term
+	conditions []condition
+	dropped    int
+}
+
+// Queries gives the statements of a Read without sending them.
+func (db *DB) Queries(r connector.Read) ([]string, error) {
+	q, err := db.query("plan", r)
+	if err != nil {
+		return nil, err
+	}
+	var shown []term
+	for _, m := range r.Where {
+		columns, err := db.columns(q.doing, r.Table, m.Columns)
+		if err != nil {
+			return nil, err
+		}
+		shown = append(shown, term{
+			columns: columns,
+			tuples:  [][]any{make([]any, len(columns))},
+			overlap: len(columns) == 1 && columns[0].Type.Array,
+		})
+	}
+	if len(shown) == 0 {
+		return nil, nil
+	}
+	return []string{db.selectRows(q, shown).String()}, nil
+}
+
+// Read streams the rows that match.
+func (db *DB) Read(ctx context.Context, r connector.Read, each func(connector.Row) error) (connector.ReadResult, error) {
+	q, err := db.query("read", r)
+	result := connector.ReadResult{Dropped: q.dropped}
+	if err != nil || len(q.terms) == 0 {
+		return result, err
+	}
+	err = db.read(ctx, q.doing, func(tx *sql.Tx) error {
+		for _, terms := range split(q.terms, db.dialect.Parameters-len(q.conditions)) {
+			err := db.stream(ctx, tx, db.selectRows(q, terms), q.columns, func(values []any) error {
+				row := make(connector.Row, len(q.columns))
+				for i, c := range q.columns {
+					row[c.Name] = values[i]
+				}
+				result.Rows++
+				if err := each(row); err != nil {
+					return callerError{err}
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return result, err
+}
+
+// Count tells how many distinct rows match.
+func (db *DB) Count(ctx context.Context, r connector.Read) (n int64, err error) {
+	q, err := db.query("count", r)
+	if err != nil || len(q.terms) == 0 {
+		return 0, err
+	}
+	chunks := split(q.terms, db.dialect.Parameters-len(q.conditions))
+	err = db.read(ctx, q.doing, func(tx *sql.Tx) error {
+		if len(chunks) > 1 && len(q.terms) > 1 {
+			n, err = db.countOnce(ctx, tx, q, chunks)
+			return err
+		}
+		for _, terms := range chunks {
+			s := db.dialect.statement("SELECT count(*) FROM ")
+			s.table(q.table.Name)
+			s.where(terms, q.conditions)
+			var matched int64
+			if err := tx.QueryRowContext(ctx, s.String(), s.args...).Scan(&matched); err != nil {
+				return err
+			}
+			n += matched
+		}
+		return nil
+	})
+	return n, err
+}
+
+// Size estimates the rows of a table.
+func (db *DB) Size(ctx context.Context, name catalogue.Name) (n int64, err error) {
+	doing := "estimate " + name.String()
+	if err := nameable(name.Schema, name.Table); err != nil {
+		return 0, db.misfit(connector.Drift, doing, "the table's name %v", err)
+	}
+	if db.dialect.Size != nil {
+		text, args := db.dialect.Size(name)
+		if err := db.pool.QueryRowContext(ctx, text, args...).Scan(&n); err != nil {
+			return 0, db.fail(ctx, doing, err)
+		}
+		if n >= 0 {
+			return n, nil
+		}
+	}
+	err = db.pool.QueryRowContext(ctx, "SELECT count(*) FROM "+db.dialect.Name(name)).Scan(&n)
+	return n, db.fail(ctx, doing, err)
+}
+
+func (db *DB) query(verb string, r connector.Read) (q query, err error) {
+	q.table, q.doing = r.Table, verb
+	if r.Table != nil {
+		q.doing += " " + r.Table.Name.String()
+	}
+	if q.columns, err = db.columns(q.doing, r.Table, r.Columns); err != nil {
+		return q, err
+	}
+	if q.terms, q.dropped, err = db.terms(q.doing, r); err != nil {
+		return q, err
+	}
+	q.conditions, err = db.conditions(q.doing, r)
+	return q, err
+}
+
+func (db *DB) selectRows(q query, terms []term) *statement {
+	s := db.dialect.statement()
+	s.selection(q.table, q.columns)
+	s.where(terms, q.conditions)
+	return s
+}
+
+// countOnce counts rows that several chunks may match: a row counts in the
+// first chunk that holds one of its values. It keeps the values sent, not the
+// rows.
+func (db *DB) countOnce(ctx context.Context, tx *sql.Tx, q query, chunks [][]term) (n int64, err error) {
+	first := make(map[string]int) // term and tuple -> chunk
+	place := func(t term, tuple []any) string {
+		key := make([]any, 0, 2*len(tuple))
+		for i, v := range tuple {
+			key = append(key, t.columns[i].Name, v)
+		}
+		return value.Key(key)
+	}
+	for i, terms := range chunks {
+		for _, t := range terms {
+			for _, tuple := range t.tuples {
+				stored := make([]any, len(tuple))
+				for j, v := range tuple {
+					stored[j] = db.stored(t.columns[j], v)
+				}
+				if k := place(t, stored); first[k] == 0 {
+					first[k] = i + 1
+				}
+			}
+		}
+	}
+	var at []int // where the columns of each term begin in a row
+	q.columns = nil
+	for _, t := range q.terms {
+		at = append(at, len(q.columns))
+		q.columns = append(q.columns, t.columns...)
+	}
+	for i, terms := range chunks {
+		err := db.stream(ctx, tx, db.selectRows(q, terms), q.columns, func(values []any) error {
+			for j, t := range q.terms {
+				if k := first[place(t, values[at[j]:at[j]+len(t.columns)])]; k != 0 && k <= i {
+					return nil
+				}
+			}
+			n++
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return n, nil
+}
+
+// stream sends a query and gives the decoded values of each row. The slice is
+// used again for the next row.
+func (db *DB) stream(ctx context.Context, tx *sql.Tx, s *statement, columns []*catalogue.Column, each func([]any) error) error {
+	rows, err := tx.QueryContext(ctx, s.String(), s.args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	values := make([]any, max(1, len(columns)))
+	into := make([]any, len(values))
+	for i := range into {
+		into[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		for i, c := range columns {
+			if values[i] != nil {
+				values[i] = db.dialect.Decode(c, values[i])
+			}
+		}
+		if err := each(values); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
