@@ -8,9 +8,11 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// refused are keys that other programs could take for something else than a
-// name (SE8).
-var refused = []string{"__proto__", "constructor", "prototype"}
+// Refused says whether a word must not be used as a key, because other
+// programs could take it for something else than a name (SE8).
+func Refused(key string) bool {
+	return key == "__proto__" || key == "constructor" || key == "prototype"
+}
 
 // builder makes nodes of the documents of a file.
 type builder struct {
@@ -143,7 +145,7 @@ func (b *builder) pair(v *ast.MappingValueNode) (pair, bool) {
 	case p.key == "":
 		b.report.Errorf(p.at, "write a word", "a key must be text")
 		return p, false
-	case slices.Contains(refused, p.key):
+	case Refused(p.key):
 		b.report.Errorf(p.at, "use another name", "%s is not allowed as a key", p.key)
 		return p, false
 	}
