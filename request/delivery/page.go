@@ -1,0 +1,160 @@
+package delivery
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"iter"
+
+	"volenti.dev/volenti/datamap/value"
+)
+
+const (
+	// mostRows is how many rows of a collection the page shows. Browsers stay
+	// quick with this many, and nobody reads more.
+	mostRows = 1000
+	// mostColumns is how many columns are shown side by side, on a sheet of
+	// paper as well; with more, each row becomes a list.
+	mostColumns = 7
+)
+
+var (
+	//go:embed page.css
+	style string
+	//go:embed page.html
+	markup string
+
+	pageTemplate = template.Must(template.New("page").Parse(markup))
+)
+
+// page is what page.html shows.
+type page struct {
+	Controller string
+	RequestID  string
+	Created    cell
+	Total      string
+	Style      template.CSS
+	Policy     string // the content security policy
+	Kept       []kept
+	Sections   []pageSection
+}
+
+type kept struct {
+	What, Reason, Ground string
+	Until                cell
+}
+
+type pageSection struct {
+	ID      string // our own counter, never from data
+	Title   string
+	Holder  string
+	Address string
+	Entries string
+	File    string
+	Shown   string // how many entries are shown, "" for all
+	Columns []string
+	Table   bool // else a list for every row
+	Single  bool
+	Rows    iter.Seq[pageRow]
+}
+
+type pageRow struct {
+	Number string
+	Parts  []part
+}
+
+func writePage(w io.Writer, p Package, held []section) error {
+	out := &failing{w: w}
+	total := 0
+	view := page{Controller: p.Controller, RequestID: p.RequestID, Style: template.CSS(style), Policy: policy()}
+	if !p.Created.IsZero() {
+		view.Created = cellOf(p.Created, 0)
+	}
+	for _, k := range p.Kept {
+		view.Kept = append(view.Kept, kept{k.What, k.Reason, k.Ground, untilCell(k.Until)})
+	}
+	for i, s := range held {
+		total += s.Count
+		view.Sections = append(view.Sections, sectionOf(i, s, out))
+	}
+	view.Total = count(total, "entry", "entries")
+	return errors.Join(pageTemplate.Execute(out, view), out.err)
+}
+
+// policy allows the one style sheet of the page and nothing else, should
+// anything ever slip through the escaping.
+func policy() string {
+	sum := sha256.Sum256([]byte(style))
+	return fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'", base64.StdEncoding.EncodeToString(sum[:]))
+}
+
+func untilCell(d value.Date) cell {
+	if d == "" {
+		return cell{}
+	}
+	return cellOf(d, 0)
+}
+
+func sectionOf(i int, s section, out *failing) pageSection {
+	view := pageSection{
+		ID: fmt.Sprintf("c%d", i+1), Title: s.name(), Holder: s.holder(), Address: s.Address, File: s.File,
+		Entries: count(s.Count, "entry", "entries"), Single: s.Count == 1, Rows: rowsOf(s, out),
+	}
+	view.Table = !view.Single && len(s.Fields) <= mostColumns
+	if s.Count > mostRows {
+		view.Shown = fmt.Sprintf("The first %s of %s entries are shown here.", thousands(mostRows), thousands(s.Count))
+	}
+	for _, name := range s.Fields {
+		view.Columns = append(view.Columns, humanise(name))
+	}
+	return view
+}
+
+var errEnough = errors.New("enough")
+
+// rowsOf streams the rows that are shown. An error ends the page, and is
+// kept in out.
+func rowsOf(s section, out *failing) iter.Seq[pageRow] {
+	return func(yield func(pageRow) bool) {
+		n := 0
+		err := s.Rows(func(row map[string]any) error {
+			n++
+			view := pageRow{Number: thousands(n)}
+			for _, name := range s.Fields {
+				view.Parts = append(view.Parts, part{humanise(name), cellOf(row[name], mostLevels)})
+			}
+			if !yield(view) || n == mostRows || out.err != nil {
+				return errEnough
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			out.fail(fmt.Errorf("%s: %w", s.Address, err))
+		}
+	}
+}
+
+// failing remembers the first error and writes nothing after it: the template
+// must not stop in the middle of somebody's Rows.
+type failing struct {
+	w   io.Writer
+	err error
+}
+
+func (f *failing) Write(b []byte) (int, error) {
+	if f.err == nil {
+		_, err := f.w.Write(b)
+		f.fail(err)
+	}
+	return len(b), nil
+}
+
+func (f *failing) fail(err error) {
+	if f.err == nil {
+		f.err = err
+	}
+}
