@@ -1,0 +1,353 @@
+package graph
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"volenti.dev/volenti/datamap/catalogue"
+	"volenti.dev/volenti/datamap/dataset"
+	"volenti.dev/volenti/datamap/taxonomy"
+	"volenti.dev/volenti/request/masking"
+	"volenti.dev/volenti/request/policy"
+)
+
+// wants is what a policy needs of a collection.
+type wants struct {
+	returned map[string][]string // by access rule, paths
+	targets  []target
+}
+
+// target is a field that an erasure rule applies to.
+type target struct {
+	field      *dataset.Field
+	rule       policy.Rule
+	categories []taxonomy.Category
+	// structural: it falls under the rule only by the collection's category,
+	// and it is a key or a reference that holds the data together.
+	structural bool
+}
+
+func (w wants) any() bool { return len(w.returned) > 0 || len(w.targets) > 0 }
+
+// wanted applies the rules of a policy to a collection (D20, D21).
+func wanted(c *dataset.Collection, pol policy.Policy) wants {
+	w := wants{returned: map[string][]string{}}
+	for _, rule := range pol.Of(policy.Access) {
+		if paths := returnedBy(rule, c); len(paths) > 0 {
+			w.returned[rule.Key] = paths
+		}
+	}
+	taken := map[string]bool{}
+	for _, rule := range pol.Of(policy.Erasure) {
+		for _, t := range targetsOf(rule, c) {
+			if !taken[t.field.Path] {
+				taken[t.field.Path] = true
+				w.targets = append(w.targets, t)
+			}
+		}
+	}
+	return w
+}
+
+// returnedBy lists the paths that an access rule gives: whole rows where the
+// collection itself has a matching category, else the fields that match, an
+// object whole.
+func returnedBy(rule policy.Rule, c *dataset.Collection) []string {
+	whole := rule.Matches(c.Categories)
+	var paths []string
+	var down func([]dataset.Field)
+	down = func(fields []dataset.Field) {
+		for i := range fields {
+			if f := &fields[i]; whole || rule.Matches(f.Categories) {
+				paths = append(paths, f.Path)
+			} else {
+				down(f.Fields)
+			}
+		}
+	}
+	down(c.Fields)
+	slices.Sort(paths)
+	return paths
+}
+
+// targetsOf lists the fields that an erasure rule masks: an object with a
+// matching category of its own whole, else the leaves.
+func targetsOf(rule policy.Rule, c *dataset.Collection) []target {
+	whole := rule.Matches(c.Categories)
+	var targets []target
+	var down func(fields []dataset.Field, covered bool)
+	down = func(fields []dataset.Field, covered bool) {
+		for i := range fields {
+			f := &fields[i]
+			switch {
+			case rule.Matches(f.Categories):
+				targets = append(targets, target{field: f, rule: rule, categories: f.Categories})
+			case len(f.Fields) > 0:
+				down(f.Fields, covered && len(f.Categories) == 0)
+			case covered && len(f.Categories) == 0:
+				structural := f.PrimaryKey || f.Identity != "" || len(f.References) > 0
+				targets = append(targets, target{field: f, rule: rule, categories: c.Categories, structural: structural})
+			}
+		}
+	}
+	down(c.Fields, whole)
+	return targets
+}
+
+// masks decides, field by field, what is masked, kept or refused, and why.
+func (p *planner) masks(i int, n *Node) {
+	c := p.collections[i]
+	if len(p.wants[i].targets) == 0 {
+		return
+	}
+	var deletes []target
+	for _, tg := range p.wants[i].targets {
+		spec := effective(c, tg)
+		switch keep := policy.Kept(tg.rule, n.Address, tg.field.Path, tg.categories, p.Today); {
+		case keep != nil:
+			n.Kept = append(n.Kept, Kept{tg.field.Path, tg.rule.Key, keep.Reason, keep.Ground, keep.Until})
+		case masking.Deletes(spec):
+			deletes = append(deletes, tg)
+		case tg.structural:
+			n.Kept = append(n.Kept, Kept{Field: tg.field.Path, Rule: tg.rule.Key, Reason: "a key or reference without a category of its own: it ties records together and tells nothing by itself"})
+		default:
+			p.mask(i, n, tg, spec)
+		}
+	}
+	p.deleteRows(i, n, deletes)
+	if !p.serving[c.Address.Dataset].Write && n.Erases() {
+		n.Blocked = fmt.Sprintf("the connection %s grants read access only", n.Connection)
+	}
+	if len(n.KeyColumns) == 0 && n.Erases() {
+		n.Blocked = "no primary key, reference or identity tells one row from another"
+	}
+}
+
+// effective gives the strategy for a target: the field's own override before
+// the collection's, before the rule's.
+func effective(c *dataset.Collection, tg target) masking.Spec {
+	switch {
+	case tg.field.Masking != nil:
+		return *tg.field.Masking
+	case c.Masking != nil:
+		return *c.Masking
+	default:
+		return *tg.rule.Masking
+	}
+}
+
+// mask plans one field, or refuses it with the reason.
+func (p *planner) mask(i int, n *Node, tg target, spec masking.Spec) {
+	f, t := tg.field, p.tables[i]
+	refuse := func(reason string) {
+		n.Refused = append(n.Refused, Refused{f.Path, tg.rule.Key, reason})
+	}
+	column := t.Column(top(f.Path))
+	switch {
+	case f.ReadOnly:
+		refuse("its description says read_only")
+		return
+	case column == nil:
+		p.problem.Drift = true
+		p.problem.add(f.At, fmt.Sprintf("%s has a field %s, but the table %s has no column %s", n.Address, f.Path, t.Name, top(f.Path)), "describe the table as it is now")
+		return
+	case f.PrimaryKey || slices.Contains(p.keyOf(i), f.Path):
+		refuse("it is part of the primary key, which rows are addressed by")
+		return
+	}
+	if table := p.changedBy(n, column.Name); table != "" {
+		refuse(fmt.Sprintf("a foreign key with ON UPDATE CASCADE would change %s as well", table))
+		return
+	}
+	shape := Shape(t, f)
+	if err := masking.Fits(spec, shape); err != nil {
+		refuse(err.Error())
+		return
+	}
+	for _, note := range masking.Notes(spec, shape) {
+		n.Notes = append(n.Notes, f.Path+": "+note)
+	}
+	for _, fk := range t.ForeignKeys {
+		if slices.Contains(fk.Columns, column.Name) && spec.Strategy != "null_rewrite" {
+			n.Notes = append(n.Notes, fmt.Sprintf("%s: the foreign key to %s may refuse the mask", f.Path, fk.References))
+		}
+	}
+	n.FieldsMasked[f.Path] = spec.Strategy
+	n.Masks = append(n.Masks, Mask{Field: f.Path, Rule: tg.rule.Key, Spec: spec, Column: column.Name, Type: f.Type, Length: f.Length})
+}
+
+// changedBy names a table that the database would change together with the
+// column, "" when there is none.
+func (p *planner) changedBy(n *Node, column string) string {
+	for _, table := range p.connection(n.Connection).Catalogue.Tables {
+		for _, fk := range table.ForeignKeys {
+			if fk.References == n.Table && slices.Contains(fk.ReferencedColumns, column) && changes(fk.OnUpdate) {
+				return table.Name.String()
+			}
+		}
+	}
+	return ""
+}
+
+func changes(action string) bool {
+	return action == "cascade" || action == "set null" || action == "set default"
+}
+
+func (p *planner) connection(key string) *Connection {
+	at := slices.IndexFunc(p.Connections, func(c Connection) bool { return c.Key == key })
+	return &p.Connections[at]
+}
+
+// Shape says what a strategy must know of the column, or the part of a
+// document, that a field describes.
+func Shape(t *catalogue.Table, f *dataset.Field) masking.Column {
+	return ShapeOf(t, Mask{Field: f.Path, Column: top(f.Path), Type: f.Type, Length: f.Length})
+}
+
+// ShapeOf is Shape for a planned mask.
+func ShapeOf(t *catalogue.Table, m Mask) masking.Column {
+	column := t.Column(m.Column)
+	if column == nil || m.Field != m.Column {
+		return masking.Column{Type: m.Type, Length: m.Length}
+	}
+	shape := masking.Column{
+		Type: column.Type, Native: column.Native, Bits: column.Bits, Length: shorter(m.Length, column.Length),
+		Precision: column.Precision, Scale: column.Scale, NotNull: column.NotNull, Generated: column.Generated,
+	}
+	for _, u := range t.Unique {
+		shape.Unique = shape.Unique || len(u) == 1 && u[0] == column.Name
+	}
+	for _, ck := range t.Checks {
+		if slices.Contains(ck.Columns, column.Name) || len(ck.Columns) == 0 && strings.Contains(ck.Expression, column.Name) {
+			shape.Checks = append(shape.Checks, ck.Expression)
+		}
+	}
+	return shape
+}
+
+// shorter is the smaller of two limits, where 0 is none.
+func shorter(a, b int) int {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
+// deleteRows plans the removal of whole rows. It is all or nothing: a row
+// that holds something to be kept, or that others depend on, stays.
+func (p *planner) deleteRows(i int, n *Node, deletes []target) {
+	if len(deletes) == 0 {
+		return
+	}
+	reason := ""
+	switch {
+	case slices.ContainsFunc(n.Kept, func(k Kept) bool { return k.Ground != "" }):
+		reason = "the row holds data that is kept, so it cannot be deleted; give the collection a masking strategy"
+	case slices.ContainsFunc(deletes, func(d target) bool { return d.field.ReadOnly }):
+		reason = "the row holds a field that its description calls read_only, so it cannot be deleted"
+	}
+	if reason != "" {
+		for _, d := range deletes {
+			n.Refused = append(n.Refused, Refused{d.field.Path, d.rule.Key, reason})
+		}
+		return
+	}
+	n.Delete = deletes[0].rule.Key
+	n.Masks = nil
+	n.Kept, n.Refused = nil, nil
+	n.FieldsMasked = map[string]string{}
+	for _, tg := range p.wants[i].targets {
+		n.FieldsMasked[tg.field.Path] = "delete"
+	}
+}
+
+func address(s string) dataset.Address {
+	d, c, _ := strings.Cut(s, ":")
+	return dataset.Address{Dataset: d, Collection: c}
+}
+
+// orderErasure says what must be erased before what: as described, and
+// children before the parents whose rows are deleted. It refuses deletes that
+// would reach rows outside the plan.
+func (p *planner) orderErasure() {
+	for k := range p.plan.Nodes {
+		n := &p.plan.Nodes[k]
+		if !n.Erases() {
+			continue
+		}
+		for a := range p.erasedBefore(address(n.Address)) {
+			if other := p.plan.Node(a.String()); other != nil && other.Erases() {
+				n.EraseAfter = append(n.EraseAfter, a.String())
+			}
+		}
+		if n.Delete != "" {
+			p.protectChildren(n)
+		}
+		slices.Sort(n.EraseAfter)
+		n.EraseAfter = slices.Compact(n.EraseAfter)
+	}
+	position := map[string]int{}
+	for k, n := range p.plan.Nodes {
+		position[n.Address] = k
+	}
+	before := map[int][]int{}
+	var members []int
+	for k, n := range p.plan.Nodes {
+		members = append(members, k)
+		for _, a := range n.EraseAfter {
+			before[k] = append(before[k], position[a])
+		}
+	}
+	if _, stuck := sorted(members, before); len(stuck) > 0 {
+		names := make([]string, len(stuck))
+		for i, k := range stuck {
+			names[i] = p.plan.Nodes[k].Address
+		}
+		first := p.collections[p.index[address(names[0])]]
+		p.problem.add(first.At, fmt.Sprintf("`erase_after` goes in a circle: %s wait for one another", strings.Join(names, ", ")), "remove one of the `erase_after`")
+	}
+}
+
+// erasedBefore follows erase_after through collections that are not erased
+// themselves.
+func (p *planner) erasedBefore(a dataset.Address) map[dataset.Address]bool {
+	seen := map[dataset.Address]bool{}
+	var follow func(dataset.Address)
+	follow = func(a dataset.Address) {
+		i, ok := p.index[a]
+		if !ok {
+			return
+		}
+		for _, b := range p.collections[i].EraseAfter {
+			if !seen[b] {
+				seen[b] = true
+				follow(b)
+			}
+		}
+	}
+	follow(a)
+	return seen
+}
+
+// protectChildren puts the tables that point at a node's rows before it, and
+// blocks the node where the database would change rows that no plan covers.
+func (p *planner) protectChildren(n *Node) {
+	for _, table := range p.connection(n.Connection).Catalogue.Tables {
+		for _, fk := range table.ForeignKeys {
+			if fk.References != n.Table || table.Name == n.Table {
+				continue
+			}
+			at := slices.IndexFunc(p.plan.Nodes, func(o Node) bool { return o.Connection == n.Connection && o.Table == table.Name })
+			if at >= 0 && p.plan.Nodes[at].Delete != "" {
+				n.EraseAfter = append(n.EraseAfter, p.plan.Nodes[at].Address)
+			} else if changes(fk.OnDelete) {
+				n.Blocked = fmt.Sprintf("deleting its rows would change %s, which this plan does not delete (foreign key, ON DELETE %s)", table.Name, strings.ToUpper(fk.OnDelete))
+			} else {
+				n.Notes = append(n.Notes, fmt.Sprintf("rows of %s point here and may refuse the delete", table.Name))
+			}
+		}
+	}
+	slices.SortFunc(n.Notes, cmp.Compare[string])
+}

@@ -1,0 +1,172 @@
+package graph
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"volenti.dev/volenti/datamap/catalogue"
+	"volenti.dev/volenti/datamap/dataset"
+	"volenti.dev/volenti/datamap/value"
+	"volenti.dev/volenti/request/masking"
+	"volenti.dev/volenti/subject"
+)
+
+// Plan is what a request will do, and all that it will do. It holds no
+// personal value and, but for Rows, nothing that depends on data: the same
+// configuration, catalogue, policy and identity types give the same plan,
+// byte for byte.
+type Plan struct {
+	// Hash is the SHA-256 of the plan without the hash and the row counts, in
+	// hex. An approval is bound to it.
+	Hash       string         `json:"hash"`
+	Policy     string         `json:"policy"`
+	Identities []subject.Type `json:"identities"`
+	// Configuration and Catalogue are digests of what the plan was made from;
+	// Catalogue covers the tables of its nodes.
+	Configuration string    `json:"configuration"`
+	Catalogue     string    `json:"catalogue"`
+	Nodes         []Node    `json:"nodes"` // in an order in which they can be read
+	Skipped       []Skipped `json:"skipped"`
+}
+
+// Node is one collection of the plan.
+type Node struct {
+	Address    string         `json:"address"` // "dataset:collection"
+	Connection string         `json:"connection"`
+	Table      catalogue.Name `json:"table"`
+	// Upstream lists what must have been read before: what feeds this
+	// collection, and what its description puts before it.
+	Upstream []string `json:"upstream"`
+	// Inputs tells, for each field that rows are found by, where its values
+	// come from: "identity:TYPE" or "dataset:collection.field".
+	Inputs map[string][]string `json:"inputs"`
+	// Matches are the same inputs as they are queried: one is enough for a row
+	// to belong to the data subject.
+	Matches []Match `json:"matches"`
+	// Cycle names the group of collections that feed each other in a circle;
+	// it is read in rounds until no new key turns up.
+	Cycle   string   `json:"cycle,omitempty"`
+	Columns []string `json:"columns"` // what is read
+	Queries []string `json:"queries"` // with placeholders, shown for one value each
+	// Partitions split the collection: each query runs once for each.
+	Partitions []dataset.Partition `json:"partitions,omitempty"`
+
+	FieldsReturned []string            `json:"fields_returned"`
+	Returned       map[string][]string `json:"returned,omitempty"` // by access rule
+	FieldsMasked   map[string]string   `json:"fields_masked"`      // field -> strategy
+
+	Masks []Mask `json:"masks,omitempty"`
+	// Delete names the rule whose strategy removes the rows of this collection.
+	Delete     string   `json:"delete,omitempty"`
+	KeyColumns []string `json:"key_columns,omitempty"` // what a row is addressed by when it is written
+	EraseAfter []string `json:"erase_after,omitempty"` // what must have been erased before
+	// Kept is targeted and stays, for a reason that the data subject is told.
+	Kept []Kept `json:"kept,omitempty"`
+	// Refused is targeted and cannot be masked: the request cannot end as
+	// plain complete.
+	Refused []Refused `json:"refused,omitempty"`
+	// Blocked says why nothing of this collection can be written at all.
+	Blocked string   `json:"blocked,omitempty"`
+	Notes   []string `json:"notes,omitempty"`
+
+	Rows *int64 `json:"rows,omitempty"` // on request only, never part of the hash
+}
+
+// Match is one way to find rows: the fields together equal what From gives.
+type Match struct {
+	From   string       `json:"from"`   // "identity:TYPE" or "dataset:collection"
+	Source []string     `json:"source"` // paths in From; empty for an identity
+	Fields []string     `json:"fields"` // paths in this collection, as long as Source
+	Types  []value.Type `json:"types"`  // what the values are cast to, as long as Fields
+}
+
+// Mask is one field and how it is masked.
+type Mask struct {
+	Field  string       `json:"field"`
+	Rule   string       `json:"rule"`
+	Spec   masking.Spec `json:"spec"`
+	Column string       `json:"column"` // the top-level column that is written
+	// Type, Length and the rest of what the catalogue says of the column stand
+	// in the live table.
+	Type   value.Type `json:"type"`
+	Length int        `json:"length,omitempty"`
+}
+
+// Kept is a field that a rule targets and that stays.
+type Kept struct {
+	Field  string     `json:"field"`
+	Rule   string     `json:"rule"`
+	Reason string     `json:"reason"`
+	Ground string     `json:"ground,omitempty"`
+	Until  value.Date `json:"until,omitempty"`
+}
+
+// Refused is a field that a rule targets and that cannot be masked.
+type Refused struct {
+	Field  string `json:"field"`
+	Rule   string `json:"rule"`
+	Reason string `json:"reason"`
+}
+
+// Skipped is a collection that the plan leaves out, and why.
+type Skipped struct {
+	Address string `json:"address"`
+	Reason  string `json:"reason"`
+}
+
+// Node finds a node by its address, nil when there is none.
+func (p *Plan) Node(address string) *Node {
+	for i := range p.Nodes {
+		if p.Nodes[i].Address == address {
+			return &p.Nodes[i]
+		}
+	}
+	return nil
+}
+
+// Erases says whether the node writes anything.
+func (n *Node) Erases() bool { return n.Blocked == "" && (len(n.Masks) > 0 || n.Delete != "") }
+
+// Targeted says whether an erasure rule wants anything of the node.
+func (n *Node) Targeted() bool {
+	return n.Erases() || n.Blocked != "" || len(n.Kept) > 0 || len(n.Refused) > 0
+}
+
+// digest computes the hash of the plan.
+func (p *Plan) digest() (string, error) {
+	bare := *p
+	bare.Hash = ""
+	bare.Nodes = make([]Node, len(p.Nodes))
+	for i, n := range p.Nodes {
+		n.Rows = nil
+		bare.Nodes[i] = n
+	}
+	return hashJSON(bare)
+}
+
+// Verify says whether a plan that was stored still has its own hash.
+func (p *Plan) Verify() error {
+	h, err := p.digest()
+	if err != nil {
+		return err
+	}
+	if h != p.Hash {
+		return fmt.Errorf("the stored plan does not have its hash %.12s: it was changed", p.Hash)
+	}
+	return nil
+}
+
+// Digest of the tables, in the order given. Tables that the plan does not
+// use do not count: a new table elsewhere leaves an approval as it is.
+func Digest(tables []*catalogue.Table) (string, error) { return hashJSON(tables) }
+
+func hashJSON(v any) (string, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:]), nil
+}
