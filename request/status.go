@@ -43,7 +43,7 @@ var transitions = map[Status]map[Event]Status{
 	AwaitingApproval: {Approve: Approved, Deny: Denied, Cancel: Canceled},
 	Approved:         {Start: InProcessing, Cancel: Canceled},
 	// Start again: another node goes on where the last one stopped.
-	InProcessing: {Start: InProcessing, Pause: Paused, Fail: Errored, Finish: Complete, Leave: CompleteWithResidue},
+	InProcessing: {Start: InProcessing, Pause: Paused, Fail: Errored, Finish: Complete, Leave: CompleteWithResidue, Cancel: Canceled},
 	Paused:       {Start: InProcessing, Cancel: Canceled},
 	Errored:      {Start: InProcessing, Cancel: Canceled},
 }

@@ -1,0 +1,42 @@
+package request
+
+import (
+	"fmt"
+	"strings"
+
+	"volenti.dev/volenti/subject"
+)
+
+// Sealer seals and opens under the key of one request.
+type Sealer interface {
+	Seal(plain, associated []byte) []byte
+	Open(sealed, associated []byte) ([]byte, error)
+}
+
+// SealIdentity makes the stored form of an identity: found by the digest
+// under the tenant's digest key, read only with the request's key.
+func SealIdentity(k Sealer, tenant, id string, i subject.Identity, digestKey []byte) Identity {
+	stored := Identity{Type: i.Type, Digest: i.Digest(digestKey)}
+	// Neither form can hold a 0 byte.
+	plain := i.Value.Reveal() + "\x00" + i.Given.Reveal()
+	stored.Sealed = k.Seal([]byte(plain), stored.associated(tenant, id))
+	return stored
+}
+
+// Unseal opens a stored identity.
+func (i Identity) Unseal(k Sealer, tenant, id string) (subject.Identity, error) {
+	plain, err := k.Open(i.Sealed, i.associated(tenant, id))
+	if err != nil {
+		return subject.Identity{}, fmt.Errorf("open identity of type %s: %w", i.Type, err)
+	}
+	value, given, ok := strings.Cut(string(plain), "\x00")
+	if !ok {
+		return subject.Identity{}, fmt.Errorf("read identity of type %s: it is damaged", i.Type)
+	}
+	return subject.Identity{Type: i.Type, Value: subject.Conceal(value), Given: subject.Conceal(given)}, nil
+}
+
+// associated ties the ciphertext to its row, so that it opens nowhere else.
+func (i Identity) associated(tenant, id string) []byte {
+	return []byte("request-identity/" + tenant + "/" + id + "/" + string(i.Type) + "/" + i.Digest)
+}
