@@ -35,6 +35,11 @@ type part struct {
 	Value cell
 }
 
+// Wide says whether the value is a text to read rather than an entry.
+func (p part) Wide() bool {
+	return utf8.RuneCountInString(p.Value.Text) > 120 || strings.Contains(p.Value.Text, "\n")
+}
+
 func cellOf(v any, levels int) cell {
 	switch v := v.(type) {
 	case bool:
@@ -135,7 +140,7 @@ func count(n int, one, many string) string {
 // capitals are words that people know in capitals.
 var capitals = map[string]bool{
 	"id": true, "ip": true, "url": true, "uuid": true, "iban": true, "bic": true, "vat": true, "sms": true, "pdf": true,
-	"gps": true, "imei": true, "mac": true, "ssn": true, "utc": true, "gdpr": true, "ui": true, "api": true,
+	"gps": true, "sku": true, "imei": true, "mac": true, "ssn": true, "utc": true, "gdpr": true, "ui": true, "api": true,
 }
 
 // humanise makes a heading of a field's name: "created_at", "createdAt" and
