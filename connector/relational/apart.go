@@ -3,6 +3,7 @@ package relational
 import (
 	"context"
 	"database/sql"
+	"maps"
 	"slices"
 
 	"volenti.dev/volenti/connector"
@@ -21,6 +22,9 @@ func (db *DB) writeApart(ctx context.Context, tx *sql.Tx, p batch, writes []writ
 		refused, err := db.writeColumns(ctx, tx, p, w, reason)
 		if err != nil {
 			return err
+		}
+		if len(refused) == 0 {
+			continue
 		}
 		for _, m := range w.changes {
 			out[m] = p.blame(m, w, refused, out[m])
@@ -54,18 +58,25 @@ func (db *DB) writeColumns(ctx context.Context, tx *sql.Tx, p batch, w write, re
 	return refused, nil
 }
 
-// blame adds the refused columns of a write to the outcome of a change.
+// blame adds the refused columns of a write to the outcome of a change. The
+// row has failed when none of the columns that were asked for holds its mask.
 func (p batch) blame(m int, w write, refused map[string]string, o connector.Outcome) connector.Outcome {
-	fields := map[string]string{}
-	for name, reason := range o.Fields {
-		fields[name] = reason
+	o.Fields = maps.Clone(o.Fields)
+	if o.Fields == nil {
+		o.Fields = map[string]string{}
 	}
-	for name, reason := range refused {
-		fields[name] = reason
+	maps.Copy(o.Fields, refused)
+	asked := 0
+	for _, skip := range p.changes[m].skip {
+		if !skip {
+			asked++
+		}
 	}
-	o.Fields = fields
-	if len(refused) == len(w.set) {
+	switch len(refused) {
+	case asked:
 		o.Status, o.Reason = connector.Failed, "the database refused every column of the row"
+	case len(w.set):
+		o.Status = connector.AlreadyDone
 	}
 	return o
 }

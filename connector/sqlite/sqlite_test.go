@@ -1,0 +1,120 @@
+package sqlite_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/connector/connectortest"
+	"volenti.dev/volenti/connector/sqlite"
+	"volenti.dev/volenti/datamap/value"
+)
+
+func TestConnector(t *testing.T) {
+	connectortest.Run(t, connectortest.Harness{
+		New: func(t *testing.T) connectortest.Database {
+			return database(t, filepath.Join(t.TempDir(), "a?b#c%41 é.db"))
+		},
+		Quote:     func(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` },
+		Text:      "text",
+		Bool:      "boolean",
+		Generated: "AS (%s) STORED",
+		Samples:   samples,
+	})
+}
+
+func database(t testing.TB, path string) connectortest.Database {
+	t.Helper()
+	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+	raw, err := sql.Open("sqlite", "file:"+escaped+"?_pragma=journal_mode(wal)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = raw.Close() })
+	return connectortest.Database{
+		Exec: func(t testing.TB, statements ...string) {
+			t.Helper()
+			for _, s := range statements {
+				if _, err := raw.ExecContext(t.Context(), s); err != nil {
+					t.Fatalf("%.200s: %v", s, err)
+				}
+			}
+		},
+		Open: func(t testing.TB, readOnly bool) connector.Connector {
+			t.Helper()
+			c, err := sqlite.Spec().New(connector.Settings{Key: "shop", Secrets: map[string]string{"url": "sqlite:" + path}, ReadOnly: readOnly})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		},
+	}
+}
+
+var moment = time.Date(2009, 1, 2, 3, 4, 5, 0, time.UTC)
+
+var samples = []connectortest.Sample{
+	{Native: "integer", Literal: "9223372036854775807", Want: int64(9223372036854775807)},
+	{Native: "smallint", Literal: "-1", Want: int64(-1)},
+	{Native: "integer", Literal: "'what'", Want: "what", NoMatch: true, NoWrite: true},
+	{Native: "real", Literal: "0.1", Want: 0.1},
+	{Native: "double precision", Literal: "3", Want: 3.0},
+	{Native: "numeric(10,2)", Literal: "3.96", Want: value.Decimal("3.96")},
+	{Native: "numeric(10,2)", Literal: "1", Want: value.Decimal("1.00")},
+	{Native: "numeric(10,2)", Literal: "3.967", Want: value.Decimal("3.967")},
+	{Native: "decimal", Literal: "1.5", Want: value.Decimal("1.5")},
+	{Native: "boolean", Literal: "0", Want: false},
+	{Native: "boolean", Literal: "1", Want: true},
+	{Native: "boolean", Literal: "7", Want: int64(7), NoMatch: true, NoWrite: true},
+	{Native: "varchar(20)", Literal: "'Zoë '", Want: "Zoë "},
+	{Native: "text", Literal: "''", Want: ""},
+	{Native: "text", Literal: "'0012'", Want: "0012"},
+	{Native: "datetime", Literal: "'2009-01-02 03:04:05'", Want: moment},
+	{Native: "datetime", Literal: "'2009-01-02 03:04:05.123456'", Want: moment.Add(123456 * time.Microsecond)},
+	{Native: "datetime", Literal: "'2009-01-02T03:04:05Z'", Want: moment},
+	{Native: "timestamp", Literal: "'2009-01-02 04:04:05+01:00'", Want: moment, NoMatch: true},
+	{Native: "timestamp", Literal: "1230865445", Want: moment},
+	{Native: "timestamp", Literal: "1230865445000", Want: moment},
+	{Native: "timestamp(3)", Literal: "'2009-01-02T03:04:05.000Z'", Want: moment},
+	{Native: "datetime", Literal: "'yesterday'", Want: "yesterday", NoMatch: true, NoWrite: true},
+	{Native: "datetime", Literal: "'2009-01-02 03:04:05 +0100 CET m=+0.1'", Want: "2009-01-02 03:04:05 +0100 CET m=+0.1", NoMatch: true, NoWrite: true},
+	{Native: "date", Literal: "'2009-01-02'", Want: value.Date("2009-01-02")},
+	{Native: "date", Literal: "'2009-01-02 00:00:00'", Want: value.Date("2009-01-02")},
+	{Native: "date", Literal: "'2009-01-02 03:04:05'", Want: "2009-01-02 03:04:05", NoMatch: true, NoWrite: true},
+	{Native: "time", Literal: "'03:04:05'", Want: "03:04:05"},
+	{Native: "uuid", Literal: "'6f1f9f0e-5a0c-4a58-9a55-7d3c2f6f7c11'", Want: "6f1f9f0e-5a0c-4a58-9a55-7d3c2f6f7c11"},
+	{Native: "blob", Literal: "x'00ff10'", Want: []byte{0, 255, 16}},
+	{Native: "json", Literal: `'{"a": [1, 1.5, 12345678901234567890, null, "x"]}'`,
+		Want: map[string]any{"a": []any{int64(1), 1.5, value.Decimal("12345678901234567890"), nil, "x"}}, NoMatch: true},
+	{Native: "json", Literal: "'{not json'", Want: "{not json", NoMatch: true, NoWrite: true},
+	{Native: "", Literal: "5", Want: int64(5)},
+	{Native: "", Literal: "'5'", Want: "5"},
+}
+
+func TestReadOnlyDatabaseRefusesWritesItself(t *testing.T) {
+	t.Parallel()
+	d := database(t, filepath.Join(t.TempDir(), "x.db"))
+	d.Exec(t, "CREATE TABLE a (id integer)")
+	_, err := sqlite.Open(connector.Settings{Key: "shop", Secrets: map[string]string{"url": "x.db"}})
+	if err == nil {
+		t.Error("a URL without a scheme was taken")
+	}
+}
+
+func TestMissingFileIsUnreachableAndNotMade(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "none.db")
+	c, err := sqlite.Open(connector.Settings{Key: "shop", Secrets: map[string]string{"url": "sqlite:" + path}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	for range 2 {
+		if err := c.Test(t.Context()); connector.KindOf(err) != connector.Unreachable || strings.Contains(err.Error(), path) {
+			t.Errorf("%v", err)
+		}
+	}
+}
