@@ -1,0 +1,26 @@
+# Keeps one PostgreSQL server for a test process and stops it when the process
+# is gone, however it went: the process holds the other end of standard input.
+#
+# $1 is a directory of this server's own, $2 where PostgreSQL's programs are.
+# Each line of standard input is "start PORT" or "restart PORT"; the answer is
+# "ok" or "failed", after which the log says why.
+trap '' PIPE
+
+finish() {
+	"$2/pg_ctl" stop --mode=immediate --pgdata="$1/data" >>"$1/log" 2>&1
+	rm -rf "$1"
+}
+trap 'finish "$1" "$2"' EXIT
+
+"$2/initdb" --no-sync --auth=trust --username=postgres --encoding=UTF8 --locale=C.UTF-8 \
+	--pgdata="$1/data" >"$1/log" 2>&1
+
+while read -r action port; do
+	if "$2/pg_ctl" "$action" --wait --mode=immediate --pgdata="$1/data" --log="$1/log" \
+		--options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200" \
+		>>"$1/log" 2>&1; then
+		echo ok
+	else
+		echo failed
+	fi
+done
