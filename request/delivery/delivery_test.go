@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -208,78 +207,6 @@ func skeleton(page string) string {
 	return b.String()
 }
 
-func writeCSV(t *testing.T, fields []string, all ...map[string]any) string {
-	t.Helper()
-	var b bytes.Buffer
-	if err := delivery.WriteCSV(&b, delivery.Collection{Address: "a:b", Fields: fields, Rows: rows(all...)}); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
-func TestSpreadsheetsFindNoFormula(t *testing.T) { // SE6
-	for _, test := range []struct {
-		v    any
-		want string
-	}{
-		{"=1+1", "'=1+1"}, {"+49 30 1", "'+49 30 1"}, {"-5", "'-5"}, {"@SUM(A1)", "'@SUM(A1)"},
-		{"＝1", "'＝1"}, {"＋1", "'＋1"}, {"－1", "'－1"}, {"＠x", "'＠x"},
-		{"\t=1", "'\t=1"}, {"\r=1", "\"'\r=1\""}, {"\n=1", "\"'\n=1\""}, {"\t", "\"'\t\""},
-		{`=HYPERLINK("http://x","y")`, `"'=HYPERLINK(""http://x"",""y"")"`},
-		{[]any{"=1"}, `"[""=1""]"`}, {[]byte{0xfb}, "'+w=="}, {value.Date("-1"), "'-1"}, {value.Decimal("=1"), "'=1"},
-		{value.Decimal("-12.50"), "-12.50"}, {int64(-5), "-5"}, {-0.5, "-0.5"}, {"a=b", "a=b"}, {"ada@example.com", "ada@example.com"},
-		{nil, ""}, {"", `""`}, {" =1", `" =1"`}, {"a\r\nb", "\"a\r\nb\""}, {true, "true"}, {"'=1", "'=1"},
-	} {
-		got := writeCSV(t, []string{"=a", "b"}, map[string]any{"=a": test.v, "b": int64(1)})
-		if want := "'=a,b\r\n" + test.want + ",1\r\n"; got != want {
-			t.Errorf("%v: %q", test.v, got)
-		}
-	}
-	if got := writeCSV(t, []string{"a"}, map[string]any{"a": nil}); got != "a\r\n\"\"\r\n" {
-		t.Errorf("a lone null: %q", got)
-	}
-}
-
-func TestCSVLosesNoField(t *testing.T) {
-	c := delivery.Collection{Address: "a:b", Fields: []string{"id"}, Rows: rows(map[string]any{"id": int64(1), "more": "canary"})}
-	err := delivery.WriteCSV(io.Discard, c)
-	if err == nil || !strings.Contains(err.Error(), "more") || strings.Contains(err.Error(), "canary") {
-		t.Error(err)
-	}
-}
-
-func FuzzCSVCell(f *testing.F) {
-	for _, text := range append(hostile, "=1", "\r\n", `"`, `",=1`, "a\xffb", "\xff=1", "＝", ",", ";=1") {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		written := writeCSV(t, []string{"a", text}, map[string]any{"a": text, text: int64(-1)})
-		read, err := csv.NewReader(strings.NewReader(written)).ReadAll()
-		if err != nil || len(read) != 2 || len(read[1]) != 2 {
-			if text == "a" {
-				return
-			}
-			t.Fatalf("%q: %v %q", written, err, read)
-		}
-		// The reader takes CRLF within a cell for LF.
-		want := strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\r\n", "\n")
-		for _, cell := range []string{read[1][0], read[0][1]} {
-			if text != "a" && cell != want && cell != "'"+want {
-				t.Fatalf("%q became %q", text, cell)
-			}
-			if strings.HasPrefix(cell, "=") || strings.HasPrefix(cell, "+") || strings.HasPrefix(cell, "-") && text != "a" ||
-				strings.HasPrefix(cell, "@") || strings.ContainsAny(firstRune(cell), "\t\r\n＝＋－＠") {
-				t.Fatalf("%q may be a formula", cell)
-			}
-		}
-	})
-}
-
-func firstRune(s string) string {
-	_, size := utf8.DecodeRuneInString(s)
-	return s[:size]
-}
-
 func TestLongCollectionsAreShownInPart(t *testing.T) {
 	all := make([]map[string]any, 1234)
 	for i := range all {
@@ -328,7 +255,7 @@ func TestNoRowIsHeld(t *testing.T) {
 	// One map is used for all rows and made worthless after each.
 	const many = 200_000
 	var peak uint64
-	filler := strings.Repeat("x", 500)
+	filler := strings.Repeat("x", 200)
 	all := func(yield func(map[string]any) error) error {
 		row := map[string]any{}
 		for i := range many {
@@ -349,16 +276,15 @@ func TestNoRowIsHeld(t *testing.T) {
 	var before runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	check := &canaryWriter{}
-	err := delivery.WritePackage(check, delivery.Package{
+	err := delivery.WritePackage(io.Discard, delivery.Package{
 		Created:     time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC),
 		Collections: []delivery.Collection{{Address: "a:b", Fields: []string{"id", "text"}, Rows: all}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The rows together are 100 MB of text in each file.
-	if peak > before.HeapAlloc+16<<20 {
+	// The rows together are 40 MB of text in each file.
+	if peak > before.HeapAlloc+8<<20 {
 		t.Errorf("the heap grew from %d to %d bytes", before.HeapAlloc, peak)
 	}
 	var data bytes.Buffer
@@ -377,11 +303,6 @@ func TestNoRowIsHeld(t *testing.T) {
 		t.Errorf("a row was written after it was over: %v", err)
 	}
 }
-
-// canaryWriter counts.
-type canaryWriter struct{ n int }
-
-func (w *canaryWriter) Write(b []byte) (int, error) { w.n += len(b); return len(b), nil }
 
 func TestErrorsOfRowsAndWritersAreNotLost(t *testing.T) {
 	broken := errors.New("broken")
