@@ -314,7 +314,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add("- {fides_key: a, collections: [{name: c, fides_meta: {after: [a.c], partitioning: {where_clauses: [\"a = 1 AND b < 'x'\"]}}}]}")
 	f.Fuzz(func(t *testing.T, text string) {
 		set, _ := read(t, text)
-		for c := range set.All() {
+		for c := range set.Collections() {
 			seen := map[string]bool{}
 			c.Walk(func(f *dataset.Field) {
 				if f.Name == "" || seen[f.Path] {

@@ -20,7 +20,7 @@ func (s Set) CheckOrder(r *source.Report) {
 			}
 		}
 	}
-	for c := range s.All() {
+	for c := range s.Collections() {
 		for _, a := range c.After {
 			x.exists(a, c.Address.String()+" is to be read after", c.At, r)
 		}
@@ -65,7 +65,7 @@ func (s Set) readingOrder() order {
 
 func (s Set) erasingOrder() order {
 	o := order{map[string][]string{}, map[string]source.Position{}}
-	for c := range s.All() {
+	for c := range s.Collections() {
 		name := c.Address.String()
 		o.at[name] = c.At
 		for _, before := range c.EraseAfter {

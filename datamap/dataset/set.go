@@ -47,8 +47,11 @@ func (d *Dataset) Collection(name string) *Collection {
 	return nil
 }
 
-// All gives every collection, in the order of the configuration.
-func (s Set) All() iter.Seq[*Collection] {
+// All gives the datasets in the order of the configuration.
+func (s Set) All() []Dataset { return s }
+
+// Collections gives every collection, in the order of the configuration.
+func (s Set) Collections() iter.Seq[*Collection] {
 	return func(yield func(*Collection) bool) {
 		for i := range s {
 			for j := range s[i].Collections {
@@ -64,7 +67,7 @@ func (s Set) All() iter.Seq[*Collection] {
 // that need such a reference fail (D10).
 func (s Set) CheckReferences(r *source.Report) {
 	x := s.index()
-	for c := range s.All() {
+	for c := range s.Collections() {
 		c.Walk(func(f *Field) {
 			for _, ref := range f.References {
 				x.reference(c, f, ref, r)
@@ -85,7 +88,7 @@ func (s Set) index() index {
 	for i := range s {
 		x.datasets[s[i].Key] = map[string]*Collection{}
 	}
-	for c := range s.All() {
+	for c := range s.Collections() {
 		x.datasets[c.Address.Dataset][c.Address.Collection] = c
 		x.collections[c.Address] = c
 		paths := map[string]bool{}
