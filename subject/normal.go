@@ -99,11 +99,20 @@ func normalPhone(s string) (string, error) {
 	case s[0] != '+':
 		return "", errors.New("the number has no country code: " + mend)
 	}
-	number, err := phonenumbers.Parse(s, "ZZ")
-	if err != nil || !phonenumbers.IsPossibleNumber(number) {
+	normal, ok := e164(s)
+	again, _ := e164(normal)
+	if !ok || again != normal { // each reading takes one trunk zero away: with several, the number is unclear
 		return "", errors.New("the number is too short, too long or of no country: " + mend)
 	}
-	return phonenumbers.Format(number, phonenumbers.E164), nil
+	return normal, nil
+}
+
+func e164(s string) (string, bool) {
+	number, err := phonenumbers.Parse(s, "ZZ") // ZZ is no country: none is assumed
+	if err != nil || !phonenumbers.IsPossibleNumber(number) {
+		return "", false
+	}
+	return phonenumbers.Format(number, phonenumbers.E164), true
 }
 
 func notInPhone(r rune) bool {

@@ -76,6 +76,7 @@ func TestWhatIsNoIdentityIsRefusedWithoutQuotingIt(t *testing.T) {
 		{subject.Phone, "+49", "too short"},
 		{subject.Phone, "+49 1701234567890123456", "too long"},
 		{subject.Phone, "+999 1234567", "country"},
+		{subject.Phone, "+49 0000 1234567", "country"},
 		{subject.Phone, "+1 800 FLOWERS", "letters"},
 		{subject.Phone, "+1 212 555 0123 ext. 4", "extension"},
 		{subject.Phone, "+4917012345+67", "characters"},
