@@ -60,7 +60,7 @@ func testHostileNames(t *testing.T, h Harness) { // SE5
 	names := hostile(h.NameLimit)
 	for _, name := range names {
 		q := h.Quote(name)
-		ddl = append(ddl, "CREATE TABLE "+q+" ("+q+" "+h.Text+" NOT NULL, "+h.Quote("id of "+name[:min(len(name), 1)])+" integer)",
+		ddl = append(ddl, "CREATE TABLE "+q+" ("+q+" "+h.Text+" NOT NULL, other integer)",
 			"INSERT INTO "+q+" VALUES ('before', 1)")
 	}
 	b := open(t, h, ddl...)

@@ -65,6 +65,9 @@ func explain(err error) (connector.Kind, string, bool) {
 		if pgconn.Timeout(err) {
 			return connector.Transient, "no answer within the time limit", true
 		}
+		if pgconn.SafeToRetry(err) { // nothing was sent: the connection had broken before
+			return connector.Transient, "the connection was lost", true
+		}
 		return "", "", false
 	}
 	kind, ok := kindsOf[e.Code]
