@@ -41,23 +41,30 @@ func TestMasterFileIsMadeOnceAndPrivate(t *testing.T) {
 }
 
 func TestMasterFileIsMadeOnceByManyStarts(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "master.key")
-	masters := make([]*seal.Master, 16)
-	var starts sync.WaitGroup
-	for i := range masters {
-		starts.Go(func() { masters[i], _ = seal.OpenMasterFile(path) })
-	}
-	starts.Wait()
-	if masters[0] == nil {
-		t.Fatal("the first start failed")
-	}
-	wrapped := newTenant(t, masters[0], "acme")
-	for i, m := range masters {
-		if m == nil {
-			t.Fatalf("start %d failed", i)
+	for range 50 {
+		path := filepath.Join(t.TempDir(), "master.key")
+		masters := make([]*seal.Master, 8)
+		begin := make(chan struct{})
+		var starts sync.WaitGroup
+		for i := range masters {
+			starts.Go(func() {
+				<-begin
+				masters[i], _ = seal.OpenMasterFile(path)
+			})
 		}
-		if _, err := m.Unwrap("acme", wrapped); err != nil {
-			t.Errorf("start %d has another key: %v", i, err)
+		close(begin)
+		starts.Wait()
+		if masters[0] == nil {
+			t.Fatal("the first start failed")
+		}
+		wrapped := newTenant(t, masters[0], "acme")
+		for i, m := range masters {
+			if m == nil {
+				t.Fatalf("start %d failed", i)
+			}
+			if _, err := m.Unwrap("acme", wrapped); err != nil {
+				t.Fatalf("start %d has another key: %v", i, err)
+			}
 		}
 	}
 }
