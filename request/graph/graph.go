@@ -209,6 +209,7 @@ func (p *planner) skip(address, reason string) {
 // locate finds the live table of every needed collection.
 func (p *planner) locate() {
 	p.tables = make([]*catalogue.Table, len(p.collections))
+	named := map[*Connection]map[string][]*catalogue.Table{}
 	for i, c := range p.collections {
 		if !p.needed[i] {
 			continue
@@ -220,7 +221,10 @@ func (p *planner) locate() {
 				"add the dataset to a connection's `datasets`")
 			continue
 		}
-		t, err := find(conn.Catalogue, p.datasets[c.Address.Dataset].Namespace.Schema, c.Address.Collection)
+		if named[conn] == nil {
+			named[conn] = tablesNamed(conn.Catalogue)
+		}
+		t, err := find(named[conn][c.Address.Collection], p.datasets[c.Address.Dataset].Namespace.Schema, c.Address.Collection)
 		if err != "" {
 			p.problem.Drift = true
 			p.problem.add(c.At, fmt.Sprintf("%s: %s on connection %s", address, err, conn.Key), "describe the database as it is now")
@@ -230,35 +234,40 @@ func (p *planner) locate() {
 	}
 }
 
-// find resolves a described collection: in the schema that the description
-// names; else without schema, in "public", or wherever there is just one.
-func find(c *catalogue.Catalogue, schema, table string) (*catalogue.Table, string) {
-	if schema != "" {
-		if t := c.Table(catalogue.Name{Schema: schema, Table: table}); t != nil {
-			return t, ""
-		}
-	} else if t := c.Table(catalogue.Name{Schema: "public", Table: table}); t != nil {
-		return t, ""
-	}
-	if t := c.Table(catalogue.Name{Table: table}); t != nil {
-		return t, ""
-	}
-	if schema != "" {
-		return nil, fmt.Sprintf("there is no table %s.%s", schema, table)
-	}
-	var found []*catalogue.Table
+// tablesNamed indexes the tables of a catalogue by their bare name.
+func tablesNamed(c *catalogue.Catalogue) map[string][]*catalogue.Table {
+	named := make(map[string][]*catalogue.Table, len(c.Tables))
 	for i := range c.Tables {
-		if c.Tables[i].Name.Table == table {
-			found = append(found, &c.Tables[i])
+		name := c.Tables[i].Name.Table
+		named[name] = append(named[name], &c.Tables[i])
+	}
+	return named
+}
+
+// find resolves a described collection among the tables of its name: in the
+// schema that the description names, else without schema, in "public", or
+// wherever there is just one. The text says why there is none.
+func find(named []*catalogue.Table, schema, table string) (*catalogue.Table, string) {
+	schemas := []string{schema, ""} // a database without schemas has "" for all
+	if schema == "" {
+		schemas = []string{"", "public"}
+	}
+	for _, wanted := range schemas {
+		for _, t := range named {
+			if t.Name.Schema == wanted {
+				return t, ""
+			}
 		}
 	}
-	switch len(found) {
-	case 0:
+	switch {
+	case schema != "":
+		return nil, fmt.Sprintf("there is no table %s.%s", schema, table)
+	case len(named) == 0:
 		return nil, fmt.Sprintf("there is no table %s", table)
-	case 1:
-		return found[0], ""
+	case len(named) == 1:
+		return named[0], ""
 	default:
-		return nil, fmt.Sprintf("there are %d tables named %s, in different schemas, and the dataset names none", len(found), table)
+		return nil, fmt.Sprintf("there are %d tables named %s, in different schemas, and the dataset names none", len(named), table)
 	}
 }
 

@@ -1,0 +1,268 @@
+package fulfill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/graph"
+)
+
+// access finds the rows of every collection of the plan, each after all that
+// leads to it, and keeps them sealed with the request (X6, X7).
+func (r *run) access(ctx context.Context) error {
+	var tasks []task
+	for _, group := range r.groups() {
+		t := task{name: group[0].Address}
+		for _, n := range group {
+			t.after = append(t.after, r.heads(n, group)...)
+		}
+		t.do = func(ctx context.Context) error { return r.accessGroup(ctx, group) }
+		tasks = append(tasks, t)
+	}
+	return parallel(ctx, tasks, r.limits.Collections)
+}
+
+// groups splits the plan into what is read at once: a collection, or the
+// collections of a cycle.
+func (r *run) groups() [][]*graph.Node {
+	var groups [][]*graph.Node
+	cycles := map[string]int{}
+	for i := range r.plan.Nodes {
+		n := &r.plan.Nodes[i]
+		if at, ok := cycles[n.Cycle]; ok && n.Cycle != "" {
+			groups[at] = append(groups[at], n)
+			continue
+		}
+		cycles[n.Cycle] = len(groups)
+		groups = append(groups, []*graph.Node{n})
+	}
+	return groups
+}
+
+// heads names the tasks that the upstream of a node belongs to.
+func (r *run) heads(n *graph.Node, own []*graph.Node) []string {
+	var heads []string
+	for _, u := range n.Upstream {
+		at := r.plan.Node(u)
+		if at == nil || slices.Contains(own, at) {
+			continue
+		}
+		first := slices.IndexFunc(r.plan.Nodes, func(o graph.Node) bool { return o.Address == u || at.Cycle != "" && o.Cycle == at.Cycle })
+		heads = append(heads, r.plan.Nodes[first].Address)
+	}
+	return heads
+}
+
+func (r *run) accessGroup(ctx context.Context, group []*graph.Node) error {
+	if len(group) == 1 && group[0].Cycle == "" {
+		return r.accessOne(ctx, group[0])
+	}
+	return r.accessCycle(ctx, group)
+}
+
+func (r *run) accessOne(ctx context.Context, n *graph.Node) error {
+	p := r.at(n.Address, request.Access)
+	if p.Status == request.Done {
+		return nil
+	}
+	found, err := r.gather(ctx, n)
+	if err != nil {
+		return err
+	}
+	return r.attempt(ctx, p, func(p *request.Progress) error {
+		chunks := r.newChunks(ctx, n, len(found.matches) > 1)
+		result, err := r.read(ctx, n, found.matches, chunks.add)
+		if err != nil {
+			return err
+		}
+		p.RowsRead, err = chunks.finish()
+		p.Message = found.remark(result.Dropped)
+		crash("collection.read")
+		return err
+	})
+}
+
+// attempt does one collection until it succeeds, fails for good or has been
+// tried often enough; each attempt is in the execution log.
+func (r *run) attempt(ctx context.Context, p request.Progress, do func(*request.Progress) error) error {
+	tries := 0
+	err := r.patiently(ctx, func() error {
+		var err error
+		if p, err = r.begin(ctx, p); err != nil {
+			return err
+		}
+		crash("collection.begun")
+		if err = do(&p); err == nil {
+			p.Status = request.Done
+			return r.save(ctx, p, nil)
+		}
+		if ctx.Err() != nil || errors.Is(err, request.ErrFenced) {
+			return err
+		}
+		tries++
+		p.Status, p.Message = request.Failed, err.Error()
+		return errors.Join(err, r.save(ctx, p, nil))
+	})
+	crash("collection.saved")
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.Address, err)
+	}
+	return nil
+}
+
+// read queries a collection on one of its connection's places.
+func (r *run) read(ctx context.Context, n *graph.Node, matches []connector.Match, each func(connector.Row) error) (connector.ReadResult, error) {
+	var total connector.ReadResult
+	if !slices.ContainsFunc(matches, func(m connector.Match) bool { return len(m.Tuples) > 0 }) {
+		return total, nil // no values, no query (D16)
+	}
+	reader, err := capability[connector.Reader](r, n.Connection)
+	if err != nil {
+		return total, err
+	}
+	defer r.place(n.Connection)()
+	for _, query := range reads(n, r.tables[n.Address], n.Columns, matches) {
+		result, err := reader.Read(ctx, query, each)
+		total.Rows += result.Rows
+		total.Dropped += result.Dropped
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// place waits for a free place on a system; the result gives it back.
+func (r *run) place(connection string) func() {
+	r.systems[connection] <- struct{}{}
+	return func() { <-r.systems[connection] }
+}
+
+// accessCycle reads collections that feed each other, in rounds: each round
+// queries only keys that are new, until none is left (D9). What it finds is
+// stored when the whole group is done, so a crash repeats the group.
+func (r *run) accessCycle(ctx context.Context, group []*graph.Node) error {
+	if !slices.ContainsFunc(group, func(n *graph.Node) bool { return r.at(n.Address, request.Access).Status != request.Done }) {
+		return nil
+	}
+	inside := map[string]bool{}
+	for _, n := range group {
+		inside[n.Address] = true
+	}
+	return r.patiently(ctx, func() error {
+		c := cycle{run: r, group: group, inside: inside, asked: map[string]map[string]bool{}}
+		for _, n := range group {
+			p, err := r.begin(ctx, r.at(n.Address, request.Access))
+			if err != nil {
+				return err
+			}
+			c.members = append(c.members, &member{node: n, progress: p, chunks: r.newChunks(ctx, n, true)})
+		}
+		err := c.rounds(ctx)
+		for _, m := range c.members {
+			m.progress.Status = request.Done
+			if err == nil {
+				m.progress.RowsRead, err = m.chunks.finish()
+			}
+			if err != nil {
+				m.progress.Status, m.progress.Message = request.Failed, err.Error()
+			}
+		}
+		for _, m := range c.members {
+			if ctx.Err() == nil {
+				err = errors.Join(err, r.save(ctx, m.progress, nil))
+			}
+		}
+		return err
+	})
+}
+
+// maxRounds bounds a cycle; a chain of managers is rarely deeper than 12.
+const maxRounds = 100
+
+// cycle is the state of one attempt at a group.
+type cycle struct {
+	*run
+	group   []*graph.Node
+	inside  map[string]bool
+	members []*member
+	asked   map[string]map[string]bool // tuples that were queried, by node and match
+}
+
+type member struct {
+	node     *graph.Node
+	progress request.Progress
+	chunks   *chunks
+	fresh    []connector.Row // found in the last round
+}
+
+func (c *cycle) rounds(ctx context.Context) error {
+	for round := 1; ; round++ {
+		if round > maxRounds {
+			return fmt.Errorf("%s and what feeds it: new keys still turn up after %d rounds; the data goes in circles further than a request may follow", c.group[0].Address, maxRounds)
+		}
+		more := false
+		next := make([][]connector.Row, len(c.members))
+		for k, m := range c.members {
+			matches, err := c.fresh(ctx, m, round)
+			if err != nil {
+				return err
+			}
+			if _, err := c.read(ctx, m.node, matches, func(row connector.Row) error {
+				added, err := m.chunks.addNew(row)
+				if added {
+					next[k] = append(next[k], row)
+				}
+				return err
+			}); err != nil {
+				return fmt.Errorf("%s: %w", m.node.Address, err)
+			}
+			more = more || len(next[k]) > 0
+		}
+		for k, m := range c.members {
+			m.fresh = next[k]
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+// fresh gives the matches of a member that were not asked before: in the
+// first round what comes from outside, later what the last round found.
+func (c *cycle) fresh(ctx context.Context, m *member, round int) ([]connector.Match, error) {
+	var found *inputs
+	if round == 1 {
+		var err error
+		if found, err = c.gatherFrom(ctx, m.node, func(from string) bool { return !c.inside[from] }); err != nil {
+			return nil, err
+		}
+	} else {
+		found = c.newInputs(m.node)
+		for _, o := range c.members {
+			for _, row := range o.fresh {
+				found.take(o.node.Address, row)
+			}
+		}
+		found.close()
+	}
+	for i := range found.matches {
+		key := fmt.Sprintf("%s %v", m.node.Address, found.matches[i].Columns)
+		asked := c.asked[key]
+		if asked == nil {
+			asked = map[string]bool{}
+			c.asked[key] = asked
+		}
+		found.matches[i].Tuples = slices.DeleteFunc(found.matches[i].Tuples, func(t connector.Tuple) bool {
+			k := tupleKey(t)
+			old := asked[k]
+			asked[k] = true
+			return old
+		})
+	}
+	return found.matches, nil
+}

@@ -1,0 +1,71 @@
+package fulfill
+
+import (
+	"context"
+	"fmt"
+
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/graph"
+)
+
+// largeTable is the size from which on a share of a table may be masked at
+// most; of a small one any share is a small number.
+const largeTable = 10_000
+
+// withinCaps pauses the request before anything is written when it would
+// write more than a request may (X27). It counts what access found.
+func (r *run) withinCaps(ctx context.Context) error {
+	for i := range r.plan.Nodes {
+		n := &r.plan.Nodes[i]
+		if !n.Erases() || r.at(n.Address, request.Erasure).Status == request.Done {
+			continue
+		}
+		if err := r.withinCap(ctx, n, r.at(n.Address, request.Access).RowsRead); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) withinCap(ctx context.Context, n *graph.Node, rows int64) error {
+	if rows == 0 {
+		return nil
+	}
+	raised := r.request.MaxRows
+	if limit := or(raised, r.limits.RowsPerCollection); rows > limit {
+		return pause{fmt.Sprintf("%s: %d rows would be written, and a request may write %d per collection; nothing was written. If that is right, raise the limit for this request (--max-rows)", n.Address, rows, limit)}
+	}
+	if raised == 0 {
+		if err := r.withinShare(ctx, n, rows); err != nil {
+			return err
+		}
+	}
+	ok, err := r.work.Reserve(ctx, r.lease, n.Address, rows, r.limits.RowsPerHour)
+	if err != nil {
+		return fmt.Errorf("reserve rows of the hour: %w", err)
+	}
+	if !ok {
+		return pause{fmt.Sprintf("%s: %d rows would be written, more than is left of the %d that all requests together may write in an hour; nothing was written. Run it again later", n.Address, rows, r.limits.RowsPerHour)}
+	}
+	return nil
+}
+
+func (r *run) withinShare(ctx context.Context, n *graph.Node, rows int64) error {
+	var size int64
+	err := r.patiently(ctx, func() error {
+		reader, err := capability[connector.Reader](r, n.Connection)
+		if err != nil {
+			return err
+		}
+		size, err = reader.Size(ctx, n.Table)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("size of %s: %w", n.Address, err)
+	}
+	if size > largeTable && float64(rows) > r.limits.ShareOfTable*float64(size) {
+		return pause{fmt.Sprintf("%s: %d of about %d rows would be written, more than %g %% of the table; nothing was written. If that is right, raise the limit for this request (--max-rows)", n.Address, rows, size, 100*r.limits.ShareOfTable)}
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+package fulfill
+
+import (
+	"context"
+	"fmt"
+
+	"volenti.dev/volenti/request"
+)
+
+// completion ends the request. It is complete when nothing is left of what
+// the policy targets; what could not be erased is counted and named.
+func (r *run) completion(ctx context.Context) error {
+	event, message := request.Finish, ""
+	residue, refused := r.leftovers()
+	if residue > 0 || refused > 0 {
+		event = request.Leave
+		message = fmt.Sprintf("%d rows are not as they must be, %d fields could not be masked", residue, refused)
+	}
+	crash("verified")
+	entry := r.entry("request.complete", map[string]any{"plan": r.plan.Hash, "residue": residue, "refused_fields": refused})
+	if err := r.requests.Move(ctx, r.lease, event, message, entry); err != nil {
+		return fmt.Errorf("end the request: %w", err)
+	}
+	crash("finished")
+	return nil
+}
+
+// leftovers counts rows that verification found wanting, and fields that the
+// plan could not mask in collections where the person has rows.
+func (r *run) leftovers() (residue, refused int64) {
+	for i := range r.plan.Nodes {
+		n := &r.plan.Nodes[i]
+		residue += r.at(n.Address, request.Verification).RowsResidue
+		if r.at(n.Address, request.Access).RowsRead > 0 {
+			refused += int64(len(n.Refused))
+		}
+	}
+	return residue, refused
+}

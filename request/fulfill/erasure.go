@@ -1,0 +1,290 @@
+package fulfill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/datamap/value"
+	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/graph"
+	"volenti.dev/volenti/request/masking"
+)
+
+// erasure masks or deletes what access found, collections in parallel but for
+// the order that the plan demands (X10). Before the first write the live
+// catalogues are looked at again and the caps are held against what was found.
+func (r *run) erasure(ctx context.Context) error {
+	if err := r.look(ctx); err != nil {
+		return err
+	}
+	if err := r.withinCaps(ctx); err != nil {
+		return err
+	}
+	var tasks []task
+	for i := range r.plan.Nodes {
+		if n := &r.plan.Nodes[i]; n.Erases() || n.Blocked != "" {
+			tasks = append(tasks, task{n.Address, n.EraseAfter, func(ctx context.Context) error { return r.eraseOne(ctx, n) }})
+		}
+	}
+	return parallel(ctx, tasks, r.limits.Collections)
+}
+
+func (r *run) erases() bool {
+	return slices.ContainsFunc(r.plan.Nodes, func(n graph.Node) bool { return n.Erases() || n.Blocked != "" })
+}
+
+func (r *run) eraseOne(ctx context.Context, n *graph.Node) error {
+	p := r.at(n.Address, request.Erasure)
+	if p.Status == request.Done {
+		return nil
+	}
+	if n.Blocked != "" {
+		p.Status, p.Message = request.Failed, n.Blocked
+		blocked := &connector.Error{Kind: connector.Denied, Connection: n.Connection, Doing: "erase " + n.Address, Reason: n.Blocked}
+		return errors.Join(blocked, r.save(ctx, p, nil))
+	}
+	e, err := r.newEraser(n)
+	if err != nil {
+		return err
+	}
+	if p, err = r.begin(ctx, p); err != nil {
+		return err
+	}
+	e.progress = p
+	err = r.rows(ctx, n.Address, func(row connector.Row, keep graph.Keep) error { return e.add(ctx, row, keep) })
+	if err == nil {
+		err = e.flush(ctx)
+	}
+	p = e.progress
+	p.Status = request.Done
+	if err != nil {
+		if ctx.Err() != nil || errors.Is(err, request.ErrFenced) {
+			return err
+		}
+		p.Status, p.Message = request.Failed, err.Error()
+		err = fmt.Errorf("%s: %w", n.Address, err)
+	}
+	return errors.Join(err, r.save(ctx, p, nil))
+}
+
+// eraser takes the rows of one collection, as access found them, through
+// masks and batches.
+type eraser struct {
+	*run
+	node     *graph.Node
+	columns  []string
+	masks    []mask
+	progress request.Progress
+	seen     int64 // rows so far in this pass; those before progress.Position were dealt with
+	batch    []connector.Change
+	already  int64 // rows of the batch that need nothing
+	refused  map[string]int64
+}
+
+// mask is a planned mask, ready to be applied.
+type mask struct {
+	graph.Mask
+	strategy masking.Strategy
+	shape    masking.Column
+	secret   []byte
+	below    []string // the path below the column
+}
+
+func (r *run) newEraser(n *graph.Node) (*eraser, error) {
+	e := &eraser{run: r, node: n, refused: map[string]int64{}}
+	for _, m := range n.Masks {
+		strategy, err := masking.New(m.Spec)
+		if err != nil {
+			return nil, fmt.Errorf("%s.%s: %w", n.Address, m.Field, err)
+		}
+		path := strings.Split(m.Field, ".")
+		e.masks = append(e.masks, mask{m, strategy, graph.ShapeOf(r.tables[n.Address], m), r.key.Derive("mask/" + m.Rule), path[1:]})
+		if !slices.Contains(e.columns, m.Column) {
+			e.columns = append(e.columns, m.Column)
+		}
+	}
+	return e, nil
+}
+
+// add takes the next row.
+func (e *eraser) add(ctx context.Context, row connector.Row, keep graph.Keep) error {
+	e.seen++
+	if e.seen <= e.progress.Position {
+		return nil
+	}
+	change, failed := e.change(row, keep)
+	for field := range failed {
+		e.refused[field]++
+	}
+	if e.node.Delete == "" && sameRow(change.Before, change.After) {
+		e.already++
+	} else {
+		e.batch = append(e.batch, change)
+	}
+	if len(e.batch) >= e.limits.Batch || e.already >= 20*int64(e.limits.Batch) {
+		return e.flush(ctx)
+	}
+	return nil
+}
+
+// change computes the masks of a row from the values that access read (D28),
+// and names the fields whose mask could not be made.
+func (e *eraser) change(row connector.Row, keep graph.Keep) (connector.Change, map[string]bool) {
+	key := make(connector.Tuple, len(e.node.KeyColumns))
+	for i, c := range e.node.KeyColumns {
+		key[i] = row[c]
+	}
+	c := connector.Change{Key: key}
+	if e.node.Delete != "" {
+		return c, nil
+	}
+	c.Before, c.After = connector.Row{}, connector.Row{}
+	for _, col := range e.columns {
+		c.Before[col], c.After[col] = row[col], row[col]
+	}
+	var failed map[string]bool
+	place := masking.Place{Table: e.node.Address, Key: tupleKey(key)}
+	for _, m := range e.masks {
+		place.Secret, place.Column = m.secret, m.Field
+		masked, err := graph.Rewrite(c.After[m.Column], m.below, keep.At(m.Column), func(v any) (any, error) {
+			return m.strategy.Mask(v, m.shape, place)
+		})
+		if err != nil {
+			if failed == nil {
+				failed = map[string]bool{}
+			}
+			failed[m.Field] = true
+			continue
+		}
+		c.After[m.Column] = masked
+	}
+	return c, failed
+}
+
+func sameRow(a, b connector.Row) bool {
+	for name, v := range a {
+		if !value.Equal(v, b[name]) {
+			return false
+		}
+	}
+	return true
+}
+
+// flush sends the batch and records what became of it. What may be sent is
+// recorded before it is sent: after a crash in between, a row that holds its
+// mask was masked by this request.
+func (e *eraser) flush(ctx context.Context) error {
+	if e.seen <= e.progress.Position {
+		return nil
+	}
+	repeated := e.progress.Intent > e.progress.Position
+	if len(e.batch) > 0 && e.progress.Intent < e.seen {
+		entry := e.entry("request.mask", map[string]any{"collection": e.node.Address, "rows": len(e.batch), "from": e.progress.Position})
+		if err := e.work.Intend(ctx, e.lease, e.node.Address, e.seen, entry); err != nil {
+			return fmt.Errorf("record the intent: %w", err)
+		}
+		e.progress.Intent = e.seen
+		crash("batch.intended")
+	}
+	outcomes, tries, err := e.send(ctx)
+	if err != nil {
+		return err
+	}
+	crash("batch.written")
+	fields := e.account(outcomes, repeated || tries > 1)
+	e.progress.RowsMatched += int64(len(e.batch)) + e.already
+	e.progress.RowsAlready += e.already
+	e.progress.Position = e.seen
+	if err := e.save(ctx, e.progress, fields); err != nil {
+		return err
+	}
+	crash("batch.saved")
+	e.batch, e.already, e.refused = nil, 0, map[string]int64{}
+	return nil
+}
+
+// send writes the batch to its system; tries is how often it was sent.
+func (e *eraser) send(ctx context.Context) (outcomes []connector.Outcome, tries int, err error) {
+	if len(e.batch) == 0 {
+		return nil, 0, nil
+	}
+	b := connector.Batch{Table: e.tables[e.node.Address], KeyColumns: e.node.KeyColumns, Columns: e.columns, Changes: e.batch}
+	b.Guard = func(ctx context.Context) error {
+		crash("batch.guarded")
+		return ctx.Err()
+	}
+	defer e.place(e.node.Connection)()
+	err = e.patiently(ctx, func() (err error) {
+		tries++
+		if e.node.Delete != "" {
+			deleter, err := capability[connector.Deleter](e.run, e.node.Connection)
+			if err != nil {
+				return err
+			}
+			outcomes, err = deleter.Delete(ctx, b)
+			return err
+		}
+		masker, err := capability[connector.Masker](e.run, e.node.Connection)
+		if err != nil {
+			return err
+		}
+		outcomes, err = masker.Mask(ctx, b)
+		return err
+	})
+	return outcomes, tries, err
+}
+
+// account adds the outcomes of a batch to the progress and gives those of its
+// fields. repeated says that the batch may have been sent before.
+func (e *eraser) account(outcomes []connector.Outcome, repeated bool) []request.FieldOutcome {
+	tally := map[request.FieldOutcome]int64{}
+	note := func(field, status, reason string, rows int64) {
+		tally[request.FieldOutcome{Address: e.node.Address, Field: field, Status: status, Reason: reason}] += rows
+	}
+	keyMasked := slices.ContainsFunc(e.node.KeyColumns, func(k string) bool { return slices.Contains(e.columns, k) })
+	for i, o := range outcomes {
+		switch {
+		case o.Status == connector.Changed, o.Status == connector.AlreadyDone && repeated, o.Status == connector.Missing && repeated && keyMasked:
+			e.progress.RowsMasked++
+			e.noteMasked(e.batch[i], o, note)
+		case o.Status == connector.AlreadyDone, o.Status == connector.Missing:
+			e.progress.RowsAlready++
+		case o.Status == connector.Conflict:
+			e.progress.RowsFailed++
+			note("", "failed", "the row changed after it was read", 1)
+		default:
+			e.progress.RowsFailed++
+			if o.Reason != "" {
+				note("", "failed", o.Reason, 1)
+			}
+		}
+		for field, reason := range o.Fields {
+			note(field, "failed", reason, 1)
+		}
+	}
+	for field, rows := range e.refused {
+		note(field, "failed", "its value cannot be masked by this strategy", rows)
+	}
+	var fields []request.FieldOutcome
+	for f, rows := range tally {
+		f.Rows = rows
+		fields = append(fields, f)
+	}
+	return fields
+}
+
+func (e *eraser) noteMasked(c connector.Change, o connector.Outcome, note func(field, status, reason string, rows int64)) {
+	if e.node.Delete != "" {
+		note("", "deleted", "", 1)
+		return
+	}
+	for _, m := range e.masks {
+		if _, failed := o.Fields[m.Column]; !failed && !value.Equal(c.Before[m.Column], c.After[m.Column]) {
+			note(m.Field, "masked", "", 1)
+		}
+	}
+}

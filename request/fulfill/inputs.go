@@ -1,0 +1,235 @@
+package fulfill
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/datamap/catalogue"
+	"volenti.dev/volenti/datamap/value"
+	"volenti.dev/volenti/request/graph"
+)
+
+// inputs collects the values by which the rows of one node are found.
+type inputs struct {
+	node    *graph.Node
+	tuples  [][]connector.Tuple // by match of the node
+	seen    []map[string]bool
+	dropped int
+	matches []connector.Match // set by close
+}
+
+func (r *run) newInputs(n *graph.Node) *inputs {
+	in := &inputs{node: n, tuples: make([][]connector.Tuple, len(n.Matches)), seen: make([]map[string]bool, len(n.Matches))}
+	for k := range in.seen {
+		in.seen[k] = map[string]bool{}
+	}
+	return in
+}
+
+// gather collects the inputs of a node from the identities and from what its
+// upstream collections gave (D14).
+func (r *run) gather(ctx context.Context, n *graph.Node) (*inputs, error) {
+	return r.gatherFrom(ctx, n, func(string) bool { return true })
+}
+
+func (r *run) gatherFrom(ctx context.Context, n *graph.Node, wanted func(from string) bool) (*inputs, error) {
+	in := r.newInputs(n)
+	for k, m := range n.Matches {
+		kind, isIdentity := strings.CutPrefix(m.From, "identity:")
+		if !isIdentity {
+			continue
+		}
+		for _, id := range r.identities {
+			if string(id.Type) != kind {
+				continue
+			}
+			for _, v := range id.Values() {
+				in.add(k, connector.Tuple{v.Reveal()})
+			}
+		}
+	}
+	for _, from := range n.Upstream {
+		if !wanted(from) || !feeds(n, from) {
+			continue
+		}
+		err := r.rows(ctx, from, func(row connector.Row, keep graph.Keep) error {
+			in.take(from, keep.Own(row))
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read what %s gave to %s: %w", from, n.Address, err)
+		}
+	}
+	in.close()
+	return in, nil
+}
+
+func feeds(n *graph.Node, from string) bool {
+	for _, m := range n.Matches {
+		if m.From == from {
+			return true
+		}
+	}
+	return false
+}
+
+// take adds what a row of a collection gives. A composite key is used whole
+// or not at all.
+func (in *inputs) take(from string, row map[string]any) {
+	for k, m := range in.node.Matches {
+		if m.From != from {
+			continue
+		}
+		if len(m.Source) == 1 {
+			for _, v := range graph.Collect(row, m.Source[0]) {
+				in.add(k, connector.Tuple{v})
+			}
+			continue
+		}
+		tuple := make(connector.Tuple, 0, len(m.Source))
+		for _, path := range m.Source {
+			if values := graph.Collect(row, path); len(values) == 1 {
+				tuple = append(tuple, values[0])
+			}
+		}
+		if len(tuple) == len(m.Source) {
+			in.add(k, tuple)
+		}
+	}
+}
+
+// add casts a tuple to what the receiving fields hold (D15) and keeps it when
+// it is new.
+func (in *inputs) add(k int, tuple connector.Tuple) {
+	for i := range tuple {
+		v, err := value.Cast(tuple[i], in.node.Matches[k].Types[i])
+		if err != nil || v == nil {
+			in.dropped++
+			return
+		}
+		tuple[i] = v
+	}
+	key := tupleKey(tuple)
+	if in.seen[k][key] {
+		return
+	}
+	in.seen[k][key] = true
+	in.tuples[k] = append(in.tuples[k], tuple)
+}
+
+// close makes the matches; those of the same fields become one.
+func (in *inputs) close() {
+	at := map[string]int{}
+	for k, m := range in.node.Matches {
+		name := strings.Join(m.Fields, "\x00")
+		i, ok := at[name]
+		if !ok {
+			at[name] = len(in.matches)
+			in.matches = append(in.matches, connector.Match{Columns: m.Fields, Tuples: in.tuples[k]})
+			continue
+		}
+		in.matches[i].Tuples = append(in.matches[i].Tuples, in.tuples[k]...)
+	}
+}
+
+// remark says how many values were of no use.
+func (in *inputs) remark(dropped int) string {
+	if dropped += in.dropped; dropped > 0 {
+		return fmt.Sprintf("%d input values cannot be values of the field that they were to match and were left out", dropped)
+	}
+	return ""
+}
+
+func tupleKey(t connector.Tuple) string {
+	if len(t) == 1 {
+		return value.Key(t[0])
+	}
+	var b strings.Builder
+	for _, v := range t {
+		k := value.Key(v)
+		fmt.Fprintf(&b, "%d:%s", len(k), k)
+	}
+	return b.String()
+}
+
+// rowKey identifies a row among those of its collection, in 16 bytes.
+func rowKey(row connector.Row, columns []string) [16]byte {
+	t := make(connector.Tuple, len(columns))
+	for i, c := range columns {
+		t[i] = row[c]
+	}
+	sum := sha256.Sum256([]byte(tupleKey(t)))
+	return [16]byte(sum[:16])
+}
+
+// reads makes the queries of a node: one, or one for each partition.
+func reads(n *graph.Node, t *catalogue.Table, columns []string, matches []connector.Match) []connector.Read {
+	if len(n.Partitions) == 0 {
+		return []connector.Read{{Table: t, Columns: columns, Where: matches}}
+	}
+	var queries []connector.Read
+	for _, p := range n.Partitions {
+		q := connector.Read{Table: t, Columns: columns, Where: matches}
+		for _, c := range p {
+			q.Partition = append(q.Partition, connector.Condition{Column: c.Column, Operator: c.Operator, Constant: c.Constant})
+		}
+		queries = append(queries, q)
+	}
+	return queries
+}
+
+// Queries gives the statements of a node as its connector would send them,
+// for plans.
+func Queries(reader connector.Reader, n *graph.Node, t *catalogue.Table) ([]string, error) {
+	in := &inputs{node: n, tuples: make([][]connector.Tuple, len(n.Matches))}
+	for k, m := range n.Matches {
+		tuple := make(connector.Tuple, len(m.Fields))
+		for i := range tuple {
+			tuple[i] = sample(t.Column(m.Fields[i]))
+		}
+		in.tuples[k] = []connector.Tuple{tuple}
+	}
+	in.close()
+	var all []string
+	for i := range in.matches {
+		in.matches[i].Tuples = in.matches[i].Tuples[:1]
+	}
+	for _, q := range reads(n, t, n.Columns, in.matches) {
+		texts, err := reader.Queries(q)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, texts...)
+	}
+	return all, nil
+}
+
+// sample is a value that the column can hold, to show a statement with.
+func sample(c *catalogue.Column) any {
+	if c == nil {
+		return ""
+	}
+	switch c.Type.Kind {
+	case value.Integer:
+		return int64(0)
+	case value.Float:
+		return 0.5
+	case value.Number:
+		return value.Decimal("0")
+	case value.Boolean:
+		return false
+	case value.Timestamp, value.Day:
+		return value.Date("2000-01-01")
+	case value.Clock:
+		return "00:00:00"
+	case value.UUID:
+		return "00000000-0000-0000-0000-000000000000"
+	case value.Bytes:
+		return []byte{}
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,110 @@
+package fulfill
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/graph"
+)
+
+// Report says what became of a request, collection by collection. It holds
+// no personal value.
+type Report struct {
+	Request     string             `json:"request"`
+	Status      request.Status     `json:"status"`
+	Message     string             `json:"message,omitempty"`
+	Policy      string             `json:"policy"`
+	Plan        string             `json:"plan"` // its hash
+	Collections []CollectionReport `json:"collections"`
+	Skipped     []graph.Skipped    `json:"skipped"`
+}
+
+// CollectionReport is one collection in one action: access, or erasure with
+// its verification.
+type CollectionReport struct {
+	Address     string                   `json:"address"`
+	Action      request.Action           `json:"action"`
+	Status      request.CollectionStatus `json:"status"`
+	RowsRead    int64                    `json:"rows_read"`
+	RowsMasked  int64                    `json:"rows_masked"`
+	RowsAlready int64                    `json:"rows_already_masked,omitempty"`
+	RowsFailed  int64                    `json:"rows_failed,omitempty"`
+	RowsResidue int64                    `json:"rows_residue,omitempty"`
+	Verified    bool                     `json:"verified,omitempty"` // the database was asked again, and every row is as it must be
+	Message     string                   `json:"message"`
+	Attempts    int                      `json:"attempts,omitempty"`
+	Fields      []FieldReport            `json:"fields,omitempty"`
+}
+
+// FieldReport is what became of one field.
+type FieldReport struct {
+	Field  string `json:"field"` // "" for the row as a whole
+	Status string `json:"status"`
+	Rows   int64  `json:"rows,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	Ground string `json:"ground,omitempty"`
+}
+
+// NewReport puts together what the store knows of a request.
+func NewReport(ctx context.Context, req request.Request, plan *graph.Plan, work Work) (Report, error) {
+	rep := Report{Request: req.ID, Status: req.Status, Message: req.Message, Policy: req.Policy, Plan: req.PlanHash, Skipped: plan.Skipped}
+	rows, err := work.Progress(ctx, req.Tenant, req.ID)
+	if err != nil {
+		return rep, fmt.Errorf("read progress: %w", err)
+	}
+	outcomes, err := work.Outcomes(ctx, req.Tenant, req.ID)
+	if err != nil {
+		return rep, fmt.Errorf("read outcomes: %w", err)
+	}
+	progress := map[progressKey]request.Progress{}
+	for _, p := range rows {
+		progress[progressKey{p.Address, p.Action}] = p
+	}
+	for i := range plan.Nodes {
+		n := &plan.Nodes[i]
+		read := progress[progressKey{n.Address, request.Access}]
+		rep.Collections = append(rep.Collections, CollectionReport{
+			Address: n.Address, Action: request.Access, Status: or(read.Status, request.Pending),
+			RowsRead: read.RowsRead, Message: read.Message, Attempts: read.Attempt,
+		})
+		if n.Targeted() {
+			rep.Collections = append(rep.Collections, erasureReport(n, read.RowsRead, progress, outcomes))
+		}
+	}
+	return rep, nil
+}
+
+func erasureReport(n *graph.Node, read int64, progress map[progressKey]request.Progress, outcomes []request.FieldOutcome) CollectionReport {
+	p := progress[progressKey{n.Address, request.Erasure}]
+	v := progress[progressKey{n.Address, request.Verification}]
+	c := CollectionReport{
+		Address: n.Address, Action: request.Erasure, Status: or(p.Status, request.Pending),
+		RowsRead: read, RowsMasked: p.RowsMasked, RowsAlready: p.RowsAlready, RowsFailed: p.RowsFailed,
+		RowsResidue: v.RowsResidue, Verified: v.Status == request.Done && v.RowsResidue == 0,
+		Message: or(p.Message, v.Message), Attempts: p.Attempt,
+	}
+	switch {
+	case !n.Erases() && n.Blocked == "":
+		c.Status, c.Message = request.Skipped, "nothing of it is erased; see its fields"
+	case v.RowsResidue > 0:
+		c.Status = request.Residual
+	}
+	for _, o := range outcomes {
+		if o.Address == n.Address {
+			c.Fields = append(c.Fields, FieldReport{Field: o.Field, Status: o.Status, Rows: o.Rows, Reason: o.Reason})
+		}
+	}
+	for _, k := range n.Kept {
+		c.Fields = append(c.Fields, FieldReport{Field: k.Field, Status: "kept", Rows: read, Reason: k.Reason, Ground: k.Ground})
+	}
+	for _, f := range n.Refused {
+		c.Fields = append(c.Fields, FieldReport{Field: f.Field, Status: "refused", Rows: read, Reason: f.Reason})
+	}
+	slices.SortFunc(c.Fields, func(a, b FieldReport) int {
+		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Status, b.Status), cmp.Compare(a.Reason, b.Reason))
+	})
+	return c
+}

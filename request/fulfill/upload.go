@@ -1,0 +1,93 @@
+package fulfill
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/delivery"
+	"volenti.dev/volenti/request/graph"
+)
+
+// Writer is where a package is written to.
+type Writer = io.Writer
+
+// returns says whether the policy gives anything to the data subject.
+func (r *run) returns() bool {
+	return slices.ContainsFunc(r.plan.Nodes, func(n graph.Node) bool { return len(n.Returned) > 0 })
+}
+
+// upload writes what each access rule gives: access.json for programs,
+// package.zip for the person; in a folder per rule when there are several.
+func (r *run) upload(ctx context.Context) error {
+	rules := r.rules()
+	for _, rule := range rules {
+		folder := ""
+		if len(rules) > 1 {
+			folder = rule + "/"
+		}
+		collections := r.collections(ctx, rule)
+		err := r.Output.Put(ctx, folder+"access.json", func(w Writer) error { return delivery.WriteJSON(w, collections) })
+		if err != nil {
+			return fmt.Errorf("write access.json: %w", err)
+		}
+		crash("upload.half")
+		p := delivery.Package{Controller: r.Controller, RequestID: r.lease.Request, Created: r.Now().UTC(), Collections: collections, Kept: r.kept()}
+		if err := r.Output.Put(ctx, folder+"package.zip", func(w Writer) error { return delivery.WritePackage(w, p) }); err != nil {
+			return fmt.Errorf("write package.zip: %w", err)
+		}
+	}
+	return r.work.Audit(ctx, r.lease, r.entry("request.package", map[string]any{"rules": rules}))
+}
+
+func (r *run) rules() []string {
+	var rules []string
+	for _, n := range r.plan.Nodes {
+		for rule := range n.Returned {
+			rules = append(rules, rule)
+		}
+	}
+	slices.Sort(rules)
+	return slices.Compact(rules)
+}
+
+// collections gives what a rule returns, streamed from the store.
+func (r *run) collections(ctx context.Context, rule string) []delivery.Collection {
+	var all []delivery.Collection
+	for i := range r.plan.Nodes {
+		n := &r.plan.Nodes[i]
+		paths := n.Returned[rule]
+		if len(paths) == 0 || r.at(n.Address, request.Access).RowsRead == 0 {
+			continue
+		}
+		all = append(all, delivery.Collection{
+			Address: n.Address,
+			Fields:  paths,
+			Rows: func(yield func(map[string]any) error) error {
+				return r.rows(ctx, n.Address, func(row connector.Row, keep graph.Keep) error {
+					if selected := graph.Select(keep.Own(row), paths); selected != nil {
+						return yield(selected)
+					}
+					return nil // nothing left of the row (D20)
+				})
+			},
+		})
+	}
+	return all
+}
+
+// kept tells the person what stays, and why.
+func (r *run) kept() []delivery.Kept {
+	var kept []delivery.Kept
+	for _, n := range r.plan.Nodes {
+		for _, k := range n.Kept {
+			if k.Ground != "" {
+				kept = append(kept, delivery.Kept{What: n.Address + "." + k.Field, Reason: k.Reason, Ground: k.Ground, Until: k.Until})
+			}
+		}
+	}
+	return kept
+}
