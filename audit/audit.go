@@ -122,6 +122,7 @@ func (l Leaf) Bytes() []byte {
 }
 
 func (l Leaf) check() error {
+	year := l.At.UTC().Year()
 	switch {
 	case l.Version != leafVersion:
 		return fmt.Errorf("the version is not %d", leafVersion)
@@ -129,7 +130,7 @@ func (l Leaf) check() error {
 		return fmt.Errorf("the tenant needs 1 to %d bytes of printable text", maxTenant)
 	case l.Sequence < 0:
 		return errors.New("the sequence is negative")
-	case l.At.Year() < 1 || l.At.Year() > 9999 || l.At.IsZero():
+	case year < 1 || year > 9999 || l.At.IsZero():
 		return errors.New("the time is missing or not in the years 1 to 9999")
 	case len(l.Act) > maxAct || !nounVerb(l.Act):
 		return errors.New("the act is not of the form noun.verb in lower case")
