@@ -16,7 +16,10 @@ func checks(create string) []catalogue.Check {
 		if !tokens[i].is("CHECK") || i+1 == len(tokens) || tokens[i+1].text != "(" {
 			continue
 		}
-		end := closing(tokens, i+1)
+		end, ok := closing(tokens, i+1)
+		if !ok {
+			break
+		}
 		c := catalogue.Check{Expression: strings.TrimSpace(create[tokens[i+1].end:tokens[end].start])}
 		if i >= 2 && tokens[i-2].is("CONSTRAINT") {
 			c.Name = tokens[i-1].name()
@@ -113,9 +116,8 @@ func quoted(s string, start int) int {
 	return len(s)
 }
 
-// closing gives the index of the token that closes the parenthesis at open,
-// or of the last one.
-func closing(tokens []token, open int) int {
+// closing gives the index of the token that closes the parenthesis at open.
+func closing(tokens []token, open int) (int, bool) {
 	depth := 0
 	for i := open; i < len(tokens); i++ {
 		switch tokens[i].text {
@@ -125,8 +127,8 @@ func closing(tokens []token, open int) int {
 			depth--
 		}
 		if depth == 0 {
-			return i
+			return i, true
 		}
 	}
-	return len(tokens) - 1
+	return 0, false
 }

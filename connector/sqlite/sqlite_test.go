@@ -94,16 +94,6 @@ var samples = []connectortest.Sample{
 	{Native: "", Literal: "'5'", Want: "5"},
 }
 
-func TestReadOnlyDatabaseRefusesWritesItself(t *testing.T) {
-	t.Parallel()
-	d := database(t, filepath.Join(t.TempDir(), "x.db"))
-	d.Exec(t, "CREATE TABLE a (id integer)")
-	_, err := sqlite.Open(connector.Settings{Key: "shop", Secrets: map[string]string{"url": "x.db"}})
-	if err == nil {
-		t.Error("a URL without a scheme was taken")
-	}
-}
-
 func TestMissingFileIsUnreachableAndNotMade(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "none.db")
