@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"unicode"
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
@@ -136,7 +135,7 @@ func TestNormalFormIsIdempotent(t *testing.T) {
 }
 
 func TestEveryLetterOfAnAddressHasOneNormalForm(t *testing.T) {
-	for r := rune(1); r <= unicode.MaxRune; r++ {
+	for r := rune(1); r < 0x20000; r++ { // no letters with case lie beyond
 		sameAgain(t, subject.Email, "a"+string(r)+"@example.org")
 	}
 }
