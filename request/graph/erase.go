@@ -103,7 +103,11 @@ func (p *planner) masks(i int, n *Node) {
 		return
 	}
 	var deletes []target
+	var targets []target
 	for _, tg := range p.wants[i].targets {
+		targets = append(targets, p.split(n, tg)...)
+	}
+	for _, tg := range targets {
 		spec := effective(c, tg)
 		switch keep := policy.Kept(tg.rule, n.Address, tg.field.Path, tg.categories, p.Today); {
 		case keep != nil:
@@ -123,6 +127,34 @@ func (p *planner) masks(i int, n *Node) {
 	if len(n.KeyColumns) == 0 && n.Erases() {
 		n.Blocked = "no primary key, reference or identity tells one row from another"
 	}
+}
+
+// split turns an object that is to be masked whole into its leaves when one
+// of them must stay.
+func (p *planner) split(n *Node, tg target) []target {
+	var leaves []target
+	stays := false
+	var down func(fields []dataset.Field, categories []taxonomy.Category)
+	down = func(fields []dataset.Field, categories []taxonomy.Category) {
+		for i := range fields {
+			f, own := &fields[i], categories
+			if len(f.Categories) > 0 {
+				own = f.Categories
+			}
+			stays = stays || f.ReadOnly || policy.Kept(tg.rule, n.Address, f.Path, own, p.Today) != nil
+			if len(f.Fields) > 0 {
+				down(f.Fields, own)
+			} else {
+				leaf := *f
+				leaf.Masking = cmp.Or(f.Masking, tg.field.Masking)
+				leaves = append(leaves, target{field: &leaf, rule: tg.rule, categories: own})
+			}
+		}
+	}
+	if down(tg.field.Fields, tg.categories); stays {
+		return leaves
+	}
+	return []target{tg}
 }
 
 // effective gives the strategy for a target: the field's own override before

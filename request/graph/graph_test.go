@@ -326,6 +326,18 @@ func TestErasureTargetsD21(t *testing.T) {
 	equal(t, "refused", refused, []string{"id", "locked"}) // D24
 }
 
+func TestObjectIsNotMaskedWholeWhenAPartOfItStaysD21(t *testing.T) {
+	contact := field("contact", cat("user.contact"), mask("null_rewrite"))
+	contact.Fields = []dataset.Field{{Name: "email", Path: "contact.email", Categories: []taxonomy.Category{"user.contact.email"}}, {Name: "fax", Path: "contact.fax"}, {Name: "id", Path: "contact.id", ReadOnly: true}}
+	pol := eraseContact
+	pol.Rules = slices.Clone(pol.Rules)
+	pol.Rules[0].Keep = []policy.Keep{{Category: "user.contact.email", Reason: "invoices", Ground: "law"}}
+	n := build(t, input(pol, describe(collection("s.person", field("id", key), field("mail", identity("email")), contact)), "email")).Node("s:person")
+	equal(t, "masked", n.FieldsMasked, map[string]string{"contact.fax": "null_rewrite"})
+	equal(t, "kept", n.Kept[0].Field, "contact.email")
+	equal(t, "refused", n.Refused[0].Field, "contact.id")
+}
+
 func TestCategoryOfTheCollectionCoversFieldsWithoutTheirOwnD21(t *testing.T) {
 	c := collection("s.person", field("id", key), field("email", identity("email")), field("phone"), field("theme", cat("system.operations")))
 	c.Categories = []taxonomy.Category{"user.contact"}
