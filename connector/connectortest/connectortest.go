@@ -16,7 +16,7 @@ import (
 // Harness makes databases for the suite.
 type Harness struct {
 	// New makes an empty database that is gone when the test ends.
-	New func(t *testing.T) Database
+	New func(t testing.TB) Database
 	// Quote is the test's own quoting of names.
 	Quote func(name string) string
 	// NameLimit is how many bytes a name may have; 0 for no limit.
@@ -97,11 +97,7 @@ type bench struct {
 // open makes a database with these tables and opens it.
 func open(t testing.TB, h Harness, statements ...string) *bench {
 	t.Helper()
-	tt, ok := t.(*testing.T)
-	if !ok {
-		t.Fatal("a benchmark has no database")
-	}
-	d := h.New(tt)
+	d := h.New(t)
 	d.Exec(t, statements...)
 	b := &bench{Database: d, full: connect(t, d, false)}
 	b.describe(t)

@@ -18,16 +18,20 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 
-func TestConnector(t *testing.T) {
-	connectortest.Run(t, connectortest.Harness{
-		New:       func(t *testing.T) connectortest.Database { return database(t, pgtest.URL(t)) },
+func TestConnector(t *testing.T) { connectortest.Run(t, harness()) }
+
+func BenchmarkConnector(b *testing.B) { connectortest.Benchmark(b, harness()) }
+
+func harness() connectortest.Harness {
+	return connectortest.Harness{
+		New:       func(t testing.TB) connectortest.Database { return database(t, pgtest.URL(t)) },
 		Quote:     func(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` },
 		NameLimit: 63,
 		Text:      "text",
 		Bool:      "boolean",
 		Generated: "AS (%s) STORED",
 		Samples:   samples,
-	})
+	}
 }
 
 func database(t testing.TB, url string) connectortest.Database {
@@ -36,6 +40,7 @@ func database(t testing.TB, url string) connectortest.Database {
 	if err != nil {
 		t.Fatal(err)
 	}
+	raw.SetMaxOpenConns(1) // so that a statement may begin a transaction
 	t.Cleanup(func() { _ = raw.Close() })
 	d := connectortest.Database{
 		Schema: "public",

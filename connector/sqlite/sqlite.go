@@ -20,8 +20,9 @@ import (
 	"volenti.dev/volenti/connector/relational"
 )
 
-// parameters is how many values a statement binds: beyond about a thousand
-// the time per value no longer falls. SQLite's limit is 32,766.
+// parameters is how many values a statement binds. Reads by an index were
+// fastest with 1,000 and a few hundredths slower with 4,000; without an index
+// every statement is a scan of the table. SQLite's limit is 32,766.
 const parameters = 4000
 
 // Spec describes the connector.

@@ -13,9 +13,13 @@ import (
 	"volenti.dev/volenti/datamap/value"
 )
 
-func TestConnector(t *testing.T) {
-	connectortest.Run(t, connectortest.Harness{
-		New: func(t *testing.T) connectortest.Database {
+func TestConnector(t *testing.T) { connectortest.Run(t, harness()) }
+
+func BenchmarkConnector(b *testing.B) { connectortest.Benchmark(b, harness()) }
+
+func harness() connectortest.Harness {
+	return connectortest.Harness{
+		New: func(t testing.TB) connectortest.Database {
 			return database(t, filepath.Join(t.TempDir(), "a?b#c%41 é.db"))
 		},
 		Quote:     func(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` },
@@ -23,7 +27,7 @@ func TestConnector(t *testing.T) {
 		Bool:      "boolean",
 		Generated: "AS (%s) STORED",
 		Samples:   samples,
-	})
+	}
 }
 
 func database(t testing.TB, path string) connectortest.Database {
@@ -33,6 +37,7 @@ func database(t testing.TB, path string) connectortest.Database {
 	if err != nil {
 		t.Fatal(err)
 	}
+	raw.SetMaxOpenConns(1) // so that a statement may begin a transaction
 	t.Cleanup(func() { _ = raw.Close() })
 	return connectortest.Database{
 		Exec: func(t testing.TB, statements ...string) {
