@@ -1,0 +1,73 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/fulfill"
+)
+
+// Keys keeps the keys that can be destroyed, wrapped by the tenant's. A
+// request's key is made with the request and destroyed when it ends.
+type Keys struct{ db *DB }
+
+var _ fulfill.Keys = (*Keys)(nil)
+
+// RequestKey gives the key that seals the request's working data:
+// request.ErrDestroyed when the request has ended, request.ErrNotFound when
+// the tenant has no such request.
+func (k *Keys) RequestKey(ctx context.Context, tenant, id string) (fulfill.Key, error) {
+	keys, err := k.db.Tenant(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	wrapped, err := requestKey(ctx, k.db.engine, tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	key, err := keys.OpenKey(ownerOf(id), wrapped)
+	if err != nil {
+		return nil, fmt.Errorf("open the request's key: %w", err)
+	}
+	return key, nil
+}
+
+// requestKey gives the key of a request that has not ended, wrapped.
+func requestKey(ctx context.Context, q querier, tenant, id string) ([]byte, error) {
+	var wrapped []byte
+	err := q.row(ctx, `
+		SELECT k.wrapped FROM requests r
+		LEFT JOIN keys k ON k.tenant = r.tenant AND k.owner = $3
+		WHERE r.tenant = $1 AND r.id = $2`, tenant, id, ownerOf(id)).Scan(&wrapped)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, request.ErrNotFound
+	case err != nil:
+		return nil, fmt.Errorf("read the request's key: %w", err)
+	case wrapped == nil:
+		return nil, request.ErrDestroyed
+	}
+	return wrapped, nil
+}
+
+// keep stores the owner's new key.
+func (t *tx) keep(ctx context.Context, owner string, wrapped []byte) error {
+	if _, err := t.exec(ctx, `INSERT INTO keys (tenant, owner, wrapped) VALUES ($1, $2, $3)`, t.tenant, owner, wrapped); err != nil {
+		return fmt.Errorf("store a key: %w", err)
+	}
+	return nil
+}
+
+// destroy destroys the owner's key.
+func (t *tx) destroy(ctx context.Context, owner string) error {
+	t.growth.destroyed = true
+	if _, err := t.exec(ctx, `DELETE FROM keys WHERE tenant = $1 AND owner = $2`, t.tenant, owner); err != nil {
+		return fmt.Errorf("destroy a key: %w", err)
+	}
+	return nil
+}
+
+func ownerOf(request string) string { return "request/" + request }

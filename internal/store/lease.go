@@ -1,0 +1,122 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/request"
+)
+
+// heldBy is the condition under which a holder may write; see leaseArgs.
+const heldBy = `tenant = $1 AND id = $2 AND lease_owner = $3 AND lease_owner <> '' AND fence = $4`
+
+func leaseArgs(l request.Lease, more ...any) []any {
+	return append([]any{l.Tenant, l.Request, l.Owner, l.Fence}, more...)
+}
+
+// Claim is described in fulfill.Requests. An owner may claim again what it
+// holds, with a new fence.
+func (s *Requests) Claim(ctx context.Context, tenant, id, owner string, ttl time.Duration, takeOver bool, entry audit.Entry) (request.Lease, request.Request, error) {
+	lease := request.Lease{Tenant: tenant, Request: id, Owner: owner}
+	if owner == "" {
+		return lease, request.Request{}, errors.New("claim request: the owner is empty")
+	}
+	var r request.Request
+	err := s.db.write(ctx, tenant, func(ctx context.Context, t *tx) (err error) {
+		next, possible, args := transition(request.Start, tenant, id, owner, ttl.Microseconds(), takeOver)
+		r, err = scanRequestAnd(t.row(ctx, `
+			UPDATE requests SET status = `+next+`, lease_owner = $3, lease_until = {now} + $4, fence = fence + 1
+			WHERE tenant = $1 AND id = $2 AND `+possible+`
+				AND ($5 OR lease_owner IN ('', $3) OR lease_until <= {now})
+			RETURNING `+requestColumns+`, fence`, args...), &lease.Fence)
+		if errors.Is(err, sql.ErrNoRows) {
+			return t.whyNotClaimed(ctx, id)
+		}
+		if err != nil {
+			return fmt.Errorf("claim request: %w", err)
+		}
+		return t.log(ctx, entry)
+	})
+	return lease, r, err
+}
+
+func (t *tx) whyNotClaimed(ctx context.Context, id string) error {
+	var status request.Status
+	err := t.row(ctx, `SELECT status FROM requests WHERE tenant = $1 AND id = $2`, t.tenant, id).Scan(&status)
+	if errors.Is(err, sql.ErrNoRows) {
+		return request.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("claim request: %w", err)
+	}
+	if _, err := status.Next(request.Start); err != nil {
+		return err
+	}
+	return request.ErrLeased
+}
+
+// Renew prolongs the lease: ttl from now, by the database's clock.
+func (s *Requests) Renew(ctx context.Context, l request.Lease, ttl time.Duration) error {
+	return s.update(ctx, l, `UPDATE requests SET lease_until = {now} + $5 WHERE `+heldBy, ttl.Microseconds())
+}
+
+// Advance records that the request goes on with step.
+func (s *Requests) Advance(ctx context.Context, l request.Lease, step string) error {
+	return s.update(ctx, l, `UPDATE requests SET step = $5 WHERE `+heldBy, step)
+}
+
+func (s *Requests) update(ctx context.Context, l request.Lease, statement string, arg any) error {
+	return s.db.write(ctx, l.Tenant, func(ctx context.Context, t *tx) error {
+		changed, err := t.exec(ctx, statement, leaseArgs(l, arg)...)
+		if err != nil {
+			return fmt.Errorf("update request: %w", err)
+		}
+		if changed == 0 {
+			return request.ErrFenced
+		}
+		return nil
+	})
+}
+
+// Move is described in fulfill.Requests.
+func (s *Requests) Move(ctx context.Context, l request.Lease, e request.Event, message string, entry audit.Entry) error {
+	return s.db.hold(ctx, l, func(ctx context.Context, t *tx, _ int64) error {
+		next, possible, args := transition(e, leaseArgs(l, message)...)
+		status, err := t.move(ctx, `UPDATE requests SET status = `+next+`, message = $5
+			WHERE `+heldBy+` AND `+possible+` RETURNING status`, args...)
+		if err != nil {
+			return err
+		}
+		if status != request.InProcessing {
+			if _, err := t.exec(ctx, `UPDATE requests SET lease_owner = '', lease_until = 0 WHERE `+heldBy, leaseArgs(l)...); err != nil {
+				return fmt.Errorf("give the lease back: %w", err)
+			}
+		}
+		if status.Terminal() {
+			if err := t.end(ctx, l.Request); err != nil {
+				return err
+			}
+		}
+		return t.log(ctx, entry)
+	})
+}
+
+// hold runs fn in a transaction during which nobody can take the lease over;
+// request.ErrFenced when somebody has. now is the database's clock.
+func (db *DB) hold(ctx context.Context, l request.Lease, fn func(ctx context.Context, t *tx, now int64) error) error {
+	return db.write(ctx, l.Tenant, func(ctx context.Context, t *tx) error {
+		var now int64
+		err := t.row(ctx, `SELECT {now} FROM requests WHERE `+heldBy+` {lock}`, leaseArgs(l)...).Scan(&now)
+		if errors.Is(err, sql.ErrNoRows) {
+			return request.ErrFenced
+		}
+		if err != nil {
+			return fmt.Errorf("check the lease: %w", err)
+		}
+		return fn(ctx, t, now)
+	})
+}

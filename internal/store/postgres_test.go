@@ -1,0 +1,163 @@
+package store_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"volenti.dev/volenti/internal/pgtest"
+	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/internal/store/storetest"
+)
+
+func TestServerThatCrashesUnderLoadLosesNothingAcknowledged(t *testing.T) { // R3
+	db := storetest.Postgres(t)
+	var mu sync.Mutex
+	outcomes := map[string]error{}
+	var acknowledged atomic.Int64
+	progress := make(chan struct{}, 1)
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				name := fmt.Sprint("object/", i, "-", n)
+				err := db.Audit().Append(ctx, tenant, named(name))
+				mu.Lock()
+				outcomes[name] = err
+				mu.Unlock()
+				if err == nil && acknowledged.Add(1)%100 == 0 {
+					select {
+					case progress <- struct{}{}:
+					default:
+					}
+				}
+			}
+		})
+	}
+	for range 3 {
+		<-progress
+		pgtest.Restart(t)
+	}
+	<-progress // it goes on by itself
+	close(stop)
+	all.Wait()
+
+	found := map[string]int{}
+	records, err := db.Audit().Records(ctx, tenant, 0, 1_000_000)
+	must(t, err)
+	for _, r := range records {
+		found[r.Object]++
+	}
+	unknown := 0
+	for name, err := range outcomes {
+		switch n := found[name]; {
+		case err == nil && n != 1:
+			t.Errorf("%s was acknowledged and is there %d times", name, n)
+		case errors.Is(err, store.ErrUnknown):
+			unknown++
+			if n > 1 {
+				t.Errorf("%s is there %d times", name, n)
+			}
+		case err != nil && n != 0:
+			t.Errorf("%s failed and is there: %v", name, err)
+		case err != nil && !errors.Is(err, store.ErrUnavailable):
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	t.Logf("%d writes, %d with unknown outcome", len(outcomes), unknown)
+	verify(t, db, int64(len(records)))
+}
+
+func TestConnectionCutAfterCommitWasSentIsAnUnknownOutcome(t *testing.T) { // R3
+	db := storetest.Postgres(t)
+	address, err := url.Parse(db.Config.URL)
+	must(t, err)
+	p := cutter(t, address.Host)
+	address.Host = p.Addr().String()
+	through := storetest.Open(t, address.String())
+
+	p.cut.Store(true)
+	if err := through.Audit().Append(ctx, tenant, named("object/cut")); !errors.Is(err, store.ErrUnknown) {
+		t.Errorf("append: %v", err)
+	}
+	p.cut.Store(false)
+	must(t, through.Audit().Append(ctx, tenant, named("object/next")))
+	records, err := db.Audit().Records(ctx, tenant, 1, 10)
+	must(t, err)
+	if len(records) != 2 || records[0].Object != "object/cut" || records[1].Object != "object/next" {
+		t.Errorf("records %+v", records)
+	}
+	verify(t, db, 3)
+}
+
+// proxy stands between the store and PostgreSQL. With cut, it passes a COMMIT
+// on, waits until the server has done it and hangs up.
+type proxy struct {
+	net.Listener
+	cut atomic.Bool
+}
+
+func cutter(t *testing.T, server string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	p := &proxy{Listener: l}
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			up, err := net.Dial("tcp", server)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			go p.pass(client, up)
+		}
+	}()
+	return p
+}
+
+func (p *proxy) pass(client, server net.Conn) {
+	var hangUp atomic.Bool
+	go func() {
+		defer client.Close()
+		buffer := make([]byte, 64<<10)
+		for {
+			n, err := server.Read(buffer)
+			if err != nil || hangUp.Load() {
+				return
+			}
+			if _, err := client.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+	}()
+	defer server.Close()
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := client.Read(buffer)
+		if err != nil {
+			return
+		}
+		if p.cut.Load() && bytes.Contains(buffer[:n], []byte("\x0bcommit\x00")) { // a length of 11, and the text
+			hangUp.Store(true)
+		}
+		if _, err := server.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/fulfill"
+	"volenti.dev/volenti/subject"
+)
+
+// Requests keeps requests and their leases; lease.go has the methods for
+// those who carry them out.
+type Requests struct{ db *DB }
+
+var _ fulfill.Requests = (*Requests)(nil)
+
+// Create stores a new request with its entry. It makes the request's key and
+// seals the identities of its data subject under it. ErrExists when the tenant
+// has a request with this id. Created is set by the database's clock.
+func (s *Requests) Create(ctx context.Context, r request.Request, identities []subject.Identity, entry audit.Entry) error {
+	if r.ID == "" || r.Status == "" {
+		return errors.New("create request: it needs an id and a status")
+	}
+	return s.db.write(ctx, r.Tenant, func(ctx context.Context, t *tx) error {
+		key, wrapped, err := t.keys.NewKey(ownerOf(r.ID))
+		if err != nil {
+			return fmt.Errorf("create request: %w", err)
+		}
+		made, err := t.exec(ctx, `
+			INSERT INTO requests (`+requestColumns+`, identities, lease_owner, lease_until, fence)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now}, 0, $10, '', 0, 0)
+			ON CONFLICT DO NOTHING`,
+			r.Tenant, r.ID, r.Policy, r.Status, r.Step, r.PlanHash, append([]byte{}, r.Plan...), r.MaxRows, r.Message,
+			together(identities, t.keys.DigestKey()))
+		if err != nil {
+			return fmt.Errorf("create request: %w", err)
+		}
+		if made == 0 {
+			return ErrExists
+		}
+		if err := t.keep(ctx, ownerOf(r.ID), wrapped); err != nil {
+			return err
+		}
+		if err := t.identify(ctx, r.ID, identities, key); err != nil {
+			return err
+		}
+		return t.log(ctx, entry)
+	})
+}
+
+// identify stores what is known of the data subject.
+func (t *tx) identify(ctx context.Context, id string, identities []subject.Identity, key request.Sealer) error {
+	for _, identity := range identities {
+		i := request.SealIdentity(key, t.tenant, id, identity, t.keys.DigestKey())
+		if _, err := t.exec(ctx, `
+			INSERT INTO request_identities (tenant, request, type, digest, sealed)
+			VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+			t.tenant, id, i.Type, i.Digest, i.Sealed); err != nil {
+			return fmt.Errorf("store an identity: %w", err)
+		}
+	}
+	return nil
+}
+
+// Get gives a request, or request.ErrNotFound.
+func (s *Requests) Get(ctx context.Context, tenant, id string) (request.Request, error) {
+	r, err := scanRequest(s.db.engine.row(ctx, selectRequests+` WHERE tenant = $1 AND id = $2`, tenant, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, request.ErrNotFound
+	}
+	if err != nil {
+		return r, fmt.Errorf("read request: %w", err)
+	}
+	return r, nil
+}
+
+// Find gives the requests under a policy about just these identities, in any
+// order, newest first.
+func (s *Requests) Find(ctx context.Context, tenant, policy string, identities []subject.Identity) ([]request.Request, error) {
+	keys, err := s.db.Tenant(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	found, err := collect(ctx, s.db.engine, scanRequest,
+		selectRequests+` WHERE tenant = $1 AND identities = $2 AND policy = $3 ORDER BY id DESC`,
+		tenant, together(identities, keys.DigestKey()), policy)
+	if err != nil {
+		return nil, fmt.Errorf("find requests: %w", err)
+	}
+	return found, nil
+}
+
+// List gives up to limit requests that are older than the one with id before,
+// newest first; "" begins with the newest.
+func (s *Requests) List(ctx context.Context, tenant, before string, limit int) ([]request.Request, error) {
+	const afterAll = "~" // sorts behind every UUID
+	page, err := collect(ctx, s.db.engine, scanRequest,
+		selectRequests+` WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, tenant, cmp.Or(before, afterAll), limit)
+	if err != nil {
+		return nil, fmt.Errorf("list requests: %w", err)
+	}
+	return page, nil
+}
+
+// Identities gives the request's identities, sealed; what was sealed is empty
+// once the request has ended.
+func (s *Requests) Identities(ctx context.Context, tenant, id string) ([]request.Identity, error) {
+	all, err := collect(ctx, s.db.engine, func(row scanner) (i request.Identity, err error) {
+		err = row.Scan(&i.Type, &i.Digest, &i.Sealed)
+		return i, err
+	}, `SELECT type, digest, sealed FROM request_identities WHERE tenant = $1 AND request = $2 ORDER BY type, digest`, tenant, id)
+	if err != nil {
+		return nil, fmt.Errorf("read identities: %w", err)
+	}
+	if len(all) == 0 {
+		_, err = s.Get(ctx, tenant, id)
+	}
+	return all, err
+}
+
+// Apply lets an event happen to a request that nobody carries out: approve,
+// deny, cancel. request.ErrTransition, and no entry, when it cannot.
+func (s *Requests) Apply(ctx context.Context, tenant, id string, e request.Event, entry audit.Entry) error {
+	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		next, possible, args := transition(e, tenant, id)
+		status, err := t.move(ctx, `UPDATE requests SET status = `+next+`
+			WHERE tenant = $1 AND id = $2 AND `+possible+` RETURNING status`, args...)
+		if err != nil {
+			return err
+		}
+		if status.Terminal() {
+			if err := t.end(ctx, id); err != nil {
+				return err
+			}
+		}
+		return t.log(ctx, entry)
+	})
+}
+
+// move runs a statement that changes the status of the request $2. When it
+// changed nothing, the error is request.ErrTransition or ErrNotFound.
+func (t *tx) move(ctx context.Context, statement string, args ...any) (status request.Status, err error) {
+	err = t.row(ctx, statement, args...).Scan(&status)
+	if err == nil {
+		return status, nil
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("move request: %w", err)
+	}
+	err = t.row(ctx, `SELECT status FROM requests WHERE tenant = $1 AND id = $2`, args[0], args[1]).Scan(&status)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", request.ErrNotFound
+	}
+	if err != nil {
+		return "", fmt.Errorf("move request: %w", err)
+	}
+	return "", request.ErrTransition
+}
+
+// end destroys all that a request has sealed, with its key.
+func (t *tx) end(ctx context.Context, id string) error {
+	for _, statement := range []string{
+		`UPDATE requests SET ended = {now}, step = '' WHERE tenant = $1 AND id = $2`,
+		`UPDATE request_identities SET sealed = NULL WHERE tenant = $1 AND request = $2`,
+		`DELETE FROM request_chunks WHERE tenant = $1 AND request = $2`,
+	} {
+		if _, err := t.exec(ctx, statement, t.tenant, id); err != nil {
+			return fmt.Errorf("end request: %w", err)
+		}
+	}
+	return t.destroy(ctx, ownerOf(id))
+}
+
+// transition writes an event as SQL: the status that follows, and the
+// condition that it can happen. Its values follow those of args.
+func transition(e request.Event, args ...any) (next, possible string, all []any) {
+	from := e.From()
+	var whens, places []string
+	for _, was := range slices.Sorted(maps.Keys(from)) { // sorted, so that the text is always the same
+		n := len(args)
+		whens = append(whens, fmt.Sprintf("WHEN $%d THEN $%d", n+1, n+2))
+		places = append(places, fmt.Sprintf("$%d", n+1))
+		args = append(args, was, from[was])
+	}
+	if len(from) == 0 {
+		return "status", "1 = 0", args
+	}
+	return "CASE status " + strings.Join(whens, " ") + " END", "status IN (" + strings.Join(places, ", ") + ")", args
+}
+
+// together digests a set of identities, in any order.
+func together(identities []subject.Identity, digestKey []byte) string {
+	lines := make([]string, len(identities))
+	for i, identity := range identities {
+		lines[i] = string(identity.Type) + " " + identity.Digest(digestKey) + "\n"
+	}
+	slices.Sort(lines)
+	sum := sha256.Sum256([]byte(strings.Join(slices.Compact(lines), "")))
+	return hex.EncodeToString(sum[:])
+}
+
+const selectRequests = `SELECT ` + requestColumns + ` FROM requests`
+
+const requestColumns = `tenant, id, policy, status, step, plan_hash, plan, max_rows, message, created, ended`
+
+// scanRequest reads requestColumns, and more columns where the caller has
+// asked for them after these.
+func scanRequest(row scanner) (request.Request, error) { return scanRequestAnd(row) }
+
+func scanRequestAnd(row scanner, more ...any) (r request.Request, err error) {
+	var created, ended int64
+	err = row.Scan(append([]any{&r.Tenant, &r.ID, &r.Policy, &r.Status, &r.Step, &r.PlanHash, &r.Plan, &r.MaxRows, &r.Message, &created, &ended}, more...)...)
+	r.Created, r.Ended = instant(created), instant(ended)
+	return r, err
+}

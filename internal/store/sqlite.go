@@ -1,0 +1,201 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Durability is these settings: a commit returns after its log is on the disk.
+const (
+	sqliteEvery  = "_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
+	sqliteWriter = sqliteEvery + "&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_txlock=immediate"
+	sqliteReader = sqliteEvery + "&_pragma=query_only(1)"
+)
+
+// sqliteEngine is an embedded database: a pool of readers and one writer.
+type sqliteEngine struct {
+	sqlQuerier // readers
+	lock       *fileLock
+	readers    *sql.DB
+	writers    *sql.DB // of one connection
+	writer     *writer
+}
+
+func openSQLite(ctx context.Context, path string, commits *atomic.Int64) (_ engine, err error) {
+	if path, err = prepareFile(path); err != nil {
+		return nil, err
+	}
+	lock, err := acquire(path + ".lock")
+	if err != nil {
+		return nil, err
+	}
+	writers, err := sql.Open("sqlite", dsn(path, sqliteWriter))
+	if err != nil {
+		return nil, errors.Join(err, lock.release())
+	}
+	writers.SetMaxOpenConns(1)
+	if err := migrate(ctx, goose.DialectSQLite3, writers, sqliteDialect()); err != nil {
+		return nil, errors.Join(err, writers.Close(), lock.release())
+	}
+	conn, err := writers.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(err, writers.Close(), lock.release())
+	}
+	readers, err := sql.Open("sqlite", dsn(path, sqliteReader))
+	if err != nil {
+		return nil, errors.Join(err, writers.Close(), lock.release())
+	}
+	readers.SetMaxOpenConns(max(4, runtime.NumCPU()))
+	readers.SetMaxIdleConns(max(4, runtime.NumCPU()))
+	return &sqliteEngine{
+		sqlQuerier: sqlQuerier{sqliteDialect(), readers},
+		lock:       lock,
+		readers:    readers,
+		writers:    writers,
+		writer:     startWriter(conn, commits),
+	}, nil
+}
+
+func (e *sqliteEngine) write(ctx context.Context, w work) error { return e.writer.write(ctx, w) }
+
+func (e *sqliteEngine) exclusive() bool { return true }
+
+func (e *sqliteEngine) close() error {
+	return errors.Join(e.writer.stop(), e.readers.Close(), e.writers.Close(), e.lock.release())
+}
+
+// prepareFile makes the database file for its owner's eyes only, and gives
+// its real path, so that two names of one file get one lock.
+func prepareFile(path string) (string, error) {
+	if path == "" || strings.HasPrefix(path, ":memory:") {
+		return "", errors.New("an embedded database needs a file: sqlite:PATH")
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return "", err
+	}
+	if err := f.Close(); err != nil {
+		return "", err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(real)
+}
+
+func dsn(path, settings string) string {
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + settings
+}
+
+// sqlQuerier runs statements through database/sql.
+type sqlQuerier struct {
+	dialect dialect
+	on      interface {
+		ExecContext(context.Context, string, ...any) (sql.Result, error)
+		QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+	}
+}
+
+func (q sqlQuerier) exec(ctx context.Context, statement string, args ...any) (int64, error) {
+	result, err := q.on.ExecContext(ctx, q.dialect.words.Replace(statement), args...)
+	if err != nil {
+		return 0, sqliteError(err)
+	}
+	return result.RowsAffected()
+}
+
+func (q sqlQuerier) row(ctx context.Context, statement string, args ...any) scanner {
+	rows, err := q.on.QueryContext(ctx, q.dialect.words.Replace(statement), args...)
+	return sqlRow{rows, err}
+}
+
+func (q sqlQuerier) each(ctx context.Context, fn func(scanner) error, statement string, args ...any) error {
+	rows, err := q.on.QueryContext(ctx, q.dialect.words.Replace(statement), args...)
+	if err != nil {
+		return sqliteError(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := fn(rows); err != nil {
+			return err
+		}
+	}
+	return sqliteError(rows.Err())
+}
+
+type sqlRow struct {
+	rows *sql.Rows
+	err  error
+}
+
+func (r sqlRow) Scan(dest ...any) error {
+	if r.err != nil {
+		return sqliteError(r.err)
+	}
+	defer r.rows.Close()
+	if !r.rows.Next() {
+		return cmp.Or(sqliteError(r.rows.Err()), sql.ErrNoRows)
+	}
+	return r.rows.Scan(dest...)
+}
+
+// prepared keeps the statements of one connection, which are few and come
+// again and again.
+type prepared struct {
+	conn       *sql.Conn
+	statements map[string]*sql.Stmt
+}
+
+func (p prepared) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	s, err := p.statement(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return s.ExecContext(ctx, args...)
+}
+
+func (p prepared) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	s, err := p.statement(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(ctx, args...)
+}
+
+func (p prepared) statement(ctx context.Context, text string) (*sql.Stmt, error) {
+	if s, ok := p.statements[text]; ok {
+		return s, nil
+	}
+	s, err := p.conn.PrepareContext(ctx, text)
+	if err == nil {
+		p.statements[text] = s
+	}
+	return s, err
+}
+
+// sqliteError marks the failures that are not the statement's fault.
+func sqliteError(err error) error {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code() & 0xff { // the primary code
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}

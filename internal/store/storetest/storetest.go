@@ -1,0 +1,167 @@
+// Package storetest runs a test on both databases that package store knows,
+// and gives it the ways around the store that a test of promises needs: a
+// connection of its own, everything that is stored, a new start.
+//
+// A package that uses it stops the PostgreSQL server in its TestMain, see
+// package pgtest.
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // Raw
+
+	"volenti.dev/volenti/internal/pgtest"
+	"volenti.dev/volenti/internal/seal"
+	"volenti.dev/volenti/internal/store"
+)
+
+// Database is an open store, empty at first.
+type Database struct {
+	*store.DB
+	Config store.Config
+}
+
+// Each runs f on both databases, as subtests "sqlite" and "postgres".
+func Each(t *testing.T, f func(t *testing.T, db *Database)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { f(t, SQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { f(t, Postgres(t)) })
+}
+
+// SQLite opens a new embedded store that is closed at the end of the test.
+func SQLite(t testing.TB) *Database {
+	t.Helper()
+	return Open(t, "sqlite:"+filepath.Join(t.TempDir(), "volenti.db"))
+}
+
+// Postgres opens a new store on the test's PostgreSQL.
+func Postgres(t testing.TB) *Database {
+	t.Helper()
+	return Open(t, pgtest.URL(t))
+}
+
+// Open opens a store that is closed at the end of the test.
+func Open(t testing.TB, url string) *Database {
+	t.Helper()
+	db := &Database{Config: store.Config{URL: url, Master: Master(), Origin: "test.example"}}
+	db.open(t)
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// Reopen closes the store and opens it again, as a new process would.
+func (d *Database) Reopen(t testing.TB) {
+	t.Helper()
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d.open(t)
+}
+
+func (d *Database) open(t testing.TB) {
+	t.Helper()
+	db, err := store.Open(context.Background(), d.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.DB = db
+}
+
+// Embedded says whether the database is SQLite.
+func (d *Database) Embedded() bool { return strings.HasPrefix(d.Config.URL, "sqlite:") }
+
+// Raw connects to the database behind the store's back.
+func (d *Database) Raw(t testing.TB) *sql.DB {
+	t.Helper()
+	driver, name := "pgx", d.Config.URL
+	if path, ok := strings.CutPrefix(d.Config.URL, "sqlite:"); ok {
+		driver, name = "sqlite", "file:"+path+"?_pragma=busy_timeout(5000)"
+	}
+	raw, err := sql.Open(driver, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = raw.Close() })
+	return raw
+}
+
+// Tables lists the tables of the store.
+func (d *Database) Tables(t testing.TB) []string {
+	t.Helper()
+	list := `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1`
+	if d.Embedded() {
+		list = `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY 1`
+	}
+	var tables []string
+	for _, row := range query(t, d.Raw(t), list) {
+		tables = append(tables, fmt.Sprint(row[0]))
+	}
+	return tables
+}
+
+// Dump gives every value of every table, as someone who stole the database
+// would see it.
+func (d *Database) Dump(t testing.TB) []byte {
+	t.Helper()
+	var dump bytes.Buffer
+	raw := d.Raw(t)
+	for _, table := range d.Tables(t) {
+		for _, row := range query(t, raw, `SELECT * FROM `+table) {
+			for _, v := range row {
+				if b, ok := v.([]byte); ok {
+					dump.Write(b)
+				} else {
+					fmt.Fprint(&dump, v)
+				}
+				dump.WriteByte('|')
+			}
+			dump.WriteByte('\n')
+		}
+	}
+	return dump.Bytes()
+}
+
+// Master gives a master key, the same for all tests.
+func Master() *seal.Master {
+	m, err := seal.ParseMaster(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32)))
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+func query(t testing.TB, db *sql.DB, text string) [][]any {
+	t.Helper()
+	rows, err := db.Query(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all [][]any
+	for rows.Next() {
+		row, into := make([]any, len(columns)), make([]any, len(columns))
+		for i := range row {
+			into[i] = &row[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, row)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}

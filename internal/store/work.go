@@ -1,0 +1,174 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/fulfill"
+)
+
+// Work keeps what running requests have found and done. Every write holds the
+// request's row until it commits, so that a lease cannot change hands in
+// between, and the writes of one request come one after the other.
+type Work struct{ db *DB }
+
+var _ fulfill.Work = (*Work)(nil)
+
+// Begin is described in fulfill.Work. Where p.Started is zero, the database's
+// clock says when.
+func (w *Work) Begin(ctx context.Context, l request.Lease, p request.Progress) error {
+	return w.db.hold(ctx, l, func(ctx context.Context, t *tx, now int64) error {
+		p := p
+		p.Status = request.Running
+		if p.Started.IsZero() {
+			p.Started = instant(now)
+		}
+		if p.Action == request.Access {
+			if _, err := t.exec(ctx, `DELETE FROM request_chunks WHERE tenant = $1 AND request = $2 AND address = $3`,
+				l.Tenant, l.Request, p.Address); err != nil {
+				return fmt.Errorf("forget the chunks of an earlier attempt: %w", err)
+			}
+		}
+		return t.storeProgress(ctx, l.Request, p)
+	})
+}
+
+// Chunk is described in fulfill.Work. A chunk that is stored again replaces
+// the one with its number.
+func (w *Work) Chunk(ctx context.Context, l request.Lease, address string, n int, rows int, sealed []byte) error {
+	return w.db.hold(ctx, l, func(ctx context.Context, t *tx, _ int64) error {
+		if _, err := t.exec(ctx, `
+			INSERT INTO request_chunks (tenant, request, address, n, rows, sealed) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (tenant, request, address, n) DO UPDATE SET rows = excluded.rows, sealed = excluded.sealed`,
+			l.Tenant, l.Request, address, n, rows, sealed); err != nil {
+			return fmt.Errorf("store a chunk: %w", err)
+		}
+		return nil
+	})
+}
+
+// Save is described in fulfill.Work. The line gets its number and its time
+// here. It adds: after ErrUnknown, look at Progress before saving again.
+func (w *Work) Save(ctx context.Context, l request.Lease, p request.Progress, outcomes []request.FieldOutcome, line request.LogLine) error {
+	return w.db.hold(ctx, l, func(ctx context.Context, t *tx, now int64) error {
+		if err := t.storeProgress(ctx, l.Request, p); err != nil {
+			return err
+		}
+		for _, o := range outcomes {
+			if _, err := t.exec(ctx, `
+				INSERT INTO request_outcomes (tenant, request, address, field, status, reason, rows)
+				VALUES ($1, $2, $3, $4, $5, $6, $7)
+				ON CONFLICT (tenant, request, address, field, status, reason)
+				DO UPDATE SET rows = request_outcomes.rows + excluded.rows`,
+				l.Tenant, l.Request, o.Address, o.Field, o.Status, o.Reason, o.Rows); err != nil {
+				return fmt.Errorf("store the outcome of a field: %w", err)
+			}
+		}
+		if _, err := t.exec(ctx, `
+			INSERT INTO request_log (tenant, request, seq, at, address, action, status, attempt, message, rows)
+			SELECT $1, $2, COALESCE(MAX(seq), 0) + 1, $3, $4, $5, $6, $7, $8, $9
+			FROM request_log WHERE tenant = $1 AND request = $2`,
+			l.Tenant, l.Request, now, line.Address, line.Action, line.Status, line.Attempt, line.Message, line.Rows); err != nil {
+			return fmt.Errorf("append to the execution log: %w", err)
+		}
+		return nil
+	})
+}
+
+// Intend is described in fulfill.Work. An intent that stands already is not
+// logged again.
+func (w *Work) Intend(ctx context.Context, l request.Lease, address string, intent int64, entry audit.Entry) error {
+	return w.db.hold(ctx, l, func(ctx context.Context, t *tx, _ int64) error {
+		var stands int64
+		err := t.row(ctx, `
+			SELECT intent FROM request_progress
+			WHERE tenant = $1 AND request = $2 AND address = $3 AND action = $4`,
+			l.Tenant, l.Request, address, request.Erasure).Scan(&stands)
+		if errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("intend: the erasure of %s has not begun", address)
+		}
+		if err != nil {
+			return fmt.Errorf("intend: %w", err)
+		}
+		if intent <= stands {
+			return nil
+		}
+		if _, err := t.exec(ctx, `
+			UPDATE request_progress SET intent = $5
+			WHERE tenant = $1 AND request = $2 AND address = $3 AND action = $4 AND intent < $5`,
+			l.Tenant, l.Request, address, request.Erasure, intent); err != nil {
+			return fmt.Errorf("intend: %w", err)
+		}
+		return t.log(ctx, entry)
+	})
+}
+
+// Audit appends an entry that stands for itself.
+func (w *Work) Audit(ctx context.Context, l request.Lease, entry audit.Entry) error {
+	return w.db.hold(ctx, l, func(ctx context.Context, t *tx, _ int64) error { return t.log(ctx, entry) })
+}
+
+// Reserve is described in fulfill.Work. A collection that turns out to have
+// more rows than were reserved for it is judged anew, by all of them.
+func (w *Work) Reserve(ctx context.Context, l request.Lease, address string, rows, perHour int64) (ok bool, err error) {
+	err = w.db.hold(ctx, l, func(ctx context.Context, t *tx, now int64) error {
+		ok = false
+		var reserved int64
+		err := t.row(ctx, `SELECT rows FROM reservations WHERE tenant = $1 AND request = $2 AND address = $3`,
+			l.Tenant, l.Request, address).Scan(&reserved)
+		if err == nil && rows <= reserved {
+			ok = true
+			return nil
+		}
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("reserve rows: %w", err)
+		}
+		// One after the other, so that two cannot count on the same rest.
+		if err := t.row(ctx, `SELECT created FROM tenants WHERE tenant = $1 {lock}`, l.Tenant).Scan(new(int64)); err != nil {
+			return fmt.Errorf("reserve rows: %w", err)
+		}
+		var taken int64
+		if err := t.row(ctx, `
+			SELECT CAST(COALESCE(SUM(rows), 0) AS bigint) FROM reservations
+			WHERE tenant = $1 AND at > $2 AND NOT (request = $3 AND address = $4)`,
+			l.Tenant, now-time.Hour.Microseconds(), l.Request, address).Scan(&taken); err != nil {
+			return fmt.Errorf("reserve rows: %w", err)
+		}
+		if rows > perHour-taken {
+			return nil
+		}
+		ok = true
+		if _, err := t.exec(ctx, `
+			INSERT INTO reservations (tenant, request, address, rows, at) VALUES ($1, $2, $3, $4, {now})
+			ON CONFLICT (tenant, request, address) DO UPDATE SET rows = excluded.rows, at = excluded.at`,
+			l.Tenant, l.Request, address, rows); err != nil {
+			return fmt.Errorf("reserve rows: %w", err)
+		}
+		return nil
+	})
+	return ok && err == nil, err
+}
+
+const progressColumns = `address, action, status, attempt, position, intent, rows_read, rows_matched, rows_masked,
+	rows_already, rows_failed, rows_residue, message, started, ended`
+
+func (t *tx) storeProgress(ctx context.Context, id string, p request.Progress) error {
+	if _, err := t.exec(ctx, `
+		INSERT INTO request_progress (tenant, request, `+progressColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+		ON CONFLICT (tenant, request, address, action) DO UPDATE SET
+			status = excluded.status, attempt = excluded.attempt, position = excluded.position, intent = excluded.intent,
+			rows_read = excluded.rows_read, rows_matched = excluded.rows_matched, rows_masked = excluded.rows_masked,
+			rows_already = excluded.rows_already, rows_failed = excluded.rows_failed, rows_residue = excluded.rows_residue,
+			message = excluded.message, started = excluded.started, ended = excluded.ended`,
+		t.tenant, id, p.Address, p.Action, p.Status, p.Attempt, p.Position, p.Intent, p.RowsRead, p.RowsMatched, p.RowsMasked,
+		p.RowsAlready, p.RowsFailed, p.RowsResidue, p.Message, micros(p.Started), micros(p.Ended)); err != nil {
+		return fmt.Errorf("store progress: %w", err)
+	}
+	return nil
+}

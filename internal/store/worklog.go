@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"volenti.dev/volenti/request"
+)
+
+// Progress gives how far all collections of a request have come.
+func (w *Work) Progress(ctx context.Context, tenant, id string) ([]request.Progress, error) {
+	all, err := collect(ctx, w.db.engine, func(row scanner) (p request.Progress, err error) {
+		var started, ended int64
+		err = row.Scan(&p.Address, &p.Action, &p.Status, &p.Attempt, &p.Position, &p.Intent, &p.RowsRead, &p.RowsMatched, &p.RowsMasked,
+			&p.RowsAlready, &p.RowsFailed, &p.RowsResidue, &p.Message, &started, &ended)
+		p.Started, p.Ended = instant(started), instant(ended)
+		return p, err
+	}, `SELECT `+progressColumns+` FROM request_progress WHERE tenant = $1 AND request = $2 ORDER BY address, action`, tenant, id)
+	if err != nil {
+		return nil, fmt.Errorf("read progress: %w", err)
+	}
+	return all, nil
+}
+
+// Outcomes gives what became of the fields of a request.
+func (w *Work) Outcomes(ctx context.Context, tenant, id string) ([]request.FieldOutcome, error) {
+	all, err := collect(ctx, w.db.engine, func(row scanner) (o request.FieldOutcome, err error) {
+		err = row.Scan(&o.Address, &o.Field, &o.Status, &o.Reason, &o.Rows)
+		return o, err
+	}, `SELECT address, field, status, reason, rows FROM request_outcomes
+		WHERE tenant = $1 AND request = $2 ORDER BY address, field, status, reason`, tenant, id)
+	if err != nil {
+		return nil, fmt.Errorf("read outcomes: %w", err)
+	}
+	return all, nil
+}
+
+// Log gives up to limit lines of a request's execution log that follow the
+// one with number after; 0 begins with the first.
+func (w *Work) Log(ctx context.Context, tenant, id string, after int64, limit int) ([]request.LogLine, error) {
+	page, err := collect(ctx, w.db.engine, func(row scanner) (l request.LogLine, err error) {
+		var at int64
+		err = row.Scan(&l.Sequence, &at, &l.Address, &l.Action, &l.Status, &l.Attempt, &l.Message, &l.Rows)
+		l.At = instant(at)
+		return l, err
+	}, `SELECT seq, at, address, action, status, attempt, message, rows FROM request_log
+		WHERE tenant = $1 AND request = $2 AND seq > $3 ORDER BY seq LIMIT $4`, tenant, id, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the execution log: %w", err)
+	}
+	return page, nil
+}
+
+// chunkPage bounds how many chunks are in memory at once.
+const chunkPage = 8
+
+// Chunks is described in fulfill.Work. It ends with an error when chunks are
+// missing, so that data that was destroyed meanwhile is never taken for all
+// there was: request.ErrDestroyed when the request has ended.
+func (w *Work) Chunks(ctx context.Context, tenant, id, address string, each func(n int, sealed []byte) error) error {
+	next := 0
+	for {
+		page, err := w.chunks(ctx, tenant, id, address, next)
+		if err != nil {
+			return fmt.Errorf("read chunks: %w", err)
+		}
+		for _, c := range page {
+			if c.n != next {
+				return fmt.Errorf("read chunks: number %d of %s is missing", next, address)
+			}
+			if err := each(c.n, c.sealed); err != nil {
+				return err
+			}
+			next++
+		}
+		if len(page) < chunkPage {
+			break
+		}
+	}
+	_, err := requestKey(ctx, w.db.engine, tenant, id)
+	return err
+}
+
+type chunk struct {
+	n      int
+	sealed []byte
+}
+
+func (w *Work) chunks(ctx context.Context, tenant, id, address string, from int) ([]chunk, error) {
+	return collect(ctx, w.db.engine, func(row scanner) (c chunk, err error) {
+		err = row.Scan(&c.n, &c.sealed)
+		return c, err
+	}, `SELECT n, sealed FROM request_chunks
+		WHERE tenant = $1 AND request = $2 AND address = $3 AND n >= $4 ORDER BY n LIMIT $5`, tenant, id, address, from, chunkPage)
+}

@@ -1,0 +1,208 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// groupLimit bounds how many writes share a commit, and with it how long the
+// first of them waits for the last.
+const groupLimit = 256
+
+// writer is the one goroutine that changes an embedded database. What arrives
+// while it waits for the disk goes into the next commit together: each write
+// in a savepoint of its own, so that a bad one fails alone.
+type writer struct {
+	mu     sync.RWMutex // held for reading while sending to queue
+	closed bool
+	queue  chan *waiting
+	done   chan struct{}
+
+	// Owned by the goroutine.
+	conn    *sql.Conn
+	querier querier
+	commits *atomic.Int64
+	scrub   bool // the log may hold what was destroyed
+}
+
+// waiting is a write that waits for its commit.
+type waiting struct {
+	ctx  context.Context
+	work work
+	err  error
+	done chan struct{}
+}
+
+func startWriter(conn *sql.Conn, commits *atomic.Int64) *writer {
+	w := &writer{
+		queue:   make(chan *waiting, groupLimit),
+		done:    make(chan struct{}),
+		conn:    conn,
+		querier: sqlQuerier{sqliteDialect(), prepared{conn, map[string]*sql.Stmt{}}},
+		commits: commits,
+		scrub:   true, // an earlier process may have been killed before it did
+	}
+	go w.run()
+	return w
+}
+
+// write waits for the outcome even when ctx ends, once it is in the queue:
+// the outcome is never unknown, and the writer skips what has been given up.
+func (w *writer) write(ctx context.Context, fn work) error {
+	p := &waiting{ctx: ctx, work: fn, done: make(chan struct{})}
+	if err := w.send(p); err != nil {
+		return err
+	}
+	<-p.done
+	return p.err
+}
+
+func (w *writer) send(p *waiting) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return fmt.Errorf("%w: it was closed", ErrUnavailable)
+	}
+	select {
+	case w.queue <- p:
+		return nil
+	case <-p.ctx.Done():
+		return p.ctx.Err()
+	}
+}
+
+// stop refuses further writes, finishes those in the queue and waits.
+func (w *writer) stop() error {
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.queue)
+	}
+	w.mu.Unlock()
+	<-w.done
+	return w.conn.Close()
+}
+
+func (w *writer) run() {
+	defer close(w.done)
+	for first := range w.queue {
+		group := w.gather(first)
+		if err := w.commit(group); err != nil {
+			for _, p := range group {
+				p.err = err // an answer about what was rolled back would be wrong too
+			}
+		}
+		for _, p := range group {
+			close(p.done)
+		}
+	}
+}
+
+// gather takes what waits already; it does not wait for more.
+func (w *writer) gather(first *waiting) []*waiting {
+	group := []*waiting{first}
+	for len(group) < groupLimit {
+		select {
+		case p, ok := <-w.queue:
+			if !ok {
+				return group
+			}
+			group = append(group, p)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// commit does the group's work in one transaction. An error is about all of
+// it; the error of a single write is left with that write.
+func (w *writer) commit(group []*waiting) error {
+	ctx := context.Background()
+	if _, err := w.querier.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	g := &growth{}
+	changed := false
+	for _, p := range group {
+		if err := w.attempt(p, g); err != nil {
+			return w.rollback(err)
+		}
+		changed = changed || p.err == nil
+	}
+	if !changed {
+		return w.rollback(nil)
+	}
+	if err := g.flush(ctx, w.querier); err != nil {
+		return w.rollback(err)
+	}
+	if _, err := w.querier.exec(ctx, "COMMIT"); err != nil {
+		return w.rollback(commitError(err))
+	}
+	w.commits.Add(1)
+	w.scrub = w.scrub || g.destroyed
+	w.scrubLog(ctx)
+	return nil
+}
+
+// attempt does one write in a savepoint. It returns an error when the whole
+// transaction is lost: SQLite ends it by itself on a full disk, for example,
+// and then there is no savepoint to go back to.
+func (w *writer) attempt(p *waiting, g *growth) error {
+	if p.err = p.ctx.Err(); p.err != nil {
+		return nil
+	}
+	// A cancelled statement would end the transaction of all.
+	ctx := context.WithoutCancel(p.ctx)
+	if _, err := w.querier.exec(ctx, "SAVEPOINT one"); err != nil {
+		return err
+	}
+	before := *g
+	if p.err = p.work(ctx, w.querier, g); p.err != nil {
+		*g = before
+		if _, err := w.querier.exec(ctx, "ROLLBACK TO one"); err != nil {
+			return p.err
+		}
+	}
+	_, err := w.querier.exec(ctx, "RELEASE one")
+	return err
+}
+
+func (w *writer) rollback(err error) error {
+	// It fails when SQLite has rolled back by itself.
+	_, _ = w.querier.exec(context.Background(), "ROLLBACK")
+	return err
+}
+
+// commitError tells a commit that failed from one that may have reached the
+// disk before the disk failed, and would come back with the next start.
+func commitError(err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_IOERR {
+		return fmt.Errorf("commit: %w: %w", ErrUnknown, err)
+	}
+	return fmt.Errorf("commit: %w", err)
+}
+
+// scrubLog empties the write-ahead log once something was destroyed: old
+// pages in it would still hold the key. It does not wait for readers; while
+// one is in the way, it tries again after the next commit.
+func (w *writer) scrubLog(ctx context.Context) {
+	if !w.scrub {
+		return
+	}
+	var busy, pages, moved int64
+	if _, err := w.querier.exec(ctx, "PRAGMA busy_timeout = 0"); err != nil {
+		return
+	}
+	err := w.querier.row(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved)
+	w.scrub = err != nil || busy != 0
+	_, _ = w.querier.exec(ctx, "PRAGMA busy_timeout = 5000")
+}
