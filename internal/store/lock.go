@@ -29,6 +29,9 @@ func acquire(path string) (*fileLock, error) {
 	return &fileLock{file}, nil
 }
 
+// Close is release.
+func (l *fileLock) Close() error { return l.release() }
+
 // release leaves the file where it is: removing it could take the name from
 // under another process that waits to lock it.
 func (l *fileLock) release() error { return l.file.Close() }

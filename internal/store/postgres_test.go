@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"volenti.dev/volenti/internal/pgtest"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
+	"volenti.dev/volenti/request"
 )
 
 func TestServerThatCrashesUnderLoadLosesNothingAcknowledged(t *testing.T) { // R3
@@ -77,6 +79,78 @@ func TestServerThatCrashesUnderLoadLosesNothingAcknowledged(t *testing.T) { // R
 	}
 	t.Logf("%d writes, %d with unknown outcome", len(outcomes), unknown)
 	verify(t, db, int64(len(records)))
+}
+
+// Two that have both seen what is left must not both take it.
+func TestReservationsWaitForEachOther(t *testing.T) { // X27
+	db := storetest.Postgres(t)
+	raw := db.Raw(t)
+	leases := []request.Lease{running(t, db), running(t, db)}
+	blocker, err := raw.Begin()
+	must(t, err)
+	_, err = blocker.Exec(`LOCK TABLE reservations IN SHARE MODE`) // sums are possible, inserts wait
+	must(t, err)
+	var granted atomic.Int64
+	var all sync.WaitGroup
+	for _, l := range leases {
+		all.Go(func() {
+			ok, err := db.Work().Reserve(ctx, l, people, 60, 100)
+			if err != nil {
+				t.Error(err)
+			}
+			if ok {
+				granted.Add(1)
+			}
+		})
+	}
+	for waiting(t, raw) < len(leases) {
+	}
+	must(t, blocker.Rollback())
+	all.Wait()
+	if granted.Load() != 1 {
+		t.Errorf("60 of 100 were granted %d times", granted.Load())
+	}
+}
+
+// A write that has seen its lease commits before the lease changes hands.
+func TestLeaseStaysUntilTheWriteCommits(t *testing.T) { // R4
+	db := storetest.Postgres(t)
+	raw := db.Raw(t)
+	old := running(t, db)
+	blocker, err := raw.Begin()
+	must(t, err)
+	_, err = blocker.Exec(`LOCK TABLE request_chunks IN SHARE MODE`)
+	must(t, err)
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := db.Work().Chunk(ctx, old, people, 0, 1, []byte("x")); err != nil {
+			t.Error(err)
+		}
+	})
+	for waiting(t, raw) < 1 {
+	}
+	var claimed atomic.Bool
+	all.Go(func() {
+		defer claimed.Store(true)
+		if _, _, err := db.Requests().Claim(ctx, tenant, old.Request, "node-b", ttl, true, entry("request.start")); err != nil {
+			t.Error(err)
+		}
+	})
+	for waiting(t, raw) < 2 && !claimed.Load() {
+	}
+	if claimed.Load() {
+		t.Error("the lease changed hands in the middle of a write")
+	}
+	must(t, blocker.Rollback())
+	all.Wait()
+}
+
+// waiting counts who waits for a lock.
+func waiting(t *testing.T, raw *sql.DB) (n int) {
+	t.Helper()
+	must(t, raw.QueryRow(`SELECT COUNT(*) FROM pg_stat_activity
+		WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&n))
+	return n
 }
 
 func TestConnectionCutAfterCommitWasSentIsAnUnknownOutcome(t *testing.T) { // R3

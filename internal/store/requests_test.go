@@ -207,8 +207,12 @@ func TestStoppedRequestGivesItsLeaseBackAndGoesOnWhereItWas(t *testing.T) {
 		l := running(t, db)
 		must(t, s.Advance(ctx, l, "erasure"))
 		must(t, s.Move(ctx, l, request.Pause, "a cap", entry("request.pause")))
-		if err := s.Advance(ctx, l, "x"); !errors.Is(err, request.ErrFenced) {
-			t.Errorf("wrote after it gave the lease back: %v", err)
+		nobody := l
+		nobody.Owner = ""
+		for _, l := range []request.Lease{l, nobody} {
+			if err := s.Advance(ctx, l, "x"); !errors.Is(err, request.ErrFenced) {
+				t.Errorf("wrote after the lease was given back: %v", err)
+			}
 		}
 		_, r, err := s.Claim(ctx, tenant, l.Request, "node-b", ttl, false, entry("request.start"))
 		must(t, err)

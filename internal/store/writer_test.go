@@ -15,38 +15,65 @@ import (
 
 func TestWritesThatWaitShareACommitAndABadOneFailsAlone(t *testing.T) {
 	db := storetest.SQLite(t)
-	raw, err := db.Raw(t).Conn(ctx)
-	must(t, err)
-	_, err = raw.ExecContext(ctx, "BEGIN IMMEDIATE") // the first write waits, and the others behind it
-	must(t, err)
-	before := db.Commits()
-
 	const writers = 64
-	var started, all sync.WaitGroup
-	started.Add(writers)
-	for i := range writers {
-		all.Go(func() {
-			e := entry("test.act")
-			bad := i%8 == 0
-			if bad {
-				e.Details["x"] = func() {}
-			}
-			started.Done()
-			if err := db.Audit().Append(ctx, tenant, e); (err != nil) != bad {
-				t.Error(err)
-			}
-		})
+	before := db.Commits()
+	var failed [writers]error
+	atOnce(t, db, writers, func(i int) {
+		if i%8 == 0 {
+			failed[i] = db.AppendAndFail(ctx, entry("test.act"))
+		} else {
+			failed[i] = db.Audit().Append(ctx, tenant, entry("test.act"))
+		}
+	})
+	for i, err := range failed {
+		if (err != nil) != (i%8 == 0) {
+			t.Errorf("write %d: %v", i, err)
+		}
 	}
-	started.Wait()
-	_, err = raw.ExecContext(ctx, "COMMIT")
-	must(t, err)
-	all.Wait()
 	if n := db.Commits() - before; n > writers/2 {
 		t.Errorf("%d commits for %d writes", n, writers)
 	}
 	if n := records(t, db); n != 1+writers-writers/8 {
 		t.Errorf("%d records", n)
 	}
+}
+
+// One of them moves the request, and the others are told so; but when their
+// commit fails, none of this has happened.
+func TestWritesWhoseCommitFailsAllFail(t *testing.T) {
+	db := storetest.SQLite(t)
+	id := create(t, db)
+	_, err := db.Raw(t).Exec(`ALTER TABLE audit_hashes RENAME TO broken`)
+	must(t, err)
+	atOnce(t, db, 16, func(int) {
+		err := db.Requests().Apply(ctx, tenant, id, request.Approve, entry("request.approve"))
+		if err == nil || errors.Is(err, request.ErrTransition) {
+			t.Errorf("approve: %v", err)
+		}
+	})
+	if got := status(t, db, id); got != request.AwaitingApproval {
+		t.Errorf("status %s", got)
+	}
+}
+
+// atOnce runs n writes while the database is locked: the first waits for the
+// lock, and the others behind it.
+func atOnce(t *testing.T, db *storetest.Database, n int, write func(i int)) {
+	t.Helper()
+	raw, err := db.Raw(t).Conn(ctx)
+	must(t, err)
+	_, err = raw.ExecContext(ctx, "BEGIN IMMEDIATE")
+	must(t, err)
+	var started, all sync.WaitGroup
+	started.Add(n)
+	for i := range n {
+		all.Go(func() { started.Done(); write(i) })
+	}
+	started.Wait()
+	_, err = raw.ExecContext(ctx, "COMMIT")
+	must(t, err)
+	all.Wait()
+	must(t, raw.Close())
 }
 
 func TestAbandonedWriteIsNotDone(t *testing.T) {
