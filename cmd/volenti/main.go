@@ -1,21 +1,31 @@
+// Command volenti is the whole platform in one binary.
 package main
+
 import (
-_ "modernc.org/sqlite"
-_ "github.com/jackc/pgx/v5"
-_ "github.com/jackc/pgx/v5/stdlib"
-_ "github.com/pressly/goose/v3"
-_ "github.com/alecthomas/kong"
-_ "github.com/goccy/go-yaml"
-_ "github.com/tink-crypto/tink-go/v2/aead"
-_ "golang.org/x/mod/sumdb/tlog"
-_ "golang.org/x/mod/sumdb/note"
-_ "github.com/google/uuid"
-_ "github.com/nyaruka/phonenumbers"
-_ "golang.org/x/term"
-_ "golang.org/x/text/unicode/norm"
-_ "golang.org/x/sync/errgroup"
-_ "pgregory.net/rapid"
-_ "github.com/google/go-cmp/cmp"
-_ "github.com/rogpeppe/go-internal/testscript"
+	"context"
+	"os"
+	"os/signal"
+	"os/user"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"volenti.dev/volenti/cli"
 )
-func main(){}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	name := ""
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	code := cli.Main(ctx, os.Args[1:], cli.IO{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		Ask:   term.IsTerminal(int(os.Stdin.Fd())),
+		Watch: term.IsTerminal(int(os.Stderr.Fd())),
+		Env:   os.LookupEnv, User: name, Now: time.Now,
+	})
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+
+	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/internal/server"
+	"volenti.dev/volenti/internal/store"
+)
+
+type auditExportCommand struct {
+	State    string `required:"" help:"Directory that keeps the runs, or the data of the server." placeholder:"DIR" type:"existingdir"`
+	Database string `help:"Database where it is not a file in that directory: postgres://..." placeholder:"URL"`
+	Out      string `required:"" help:"File to write." placeholder:"FILE" type:"path"`
+}
+
+// Run writes the log of the default tenant with a fresh checkpoint.
+func (c *auditExportCommand) Run(s *session) error {
+	key, _ := s.Env("VOLENTI_MASTER_KEY")
+	house, err := server.Open(s.ctx, server.Config{Data: c.State, Database: c.Database, MasterKey: key})
+	if err != nil {
+		return err
+	}
+	defer house.Close()
+	f, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	err = house.Store.Audit().Export(s.ctx, store.DefaultTenant, f)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(c.Out))
+	}
+	fmt.Fprintf(s.Out, "Wrote %s. Anyone can verify it: volenti audit verify %s\n", c.Out, c.Out)
+	return nil
+}
+
+type auditVerifyCommand struct {
+	Source     string `arg:"" help:"Exported log: a file or a URL."`
+	Key        string `help:"Verifier key of the tenant, from a source that you trust. Without it the key in the export is used." placeholder:"KEY"`
+	Remembered string `help:"File with a checkpoint that you saw earlier: the log must be a continuation of it." placeholder:"FILE" type:"existingfile"`
+	JSON       bool   `help:"Write the result as JSON."`
+}
+
+// Run verifies an export with nothing but the export, and what the verifier
+// remembers.
+func (c *auditVerifyCommand) Run(s *session) error {
+	in, err := open(s, c.Source)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	options := audit.Options{Verifier: c.Key}
+	if c.Remembered != "" {
+		if options.Remembered, err = os.ReadFile(c.Remembered); err != nil {
+			return err
+		}
+	}
+	report, err := audit.Verify(in, options)
+	if err != nil {
+		return failure{exitProblems, fmt.Errorf("%s does not verify: %w", c.Source, err)}
+	}
+	if c.JSON {
+		return writeJSON(s, report)
+	}
+	fmt.Fprintf(s.Out, "Verified: %s of tenant %s, every one in its place and unchanged", count(int(report.Size), "record"), report.Tenant)
+	if report.Erased > 0 {
+		fmt.Fprintf(s.Out, " (the details of %d were erased, which their proofs survive)", report.Erased)
+	}
+	fmt.Fprintln(s.Out, ".")
+	if !report.KeyFromOutside {
+		fmt.Fprintln(s.Out, "The signature was checked with the key in the export; to know who signed, compare it or give --key.")
+	}
+	return nil
+}
+
+func open(s *session, source string) (io.ReadCloser, error) {
+	if !strings.HasPrefix(source, "http://") && !strings.HasPrefix(source, "https://") {
+		f, err := os.Open(source)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, failure{exitNotFound, err}
+		}
+		return f, err
+	}
+	r, err := http.NewRequestWithContext(s.ctx, http.MethodGet, source, nil)
+	if err != nil {
+		return nil, usage("%s is not a URL", source)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, failure{exitUnreachable, err}
+	}
+	if answer.StatusCode != http.StatusOK {
+		_ = answer.Body.Close()
+		return nil, failure{exitFailure, fmt.Errorf("%s answered %s", source, answer.Status)}
+	}
+	return answer.Body, nil
+}

@@ -1,0 +1,178 @@
+// Package cli is the command line: it reads what was typed, hands it to the
+// rooms behind internal/server, shows what came of it and gives the exit code.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"volenti.dev/volenti/config/source"
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/fulfill"
+	"volenti.dev/volenti/request/graph"
+)
+
+// Exit codes, part of the contract with scripts.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitProblems    = 3 // a configuration has errors; a request left residue
+	exitNotFound    = 4
+	exitNotAllowed  = 5 // a limit or a missing permission
+	exitConflict    = 6 // not the approved plan, drift, in use by another process
+	exitUnreachable = 7
+)
+
+// IO is what a command may use of the process that it runs in.
+type IO struct {
+	In       io.Reader
+	Out, Err io.Writer
+	// Ask says that a person can answer questions; Watch that somebody sees
+	// Err as it is written.
+	Ask, Watch bool
+	Env        func(string) (string, bool)
+	User       string // who operates: the name in the operating system
+	Now        func() time.Time
+}
+
+// commands is the whole command line; its tags are the reference.
+type commands struct {
+	Verbose bool `short:"v" help:"Log what happens to standard error."`
+
+	Demo    demoCommand  `cmd:"" help:"Show it all on a shop of made-up people."`
+	Check   checkCommand `cmd:"" help:"Find what is wrong in a configuration directory."`
+	Request struct {
+		Plan planCommand `cmd:"" help:"Show what a request would do. Changes nothing."`
+		Run  runCommand  `cmd:"" help:"Carry a request out here, without a server."`
+	} `cmd:"" help:"Plan and carry out privacy requests."`
+	Audit struct {
+		Export auditExportCommand `cmd:"" help:"Write the audit log to a file that verifies on its own."`
+		Verify auditVerifyCommand `cmd:"" help:"Verify an exported audit log."`
+	} `cmd:"" help:"Export and verify the log of every act."`
+	Version versionCommand `cmd:"" help:"Show the version."`
+}
+
+// Main runs a command and gives its exit code.
+func Main(ctx context.Context, args []string, std IO) (code int) {
+	defer func() { // kong ends the program through here after --help
+		if r := recover(); r != nil {
+			left, ok := r.(exit)
+			if !ok {
+				panic(r)
+			}
+			code = int(left)
+		}
+	}()
+	var c commands
+	parser, err := kong.New(&c,
+		kong.Name("volenti"),
+		kong.Description("Keeps consent as evidence and carries out privacy requests, on your own machines."),
+		kong.Writers(std.Out, std.Err),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.UsageOnError(),
+	)
+	if err != nil {
+		panic(err) // the tags above are wrong
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(std.Err, "volenti: %s\nRun \"volenti --help\" for the commands, or a command with --help for its flags.\n", err)
+		return exitUsage
+	}
+	level := slog.LevelError + 1
+	if c.Verbose {
+		level = slog.LevelDebug
+	}
+	s := session{IO: std, ctx: ctx, log: slog.New(slog.NewTextHandler(std.Err, &slog.HandlerOptions{Level: level}))}
+	if err := parsed.Run(&s); err != nil {
+		if text := err.Error(); text != "" {
+			fmt.Fprintln(std.Err, "volenti: "+text)
+		}
+		return codeOf(err)
+	}
+	return exitOK
+}
+
+// exit carries kong's wish to end the program up to Main.
+type exit int
+
+// session is what every command is given.
+type session struct {
+	IO
+	ctx context.Context
+	log *slog.Logger
+}
+
+// failure is an error with an exit code of its own. Its text may be empty
+// when all has been said.
+type failure struct {
+	code int
+	err  error
+}
+
+func (f failure) Error() string {
+	if f.err == nil {
+		return ""
+	}
+	return f.err.Error()
+}
+
+func (f failure) Unwrap() error { return f.err }
+
+func usage(format string, args ...any) error {
+	return failure{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// codeOf maps the kinds of the domain to exit codes, once and for all.
+func codeOf(err error) int {
+	var f failure
+	var plan *graph.Error
+	switch {
+	case errors.As(err, &f):
+		return f.code
+	case errors.As(err, &plan) && plan.Drift:
+		return exitConflict
+	case errors.As(err, &plan):
+		return exitProblems
+	case errors.Is(err, request.ErrNotFound):
+		return exitNotFound
+	case errors.Is(err, fulfill.ErrPaused):
+		return exitNotAllowed
+	case errors.Is(err, store.ErrInUse), errors.Is(err, store.ErrNewer), errors.Is(err, request.ErrLeased), errors.Is(err, request.ErrFenced), errors.Is(err, request.ErrTransition):
+		return exitConflict
+	case errors.Is(err, store.ErrUnavailable):
+		return exitUnreachable
+	}
+	switch connector.KindOf(err) {
+	case connector.Denied:
+		return exitNotAllowed
+	case connector.Drift:
+		return exitConflict
+	case connector.Unreachable, connector.Transient:
+		return exitUnreachable
+	default:
+		return exitFailure
+	}
+}
+
+// problems turns findings into an error that lists them.
+func problems(found []source.Problem) error {
+	text := ""
+	for _, p := range found {
+		text += "\n  " + p.String()
+	}
+	return failure{exitProblems, errors.New("the configuration has errors:" + text)}
+}

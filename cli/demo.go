@@ -1,0 +1,232 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/demo/shop"
+	"volenti.dev/volenti/examples"
+	"volenti.dev/volenti/internal/server"
+	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/fulfill"
+)
+
+type demoCommand struct {
+	Once bool   `help:"Tell the story once, remove everything, and leave."`
+	Dir  string `help:"Where to make the shop; a new temporary directory unless told." placeholder:"DIR" type:"path"`
+}
+
+// Run makes up a shop and carries Anna's requests out on it.
+func (c *demoCommand) Run(s *session) error {
+	dir := c.Dir
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "volenti-demo-*"); err != nil {
+			return err
+		}
+		if c.Once {
+			defer os.RemoveAll(dir)
+		}
+	}
+	t := &tour{session: s, dir: dir}
+	for _, step := range []func() error{t.makeShop, t.openHouse, t.access, t.erasure, t.look, t.verifyAudit} {
+		if err := step(); err != nil {
+			return errors.Join(err, t.close())
+		}
+	}
+	if err := t.close(); err != nil {
+		return err
+	}
+	if !c.Once {
+		t.sayWhatToTry()
+	}
+	return nil
+}
+
+// tour is the demo as it goes on.
+type tour struct {
+	*session
+	dir      string
+	step     int
+	house    *server.House
+	prepared *prepared
+}
+
+func (t *tour) say(title, format string, args ...any) {
+	t.step++
+	fmt.Fprintf(t.Out, "%d. %s\n", t.step, title)
+	for _, line := range strings.Split(strings.TrimRight(fmt.Sprintf(format, args...), "\n"), "\n") {
+		fmt.Fprintf(t.Out, "   %s\n", line)
+	}
+}
+
+func (t *tour) makeShop() error {
+	if err := os.MkdirAll(filepath.Join(t.dir, "config"), 0o700); err != nil {
+		return err
+	}
+	if err := shop.Write(t.ctx, t.dir); err != nil {
+		return fmt.Errorf("make the shop in %s: %w", t.dir, err)
+	}
+	config := examples.DemoShop()
+	err := fs.WalkDir(config, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(config, path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(t.dir, "config", path), text, 0o600)
+	})
+	if err != nil {
+		return err
+	}
+	var people, tickets int
+	if err := t.query(shop.Shop, "SELECT count(*) FROM customers", &people); err != nil {
+		return err
+	}
+	if err := t.query(shop.Helpdesk, "SELECT count(*) FROM tickets", &tickets); err != nil {
+		return err
+	}
+	t.say("A shop opens", "%d made-up customers in %s, %d tickets in %s.\nThe configuration that describes both databases passes its check.", people, shop.Shop, tickets, shop.Helpdesk)
+	return nil
+}
+
+func (t *tour) openHouse() (err error) {
+	outer := t.Env
+	t.Env = func(name string) (string, bool) {
+		if name == shop.Directory {
+			return t.dir, true
+		}
+		return outer(name)
+	}
+	t.house, err = server.Open(t.ctx, server.Config{Data: filepath.Join(t.dir, "state")})
+	return err
+}
+
+// carryOut plans, approves and runs one request of Anna's.
+func (t *tour) carryOut(policyKey, title string) error {
+	if t.prepared != nil {
+		t.prepared.close()
+	}
+	about := about{Config: filepath.Join(t.dir, "config"), Policy: policyKey, Identity: []string{"email=" + shop.AnnaSpelled}}
+	var err error
+	if t.prepared, err = about.prepare(t.session); err != nil {
+		return err
+	}
+	out := filepath.Join(t.dir, policyKey)
+	l := &server.Local{House: t.house, Systems: t.prepared.systems, Log: t.log, Out: out, By: t.User, Now: t.Now}
+	plan, err := t.prepared.plan(t.session)
+	if err != nil {
+		return err
+	}
+	id, err := l.Submit(t.ctx, plan, t.prepared.identities, 0)
+	if err != nil {
+		return err
+	}
+	if err := l.Prepare(t.ctx, id, plan); err != nil {
+		return err
+	}
+	report, err := l.Run(t.ctx, id)
+	if err != nil {
+		return err
+	}
+	t.say(title, "Plan %.12s: %d collections of two databases, %d left out with their reason.\n%s", plan.Hash, len(plan.Nodes), len(plan.Skipped), told(report))
+	if report.Status != request.Complete {
+		return fmt.Errorf("the request ended as %s: %s", report.Status, report.Message)
+	}
+	return nil
+}
+
+// told is a report in a few lines.
+func told(r fulfill.Report) string {
+	var b strings.Builder
+	for _, c := range r.Collections {
+		if c.RowsRead > 0 {
+			fmt.Fprintf(&b, "%-8s %-34s %s\n", c.Action, c.Address, summary(c))
+		}
+	}
+	fmt.Fprintf(&b, "Request: %s.", r.Status)
+	return b.String()
+}
+
+func (t *tour) access() error {
+	return t.carryOut("access", "Anna Keller asks what the shop knows of her (Art. 15 GDPR)")
+}
+
+func (t *tour) erasure() error {
+	return t.carryOut("erasure", "Anna Keller asks to be erased (Art. 17 GDPR)")
+}
+
+// look asks the shop's own database, past Volenti.
+func (t *tour) look() error {
+	var name, email string
+	var invoices, others int
+	if err := t.query(shop.Shop, "SELECT first_name || ' ' || last_name FROM customers WHERE id = ?", &name, shop.AnnaID); err != nil {
+		return err
+	}
+	if err := t.query(shop.Shop, "SELECT email FROM customers WHERE id = ?", &email, shop.AnnaID); err != nil {
+		return err
+	}
+	if err := t.query(shop.Shop, "SELECT count(*) FROM invoices i JOIN orders o ON o.number = i.order_number WHERE o.customer_id = ?", &invoices, shop.AnnaID); err != nil {
+		return err
+	}
+	if err := t.query(shop.Shop, "SELECT count(*) FROM customers WHERE first_name = 'erased'", &others); err != nil {
+		return err
+	}
+	if others != 1 || email == shop.AnnaEmail {
+		return fmt.Errorf("the database does not hold what the report says: %d customers erased", others)
+	}
+	t.say("The shop's database, asked directly", "Customer %d is now %q <%s>, the only one of all who is erased.\nHer %d invoices are still there, as the law demands, and she is told so.", shop.AnnaID, name, email, invoices)
+	return nil
+}
+
+func (t *tour) verifyAudit() error {
+	var export bytes.Buffer
+	if err := t.house.Store.Audit().Export(t.ctx, store.DefaultTenant, &export); err != nil {
+		return err
+	}
+	report, err := audit.Verify(&export, audit.Options{})
+	if err != nil {
+		return err
+	}
+	t.say("The proof", "%d acts are in the audit log; every one is in its place, unchanged and signed for.", report.Size)
+	return nil
+}
+
+func (t *tour) query(file, statement string, into any, args ...any) error {
+	db, err := sql.Open("sqlite", filepath.Join(t.dir, file))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return db.QueryRowContext(context.WithoutCancel(t.ctx), statement, args...).Scan(into)
+}
+
+func (t *tour) close() error {
+	if t.prepared != nil {
+		t.prepared.close()
+	}
+	if t.house == nil {
+		return nil
+	}
+	return t.house.Close()
+}
+
+func (t *tour) sayWhatToTry() {
+	t.say("Now you", `Everything is in %[1]s:
+  access/package.zip    what Anna was given: open its index.html
+  config/               the description of both databases, and the policies
+Ask for somebody else:
+  export %[2]s=%[1]s
+  volenti request plan --config %[1]s/config --policy access --identity email=%[3]s --count`, t.dir, shop.Directory, shop.AnnaEmail)
+}

@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"volenti.dev/volenti/config"
+	"volenti.dev/volenti/connector/builtin"
+	"volenti.dev/volenti/datamap/value"
+	"volenti.dev/volenti/internal/server"
+	"volenti.dev/volenti/request/graph"
+	"volenti.dev/volenti/request/policy"
+	"volenti.dev/volenti/subject"
+)
+
+// about says which request is meant; plan and run share it.
+type about struct {
+	Config     string   `required:"" help:"Configuration directory." placeholder:"DIR" type:"path"`
+	Policy     string   `required:"" help:"Key of the policy." placeholder:"KEY"`
+	Identity   []string `help:"What the person is known by, as email=... , phone_number=+..., or another type of your datasets. May be given several times." placeholder:"TYPE=VALUE" sep:"none"`
+	Identities string   `help:"File with one TYPE=VALUE a line, - for standard input: keeps identities out of the shell's history." placeholder:"FILE"`
+}
+
+type planCommand struct {
+	about
+	Count bool `help:"Also count the rows of each collection. Reads as a request would."`
+	JSON  bool `help:"Write the plan as JSON."`
+}
+
+// Run shows a plan and changes nothing.
+func (c *planCommand) Run(s *session) error {
+	p, err := c.prepare(s)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	plan, err := p.plan(s)
+	if err != nil {
+		return err
+	}
+	if c.Count {
+		house, err := server.Open(s.ctx, server.Config{})
+		if err != nil {
+			return err
+		}
+		defer house.Close()
+		l := server.Local{House: house, Systems: p.systems, Log: s.log, By: s.User, Now: s.Now}
+		if err := l.Count(s.ctx, plan, p.identities); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		return writeJSON(s, plan)
+	}
+	showPlan(s.Out, plan)
+	return nil
+}
+
+// prepared is a request that could be planned.
+type prepared struct {
+	config     *config.Config
+	policy     policy.Policy
+	identities []subject.Identity
+	systems    *server.Systems
+}
+
+func (a *about) prepare(s *session) (*prepared, error) {
+	identities, err := a.identities(s)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := loadSound(s, a.Config)
+	if err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(cfg.Policies, func(p policy.Policy) bool { return p.Key == a.Policy })
+	if at < 0 {
+		var keys []string
+		for _, p := range cfg.Policies {
+			keys = append(keys, p.Key)
+		}
+		return nil, failure{exitNotFound, fmt.Errorf("there is no policy %q in %s; it has: %s", a.Policy, a.Config, strings.Join(keys, ", "))}
+	}
+	return &prepared{cfg, cfg.Policies[at], identities, server.NewSystems(cfg, builtin.Registry())}, nil
+}
+
+func (p *prepared) close() { _ = p.systems.Close() }
+
+func (p *prepared) plan(s *session) (*graph.Plan, error) {
+	var types []subject.Type
+	for _, i := range p.identities {
+		types = append(types, i.Type)
+	}
+	return p.systems.Plan(s.ctx, p.policy, types, value.Date(s.Now().UTC().Format("2006-01-02")))
+}
+
+// identities reads what was typed and what stands in the file.
+func (a *about) identities(s *session) ([]subject.Identity, error) {
+	lines := slices.Clone(a.Identity)
+	if a.Identities != "" {
+		more, err := a.fromFile(s)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, more...)
+	}
+	var all []subject.Identity
+	for k, line := range lines {
+		kind, raw, ok := strings.Cut(line, "=")
+		if !ok {
+			return nil, usage("identity %d is not TYPE=VALUE, for example email=anna@example.com", k+1)
+		}
+		t, err := subject.ParseType(kind)
+		if err != nil {
+			return nil, usage("identity %d: %w", k+1, err)
+		}
+		id, err := subject.New(t, raw)
+		if err != nil {
+			return nil, usage("identity %d (%s): %w", k+1, t, err)
+		}
+		all = append(all, id)
+	}
+	if len(all) == 0 {
+		return nil, usage("whose request is it? Give --identity TYPE=VALUE or --identities FILE")
+	}
+	return all, nil
+}
+
+func (a *about) fromFile(s *session) ([]string, error) {
+	in := s.In
+	if a.Identities != "-" {
+		f, err := os.Open(a.Identities)
+		if err != nil {
+			return nil, usage("identities: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	var lines []string
+	scan := bufio.NewScanner(io.LimitReader(in, 1<<20))
+	for scan.Scan() {
+		if line := strings.TrimSpace(scan.Text()); line != "" && !strings.HasPrefix(line, "#") {
+			lines = append(lines, line)
+		}
+	}
+	return lines, scan.Err()
+}
+
+// showPlan writes a plan for a person to approve.
+func showPlan(w io.Writer, p *graph.Plan) {
+	fmt.Fprintf(w, "Plan %s\npolicy %s, identities: %s\n", p.Hash, p.Policy, joinTypes(p.Identities))
+	for i := range p.Nodes {
+		showNode(w, &p.Nodes[i])
+	}
+	if len(p.Skipped) > 0 {
+		fmt.Fprintf(w, "\nLeft out\n")
+	}
+	for _, s := range p.Skipped {
+		fmt.Fprintf(w, "  %s: %s\n", s.Address, s.Reason)
+	}
+}
+
+func showNode(w io.Writer, n *graph.Node) {
+	rows := ""
+	if n.Rows != nil {
+		rows = ", " + count(int(*n.Rows), "row")
+	}
+	fmt.Fprintf(w, "\n%s (connection %s, table %s%s)\n", n.Address, n.Connection, n.Table, rows)
+	for _, path := range slices.Sorted(maps.Keys(n.Inputs)) {
+		fmt.Fprintf(w, "  found by   %s = %s\n", path, strings.Join(n.Inputs[path], " or "))
+	}
+	if n.Cycle != "" {
+		fmt.Fprintf(w, "  in rounds  with what feeds it, until no new key turns up\n")
+	}
+	for _, q := range n.Queries {
+		fmt.Fprintf(w, "  query      %s\n", q)
+	}
+	if len(n.FieldsReturned) > 0 {
+		fmt.Fprintf(w, "  returned   %s\n", strings.Join(n.FieldsReturned, ", "))
+	}
+	switch {
+	case n.Blocked != "":
+		fmt.Fprintf(w, "  BLOCKED    %s\n", n.Blocked)
+	case n.Delete != "":
+		fmt.Fprintf(w, "  deleted    the whole row, addressed by %s\n", strings.Join(n.KeyColumns, ", "))
+	}
+	if n.Delete == "" {
+		for _, path := range slices.Sorted(maps.Keys(n.FieldsMasked)) {
+			fmt.Fprintf(w, "  masked     %s: %s\n", path, n.FieldsMasked[path])
+		}
+	}
+	if len(n.EraseAfter) > 0 {
+		fmt.Fprintf(w, "  after      %s\n", strings.Join(n.EraseAfter, ", "))
+	}
+	for _, k := range n.Kept {
+		fmt.Fprintf(w, "  kept       %s: %s%s\n", k.Field, k.Reason, ground(k))
+	}
+	for _, r := range n.Refused {
+		fmt.Fprintf(w, "  REFUSED    %s: %s\n", r.Field, r.Reason)
+	}
+	for _, note := range n.Notes {
+		fmt.Fprintf(w, "  note       %s\n", note)
+	}
+}
+
+func ground(k graph.Kept) string {
+	s := ""
+	if k.Ground != "" {
+		s = " (" + k.Ground
+		if k.Until != "" {
+			s += ", until " + string(k.Until)
+		}
+		s += ")"
+	}
+	return s
+}
+
+func joinTypes(types []subject.Type) string {
+	var words []string
+	for _, t := range types {
+		words = append(words, string(t))
+	}
+	return strings.Join(words, ", ")
+}

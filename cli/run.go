@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"volenti.dev/volenti/internal/server"
+	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/fulfill"
+	"volenti.dev/volenti/request/graph"
+)
+
+type runCommand struct {
+	about
+	Out      string `required:"" help:"Directory for access.json, package.zip and report.json." placeholder:"DIR" type:"path"`
+	Yes      bool   `help:"Approve whatever the plan is." xor:"approval"`
+	Approve  string `help:"Run only the plan with this hash." placeholder:"HASH" xor:"approval"`
+	MaxRows  int64  `help:"Let this request write up to so many rows per collection, instead of 1000 and 1 % of a large table." placeholder:"N"`
+	State    string `help:"Directory that keeps the run, so that the same command resumes it. Without it a run that is interrupted begins anew." placeholder:"DIR" type:"path"`
+	Database string `help:"Keep the run on PostgreSQL instead of in a file: postgres://..." placeholder:"URL"`
+	JSON     bool   `help:"Write the report as JSON."`
+}
+
+// Run carries a request out, or goes on with it.
+func (c *runCommand) Run(s *session) error {
+	if c.MaxRows < 0 {
+		return usage("--max-rows must be a positive number")
+	}
+	if c.Database != "" && c.State == "" {
+		return usage("--database needs --state: the directory keeps the master key")
+	}
+	p, err := c.prepare(s)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	key, _ := s.Env("VOLENTI_MASTER_KEY")
+	house, err := server.Open(s.ctx, server.Config{Data: c.State, Database: c.Database, MasterKey: key})
+	if err != nil {
+		return err
+	}
+	defer house.Close()
+	l := &server.Local{House: house, Systems: p.systems, Log: s.log, Out: c.Out, By: s.User, Now: s.Now}
+	if s.Watch {
+		l.Tell = (&watch{w: s.Err}).tell
+	}
+	id, err := c.request(s, l, p)
+	if err != nil {
+		return err
+	}
+	report, failed := l.Run(s.ctx, id)
+	if report.Request == "" {
+		return failed
+	}
+	if c.JSON {
+		if err := writeJSON(s, report); err != nil {
+			return err
+		}
+	} else {
+		showReport(s.Out, report, c.Out)
+	}
+	return errors.Join(failed, c.verdict(report, failed))
+}
+
+// verdict turns a request that did not end well into an exit code.
+func (c *runCommand) verdict(r fulfill.Report, failed error) error {
+	switch {
+	case failed != nil && c.State == "":
+		return errors.New("what was found is destroyed with this run; with --state DIR it could have been resumed")
+	case failed != nil:
+		return errors.New("the same command resumes it")
+	case r.Status == request.CompleteWithResidue:
+		return failure{code: exitProblems}
+	}
+	return nil
+}
+
+// request gives the id of the request to carry out: the one that the same
+// command began, or a new one under an approved plan.
+func (c *runCommand) request(s *session, l *server.Local, p *prepared) (string, error) {
+	old, err := l.Resumable(s.ctx, p.policy.Key, p.identities)
+	if err != nil {
+		return "", err
+	}
+	if old != nil {
+		if c.Approve != "" && c.Approve != old.PlanHash {
+			return "", conflict(old.PlanHash, c.Approve, "the run to be resumed")
+		}
+		fmt.Fprintf(s.Err, "Resuming request %s under plan %.12s.\n", old.ID, old.PlanHash)
+		return old.ID, l.Raise(s.ctx, old, c.MaxRows)
+	}
+	plan, err := p.plan(s)
+	if err != nil {
+		return "", err
+	}
+	if err := c.approved(s, plan); err != nil {
+		return "", err
+	}
+	id, err := l.Submit(s.ctx, plan, p.identities, c.MaxRows)
+	if err != nil {
+		return "", err
+	}
+	return id, l.Prepare(s.ctx, id, plan)
+}
+
+func (c *runCommand) approved(s *session, plan *graph.Plan) error {
+	switch {
+	case c.Yes:
+		return nil
+	case c.Approve != "" && c.Approve != plan.Hash:
+		return conflict(plan.Hash, c.Approve, "the plan as of now")
+	case c.Approve != "":
+		return nil
+	}
+	showPlan(s.Err, plan)
+	if !s.Ask {
+		return usage("nobody is here to approve the plan; run with --approve %s, or with --yes", plan.Hash)
+	}
+	fmt.Fprint(s.Err, "\nCarry this plan out? It cannot be undone. [y/N] ")
+	answer, err := bufio.NewReader(s.In).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	default:
+		return failure{exitFailure, errors.New("not approved; nothing was done")}
+	}
+}
+
+func conflict(got, approved, what string) error {
+	return failure{exitConflict, fmt.Errorf("%s has the hash %s, not the approved %s; nothing was done. Look at the plan again: configuration, policy, identity types or a database changed", what, got, approved)}
+}
+
+// watch tells a person what is going on, a line for what has ended.
+type watch struct{ w io.Writer }
+
+func (t *watch) tell(e fulfill.Event) {
+	switch {
+	case e.Step != "":
+		fmt.Fprintf(t.w, "%s\n", e.Step)
+	case e.Message != "":
+		fmt.Fprintf(t.w, "  %-40s %s, %s: %s\n", e.Address, e.Status, count(int(e.Rows), "row"), e.Message)
+	default:
+		fmt.Fprintf(t.w, "  %-40s %s, %s\n", e.Address, e.Status, count(int(e.Rows), "row"))
+	}
+}
+
+// showReport writes what became of a request.
+func showReport(w io.Writer, r fulfill.Report, out string) {
+	fmt.Fprintf(w, "Request %s: %s\n", r.Request, r.Status)
+	if r.Message != "" {
+		fmt.Fprintf(w, "  %s\n", r.Message)
+	}
+	for _, c := range r.Collections {
+		fmt.Fprintf(w, "  %-8s %-36s %s\n", c.Action, c.Address, summary(c))
+		for _, f := range c.Fields {
+			if f.Status == "masked" || f.Status == "deleted" {
+				continue
+			}
+			name := f.Field
+			if name == "" {
+				name = "rows"
+			}
+			fmt.Fprintf(w, "           %s %s: %s\n", name, f.Status, f.Reason)
+		}
+	}
+	fmt.Fprintf(w, "Written to %s\n", out)
+}
+
+func summary(c fulfill.CollectionReport) string {
+	s := string(c.Status)
+	if c.Action == request.Access {
+		s += ", " + count(int(c.RowsRead), "row")
+	} else {
+		s += fmt.Sprintf(", %d of %s masked", c.RowsMasked, count(int(c.RowsRead), "row"))
+		if c.RowsAlready > 0 {
+			s += fmt.Sprintf(", %d needed nothing", c.RowsAlready)
+		}
+		if c.Verified {
+			s += ", verified"
+		}
+	}
+	if c.Message != "" {
+		s += ": " + c.Message
+	}
+	return s
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	_ "modernc.org/sqlite"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"volenti": main})
+}
+
+// TestStories runs the stories of testdata/scripts. Beside the commands of
+// testscript they have:
+//
+//	sqlite FILE 'SQL'          runs statements; the rows of a query go to stdout
+//	exits CODE volenti ...     runs a command that must end with this exit code
+//	hashof PLAN NAME           keeps the hash of a plan in JSON as $NAME
+//	spoil FILE                 changes one byte in the middle of a file
+func TestStories(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("..", "..", "testdata", "scripts"),
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"sqlite": runSQL, "exits": exits, "spoil": spoil,
+			"hashof": func(ts *testscript.TestScript, _ bool, args []string) {
+				var plan struct{ Hash string }
+				ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &plan))
+				ts.Setenv(args[1], plan.Hash)
+			},
+		},
+		RequireExplicitExec: true,
+	})
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	code := 0
+	var ended *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &ended) {
+		code = ended.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if code != want {
+		ts.Fatalf("exit code %d, want %d", code, want)
+	}
+}
+
+func spoil(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	b[len(b)/2] ^= 1
+	ts.Check(os.WriteFile(path, b, 0o600))
+}
+
+func runSQL(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: sqlite FILE SQL")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer db.Close()
+	if !strings.HasPrefix(strings.ToUpper(args[1]), "SELECT") {
+		_, err := db.Exec(args[1])
+		ts.Check(err)
+		return
+	}
+	rows, err := db.Query(args[1])
+	ts.Check(err)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	ts.Check(err)
+	for rows.Next() {
+		cells := make([]any, len(columns))
+		for i := range cells {
+			cells[i] = new(sql.NullString)
+		}
+		ts.Check(rows.Scan(cells...))
+		words := make([]string, len(cells))
+		for i, c := range cells {
+			words[i] = c.(*sql.NullString).String
+		}
+		fmt.Fprintln(ts.Stdout(), strings.Join(words, "|"))
+	}
+	ts.Check(rows.Err())
+}
