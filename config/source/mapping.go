@@ -1,7 +1,6 @@
 package source
 
 import (
-	"iter"
 	"slices"
 	"strings"
 )
@@ -182,18 +181,7 @@ func (m *Mapping) Done() {
 	}
 	for _, p := range m.pairs {
 		if !slices.Contains(m.known, p.key) {
-			m.report.Errorf(p.at, DidYouMean(p.key, m.suggestions(), "remove it"), "unknown key %q", p.key)
-		}
-	}
-}
-
-// suggestions are the known keys that are not given yet.
-func (m *Mapping) suggestions() iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for _, key := range m.known {
-			if !m.Has(key) && !yield(key) {
-				return
-			}
+			m.report.Errorf(p.at, DidYouMean(p.key, slices.Values(m.known), "remove it"), "unknown key %q", p.key)
 		}
 	}
 }

@@ -220,7 +220,7 @@ null_is_absent:
 		"f.yml:6: error: an entry of texts must be text, found a whole number (put it in quotes)",
 		"f.yml:7: error: inner must be a mapping, found a list (write its keys below it, one a line)",
 		"f.yml:8: error: huge is too large (write a smaller number)",
-		"f.yml:9: error: unknown key \"nmae\" (remove it)",
+		"f.yml:9: error: unknown key \"nmae\" (did you mean name?)",
 		"f.yml:10: error: unknown key \"fidse_meta\" (did you mean fides_meta?)",
 		"f.yml:11: error: unknown key \"other\" (remove it)",
 		"f.yml:12: error: null_is_absent is missing (add null_is_absent: ...)",
@@ -322,7 +322,7 @@ func unwrap(err error) error {
 	return err
 }
 
-func TestNearestAllowsOneWrongLetterInThree(t *testing.T) {
+func TestNearestAllowsOneWrongLetterInFour(t *testing.T) {
 	known := func(yield func(string) bool) {
 		for _, k := range []string{"fides_meta", "from", "to", "user.contact.email"} {
 			if !yield(k) {

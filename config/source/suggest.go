@@ -8,13 +8,13 @@ import (
 )
 
 // Nearest gives the known word that a misspelt one was probably meant to be,
-// "" when none is near: about a third of its letters may be wrong.
+// "" when none is near: a quarter of its letters may be wrong, and three.
 func Nearest(word string, known iter.Seq[string]) string {
 	letters := []rune(strings.ToLower(word))
 	if len(letters) > 200 {
 		return ""
 	}
-	best, least := "", (len(letters)+1)/3
+	best, least := "", min(3, (len(letters)+1)/4)
 	for k := range known {
 		if d := utf8.RuneCountInString(k) - len(letters); d > least || -d > least {
 			continue

@@ -146,7 +146,7 @@ func (d decoder) name(m *source.Mapping, what, dividers string) string {
 			"the name of a %s cannot contain any of %q: it has a place in addresses", what, dividers)
 	case strings.ContainsFunc(name, unicode.IsControl):
 		d.report.Errorf(m.Where("name"), "write it as one plain word", "the name of a %s contains a control character", what)
-	case name == "" && m.Node("name") != nil:
+	case name == "" && m.Node("name") != nil && m.Node("name").Kind == source.String:
 		d.report.Errorf(m.Where("name"), "give it a name", "the name of a %s is empty", what)
 	}
 	return name

@@ -48,7 +48,7 @@ func (t *Tree) well(w Word, parent string, nested bool, r *source.Report) bool {
 	case slices.ContainsFunc(strings.Split(w.Key, "."), source.Refused):
 		r.Errorf(w.At, "use another name", "%s is not allowed as a key", w.Key)
 	case parent != "" && parent != above(w.Key):
-		r.Errorf(w.At, "call it "+parent+"."+w.Key[strings.LastIndex(w.Key, ".")+1:]+", or leave parent_key out", "the %s %s does not lie below its parent_key %q", t.what, w.Key, parent)
+		r.Errorf(w.At, "call it "+parent+"."+last(w.Key)+", or leave parent_key out", "the %s %s does not lie below its parent_key %q", t.what, w.Key, parent)
 	case known && before.At.File != "":
 		r.Errorf(w.At, "remove one of them", "the %s %s is already given at %s", t.what, w.Key, before.At)
 	default:

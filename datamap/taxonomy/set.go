@@ -77,8 +77,19 @@ func (t Tree) Word(key string) (Word, bool) {
 }
 
 // Suggest gives the word that a misspelt key was probably meant to be, "" when
-// none is near.
-func (t Tree) Suggest(key string) string { return source.Nearest(key, t.keys()) }
+// none is near: one that is spelt alike, or has its last part elsewhere.
+func (t Tree) Suggest(key string) string {
+	if near := source.Nearest(key, t.keys()); near != "" {
+		return near
+	}
+	lasts := map[string]string{}
+	for _, word := range t.Keys() {
+		lasts[last(word)] = word
+	}
+	return lasts[source.Nearest(last(key), maps.Keys(lasts))]
+}
+
+func last(key string) string { return key[strings.LastIndex(key, ".")+1:] }
 
 // Keys lists the words in order.
 func (t Tree) Keys() []string { return slices.Sorted(t.keys()) }
@@ -90,7 +101,10 @@ func (t Tree) Check(key source.Text, r *source.Report) bool {
 	if t.Known(key.Value) {
 		return true
 	}
-	r.Errorf(key.At, source.DidYouMean(key.Value, t.keys(), "use a word of the taxonomy, or add it as "+strings.ReplaceAll(t.what, " ", "_")),
-		"unknown %s %q", t.what, key.Value)
+	fix := "use a word of the taxonomy, or add it as " + strings.ReplaceAll(t.what, " ", "_")
+	if near := t.Suggest(key.Value); near != "" {
+		fix = "did you mean " + near + "?"
+	}
+	r.Errorf(key.At, fix, "unknown %s %q", t.what, key.Value)
 	return false
 }

@@ -64,6 +64,9 @@ func TestTheStandardSetIsBuiltIn(t *testing.T) { // D3
 	if got := set.Categories.Suggest("user.contact.emial"); got != "user.contact.email" {
 		t.Errorf("suggested %q", got)
 	}
+	if got := set.Categories.Suggest("user.emial"); got != "user.contact.email" {
+		t.Errorf("suggested %q", got)
+	}
 	var r source.Report
 	if set.Complete(&r); r.Problems() != nil {
 		t.Error(r.Problems())

@@ -1,0 +1,131 @@
+package config
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"volenti.dev/volenti/config/source"
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/subject"
+)
+
+// Connection is a way to a system that holds datasets.
+type Connection struct {
+	Key      string
+	Name     string
+	Type     string   // of a connector.Spec
+	Write    bool     // access: write; otherwise nothing is ever changed there
+	Datasets []string // keys
+	System   string   // the system of the company that this belongs to
+	Disabled bool     // not used; its secrets need not be there
+	// Secrets have their environment variables expanded and show nothing of
+	// themselves.
+	Secrets map[string]subject.Personal[string]
+	At      source.Position
+
+	datasetsAt []source.Position
+}
+
+var keyForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+
+func (l *loader) connection(n *source.Node) Connection {
+	m := n.Mapping("a connection", &l.report)
+	m.Need("key", "type")
+	c := Connection{Key: m.String("key"), Name: m.String("name"), Type: m.String("type"), System: m.String("system"), Disabled: m.Bool("disabled"), At: n.At}
+	switch {
+	case c.Key == "":
+	case source.Refused(c.Key):
+		l.report.Errorf(m.Where("key"), "use another name", "%s is not allowed as a key", c.Key)
+	case !keyForm.MatchString(c.Key):
+		l.report.Errorf(m.Where("key"), "use letters, digits and _ . -", "%q cannot be the key of a connection", c.Key)
+	}
+	for _, t := range m.Strings("datasets") {
+		c.Datasets, c.datasetsAt = append(c.Datasets, t.Value), append(c.datasetsAt, t.At)
+	}
+	switch access := m.String("access"); access {
+	case "", "read":
+	case "write":
+		c.Write = true
+	default:
+		l.report.Errorf(m.Where("access"), "use read or write", "access cannot be %q", access)
+	}
+	secrets := m.Mapping("secrets")
+	spec, known := l.Registry[c.Type]
+	if !known && c.Type != "" {
+		l.report.Errorf(m.Where("type"), source.DidYouMean(c.Type, maps.Keys(l.Registry), "use one of "+strings.Join(l.Registry.Types(), ", ")),
+			"there is no connector of type %q", c.Type)
+	}
+	if known && (secrets != nil || m.Node("secrets") == nil) {
+		c.Secrets = l.secrets(c, m.Where("secrets"), secrets, spec)
+	}
+	m.Done()
+	return c
+}
+
+// secrets reads what the connector asks for. No message holds a value.
+func (l *loader) secrets(c Connection, at source.Position, m *source.Mapping, spec connector.Spec) map[string]subject.Personal[string] {
+	secrets := map[string]subject.Personal[string]{}
+	for _, s := range spec.Secrets {
+		n := m.Node(s.Name)
+		if n == nil {
+			if s.Required && !c.Disabled {
+				l.report.Errorf(at, "add "+s.Name+": "+s.Help, "the connection %s lacks the secret %s", c.Key, s.Name)
+			}
+			continue
+		}
+		if n.Kind == source.List || n.Kind == source.Map {
+			l.report.Errorf(n.At, "put it in quotes", "the secret %s of the connection %s must be text, found %s", s.Name, c.Key, n.Kind)
+			continue
+		}
+		text, complete := l.expand(n.Scalar("the secret "+s.Name, &l.report), n.At, c)
+		if complete && text == "" && s.Required && !c.Disabled {
+			l.report.Errorf(n.At, s.Help, "the secret %s of the connection %s is empty", s.Name, c.Key)
+		}
+		secrets[s.Name] = subject.Conceal(text)
+	}
+	m.Done()
+	return secrets
+}
+
+// variable is ${NAME}; $${ stands for a ${ that is meant literally.
+var variable = regexp.MustCompile(`\$?\$\{[^}]*\}?`)
+
+var variableName = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)
+
+// expand puts environment variables into a secret, and says whether all were
+// there.
+func (l *loader) expand(text string, at source.Position, c Connection) (string, bool) {
+	complete := true
+	expanded := variable.ReplaceAllStringFunc(text, func(use string) string {
+		if strings.HasPrefix(use, "$$") {
+			return use[1:]
+		}
+		name := variableName.FindStringSubmatch(use)
+		if name == nil {
+			complete = false
+			l.report.Errorf(at, "write ${NAME} with letters, digits and _, or $${ for the characters themselves", "a secret of the connection %s names an environment variable wrongly", c.Key)
+			return ""
+		}
+		value, set := l.Env(name[1])
+		if !set {
+			complete = false
+			if !c.Disabled {
+				l.report.Errorf(at, "set it, or disable the connection", "the environment variable %s is not set; the connection %s needs it", name[1], c.Key)
+			}
+		}
+		return value
+	})
+	return expanded, complete
+}
+
+// connection finds the connection that serves a dataset, nil when none does.
+func (c *Config) connection(dataset string) *Connection {
+	for i := range c.Connections {
+		if slices.Contains(c.Connections[i].Datasets, dataset) {
+			return &c.Connections[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"volenti.dev/volenti/datamap/dataset"
+	"volenti.dev/volenti/datamap/taxonomy"
+	"volenti.dev/volenti/datamap/value"
+	"volenti.dev/volenti/request/masking"
+	"volenti.dev/volenti/request/policy"
+)
+
+// target is a field that a rule for erasure comes to.
+type target struct {
+	field      *dataset.Field
+	categories []taxonomy.Category // that count for it
+	structural bool                // stays, because only the collection's category says otherwise (D21)
+}
+
+// targets lists what a rule for erasure comes to in a collection: an object
+// with a matching category of its own as a whole, else the leaves (D21).
+func targets(rule policy.Rule, c *dataset.Collection) []target {
+	if rule.Action != policy.Erasure || c.Skip {
+		return nil
+	}
+	var found []target
+	var down func([]dataset.Field, bool)
+	down = func(fields []dataset.Field, covered bool) {
+		for i := range fields {
+			f := &fields[i]
+			covered := covered && len(f.Categories) == 0
+			switch {
+			case rule.Matches(f.Categories):
+				found = append(found, target{f, f.Categories, false})
+			case len(f.Fields) > 0:
+				down(f.Fields, covered)
+			case covered:
+				found = append(found, target{f, c.Categories, f.PrimaryKey || f.Identity != "" || len(f.References) > 0})
+			}
+		}
+	}
+	down(c.Fields, rule.Matches(c.Categories))
+	return found
+}
+
+// strategy gives what masks a target: the field's own before the
+// collection's, before the rule's; nil when the rule has none either.
+func strategy(rule policy.Rule, c *dataset.Collection, f *dataset.Field) *masking.Spec {
+	switch {
+	case f.Masking != nil:
+		return f.Masking
+	case c.Masking != nil:
+		return c.Masking
+	}
+	return rule.Masking
+}
+
+// erasures judges what every rule for erasure does to every collection.
+func (ck *checker) erasures() {
+	fed := ck.fed()
+	blocked := map[string][]string{} // collections by connection that must not be written
+	for c := range ck.Datasets.Collections() {
+		var erasing []string
+		for _, p := range ck.Policies {
+			if ck.erases(p, c) {
+				erasing = append(erasing, p.Key)
+			}
+		}
+		if len(erasing) == 0 {
+			continue
+		}
+		ck.addressable(c, fed, strings.Join(erasing, ", "))
+		if conn := ck.connection(c.Address.Dataset); conn != nil && !conn.Write {
+			blocked[conn.Key] = append(blocked[conn.Key], c.Address.String())
+		}
+	}
+	for _, conn := range ck.Connections {
+		if blocked[conn.Key] != nil {
+			ck.report.Warnf(conn.At, "add access: write, or keep this data in the policies",
+				"the connection %s grants read access only, but policies erase in it: %s", conn.Key, strings.Join(blocked[conn.Key], ", "))
+		}
+	}
+}
+
+// erases says whether a policy changes rows of a collection, and reports what
+// it cannot change.
+func (ck *checker) erases(p policy.Policy, c *dataset.Collection) bool {
+	erases := false
+	for _, rule := range p.Of(policy.Erasure) {
+		for _, t := range targets(rule, c) {
+			spec := strategy(rule, c, t.field)
+			if spec == nil || masking.Check(*spec) != nil {
+				continue // reported by Load
+			}
+			if !t.field.ReadOnly {
+				ck.used[spec] = true
+			}
+			if t.structural && !masking.Deletes(*spec) || ck.keptForGood(rule, c, t) {
+				continue
+			}
+			erases = ck.maskable(p, rule, c, t.field, *spec) || erases
+		}
+	}
+	return erases
+}
+
+// keptForGood says whether a field is exempt without an end.
+func (ck *checker) keptForGood(rule policy.Rule, c *dataset.Collection, t target) bool {
+	const never value.Date = "9999-12-31"
+	return policy.Kept(rule, c.Address.String(), t.field.Path, t.categories, never) != nil
+}
+
+// maskable reports why a mask cannot be put on a field, and says whether it is
+// put there.
+func (ck *checker) maskable(p policy.Policy, rule policy.Rule, c *dataset.Collection, f *dataset.Field, spec masking.Spec) bool {
+	at := c.Address.String() + "." + f.Path
+	switch {
+	case masking.Deletes(spec):
+		return true
+	case spec.Strategy == masking.Preserve:
+		return false
+	case f.ReadOnly:
+		ck.report.Warnf(f.At, "remove read_only, or keep the field in the policy, with its reason",
+			"%s is read_only, but the rule %s of the policy %s targets it: its requests cannot end as complete", at, rule.Key, p.Key)
+		return false
+	case f.PrimaryKey:
+		ck.report.Warnf(f.At, "remove its category, keep it in the policy, or use delete for the collection",
+			"%s is a primary key, which rows are addressed by and which is never masked, but the rule %s of the policy %s targets it", at, rule.Key, p.Key)
+		return false
+	case f.Type.Kind == value.Unknown && f.Length == 0:
+		return true
+	}
+	if err := masking.Fits(spec, masking.Column{Type: f.Type, Length: f.Length}); err != nil {
+		ck.report.Errorf(f.At, "write a masking_strategy_override for it, or change the rule", "the rule %s of the policy %s cannot mask %s: %v", rule.Key, p.Key, at, err)
+		return false
+	}
+	return true
+}
+
+// addressable judges by what the rows of a collection are told apart when
+// they are erased (D22).
+func (ck *checker) addressable(c *dataset.Collection, fed map[dataset.Address]bool, policies string) {
+	keyed := false
+	c.Walk(func(f *dataset.Field) { keyed = keyed || f.PrimaryKey })
+	switch {
+	case keyed:
+	case fed[c.Address]:
+		ck.report.Warnf(c.At, "declare primary_key: true on the fields that identify a row",
+			"%s has no primary key: its rows are erased by all their references and identities together (policies: %s)", c.Address, policies)
+	default:
+		ck.report.Errorf(c.At, "declare primary_key: true on the fields that identify a row",
+			"%s has no primary key, and no reference or identity tells one row from another: nothing can be erased in it (policies: %s)", c.Address, policies)
+	}
+}
+
+// fed finds the collections whose rows are found by an identity or by the
+// values of another collection.
+func (ck *checker) fed() map[dataset.Address]bool {
+	fed := map[dataset.Address]bool{}
+	for c := range ck.Datasets.Collections() {
+		c.Walk(func(f *dataset.Field) {
+			incoming := func(r dataset.Reference) bool { return r.Direction != dataset.To }
+			if f.Identity != "" || slices.ContainsFunc(f.References, incoming) {
+				fed[c.Address] = true
+			}
+			for _, r := range f.References {
+				if r.Direction != dataset.From {
+					fed[r.Target] = true
+				}
+			}
+		})
+	}
+	return fed
+}
