@@ -197,15 +197,34 @@ func showNode(w io.Writer, n *graph.Node) {
 	if len(n.EraseAfter) > 0 {
 		fmt.Fprintf(w, "  after      %s\n", strings.Join(n.EraseAfter, ", "))
 	}
-	for _, k := range n.Kept {
-		fmt.Fprintf(w, "  kept       %s: %s%s\n", k.Field, k.Reason, ground(k))
+	for _, k := range together(n.Kept, func(k graph.Kept) (string, string) { return k.Field, k.Reason + ground(k) }) {
+		fmt.Fprintf(w, "  kept       %s\n", k)
 	}
-	for _, r := range n.Refused {
-		fmt.Fprintf(w, "  REFUSED    %s: %s\n", r.Field, r.Reason)
+	for _, r := range together(n.Refused, func(r graph.Refused) (string, string) { return r.Field, r.Reason }) {
+		fmt.Fprintf(w, "  REFUSED    %s\n", r)
 	}
 	for _, note := range n.Notes {
 		fmt.Fprintf(w, "  note       %s\n", note)
 	}
+}
+
+// together writes "a, b, c: reason", once for each reason.
+func together[T any](items []T, of func(T) (field, reason string)) []string {
+	var lines []string
+	at := map[string]int{}
+	for _, item := range items {
+		field, reason := of(item)
+		if i, ok := at[reason]; ok {
+			lines[i] += ", " + field
+			continue
+		}
+		at[reason] = len(lines)
+		lines = append(lines, field)
+	}
+	for reason, i := range at {
+		lines[i] += ": " + reason
+	}
+	return lines
 }
 
 func ground(k graph.Kept) string {

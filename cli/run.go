@@ -2,9 +2,11 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"volenti.dev/volenti/internal/server"
@@ -158,15 +160,9 @@ func showReport(w io.Writer, r fulfill.Report, out string) {
 	}
 	for _, c := range r.Collections {
 		fmt.Fprintf(w, "  %-8s %-36s %s\n", c.Action, c.Address, summary(c))
-		for _, f := range c.Fields {
-			if f.Status == "masked" || f.Status == "deleted" {
-				continue
-			}
-			name := f.Field
-			if name == "" {
-				name = "rows"
-			}
-			fmt.Fprintf(w, "           %s %s: %s\n", name, f.Status, f.Reason)
+		told := slices.DeleteFunc(slices.Clone(c.Fields), func(f fulfill.FieldReport) bool { return f.Status == "masked" || f.Status == "deleted" })
+		for _, line := range together(told, func(f fulfill.FieldReport) (string, string) { return cmp.Or(f.Field, "rows"), f.Status + ", " + f.Reason }) {
+			fmt.Fprintf(w, "           %s\n", line)
 		}
 	}
 	fmt.Fprintf(w, "Written to %s\n", out)

@@ -207,6 +207,9 @@ func (p *planner) mask(i int, n *Node, tg target, spec masking.Spec) {
 		}
 	}
 	n.FieldsMasked[f.Path] = spec.Strategy
+	if spec.Strategy == masking.Preserve {
+		return // neither read nor written
+	}
 	n.Masks = append(n.Masks, Mask{Field: f.Path, Rule: tg.rule.Key, Spec: spec, Column: column.Name, Type: f.Type, Length: f.Length})
 }
 

@@ -81,8 +81,12 @@ func (p *planner) inputs(i int, n *Node) {
 	}
 	for _, m := range n.Matches {
 		for _, path := range m.Fields {
-			if col := t.Column(top(path)); col != nil && (path != top(path) || col.Type.Array) {
-				p.problem.add(c.Field(path).At, fmt.Sprintf("rows of %s cannot be found by %s: it lies inside a document or an array", n.Address, path),
+			if col := t.Column(path); col != nil && col.Type.Array && n.Cycle != "" {
+				p.problem.add(c.Field(path).At, fmt.Sprintf("rows of %s cannot be found by the array %s, because the collection feeds itself through others", n.Address, path),
+					"put the values into a table of their own, or break the circle by a direction")
+			}
+			if path != top(path) && t.Column(top(path)) != nil {
+				p.problem.add(c.Field(path).At, fmt.Sprintf("rows of %s cannot be found by %s: it lies inside a document, and this is a table", n.Address, path),
 					"give the value a column of its own, or lead here by another field")
 			}
 		}
@@ -197,11 +201,12 @@ func (p *planner) columns(i int, n *Node) {
 			needs[top(k)] = true
 		}
 	}
-	for path := range n.Inputs { // must exist, even where it is not read
-		if t.Column(top(path)) == nil {
+	for path := range n.Inputs { // an array is sifted; any other must exist, even where it is not read
+		if col := t.Column(top(path)); col == nil || col.Type.Array {
 			needs[top(path)] = true
 		}
 	}
+	n.WholeArrays = WholeArrays(c)
 	for name := range needs {
 		if t.Column(name) == nil {
 			p.problem.Drift = true

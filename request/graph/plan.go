@@ -50,6 +50,9 @@ type Node struct {
 	Cycle   string   `json:"cycle,omitempty"`
 	Columns []string `json:"columns"` // what is read
 	Queries []string `json:"queries"` // with placeholders, shown for one value each
+	// WholeArrays belong to whoever the row belongs to; of other arrays that
+	// rows are found by, only the elements that match do.
+	WholeArrays []string `json:"whole_arrays,omitempty"`
 	// Partitions split the collection: each query runs once for each.
 	Partitions []dataset.Partition `json:"partitions,omitempty"`
 
