@@ -84,13 +84,14 @@ func testVerify(t *testing.T, h Harness) {
 // testConcurrent has two batches over the same rows in opposite order: rows
 // are locked in the order of their keys, so that one waits for the other.
 func testConcurrent(t *testing.T, h Harness) {
-	b := open(t, h, people(300)...)
-	forward := b.rename(t, 300, func(i int) any { return fmt.Sprintf("m%d", i) })
+	const n = 2000
+	b := open(t, h, people(n)...)
+	forward := b.rename(t, n, func(i int) any { return fmt.Sprintf("m%d", i) })
 	backward := forward
 	backward.Changes = slices.Clone(forward.Changes)
 	slices.Reverse(backward.Changes)
 	var group errgroup.Group
-	for i := range 6 {
+	for i := range 12 {
 		group.Go(func() error {
 			batch := forward
 			if i%2 == 1 {
@@ -104,7 +105,7 @@ func testConcurrent(t *testing.T, h Harness) {
 		t.Error(err)
 	}
 	out, err := b.Verify(t.Context(), forward)
-	wants(t, out, err, all(300, connector.AlreadyDone)...)
+	wants(t, out, err, all(n, connector.AlreadyDone)...)
 }
 
 func testCancelled(t *testing.T, h Harness) {

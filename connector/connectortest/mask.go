@@ -137,6 +137,15 @@ func testSharedKeys(t *testing.T, h Harness) {
 		out, err = b.Mask(t.Context(), all)
 		wants(t, out, err, connector.AlreadyDone, connector.AlreadyDone, connector.AlreadyDone)
 	})
+	t.Run("ARowThatChangedKeepsItsValue", func(t *testing.T) {
+		b := open(t, h, visits...)
+		b.Exec(t, "UPDATE visit SET page = 'new' WHERE page = 'one' AND email = 'a'")
+		out, err := b.Mask(t.Context(), batch(b, change("s", "one", "X"), change("s", "two", "X"), change("s", "two", "X")))
+		wants(t, out, err, connector.Conflict, connector.Changed, connector.Changed)
+		if got := pages(b); got != "X X new none one three" {
+			t.Error(got)
+		}
+	})
 	t.Run("ARowThatNobodyReadIsAConflict", func(t *testing.T) {
 		b := open(t, h, visits...)
 		out, err := b.Mask(t.Context(), batch(b, change("s", "one", "X")))

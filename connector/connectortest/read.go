@@ -182,6 +182,8 @@ func testRead(t *testing.T, h Harness) {
 		{"Partition", connector.Read{Table: p, Where: []connector.Match{match("id", 1, 2, 3), match("email", "p4@example.org")},
 			Partition: []connector.Condition{{Column: "age", Operator: ">=", Constant: 2}, {Column: "age", Operator: "<>", Constant: 4}}}, 2, 0},
 		{"ManyValues", connector.Read{Table: p, Where: []connector.Match{match("id", many...)}}, 1500, 0},
+		{"SameValueManyTimes", connector.Read{Table: p, Where: []connector.Match{match("id", slices.Repeat([]any{7, "7", 7.0}, 10_000)...)}}, 1, 0},
+		{"TextThatNoDatabaseHolds", connector.Read{Table: p, Where: []connector.Match{match("email", "p1\x00", "\xff", "p1@example.org")}}, 1, -1},
 		{"NoColumns", connector.Read{Table: p, Where: []connector.Match{match("id", 1, 2)}}, 2, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -134,6 +134,27 @@ func TestReadOnlySessionRefusesWritesItself(t *testing.T) {
 	}
 }
 
+func TestReadOnlySessionStartsReadOnly(t *testing.T) {
+	url := pgtest.URL(t)
+	database(t, url).Exec(t, "CREATE VIEW mode AS SELECT 1 AS id, current_setting('default_transaction_read_only') AS only")
+	c := open(t, url, true).(connectorUnderTest)
+	defer func() { _ = c.Close() }()
+	schema, err := c.Describe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := connector.Read{Table: &schema.Tables[0], Columns: []string{"only"}, Where: []connector.Match{ids(2)}}
+	res, err := c.Read(t.Context(), read, func(r connector.Row) error {
+		if r["only"] != "on" {
+			t.Error("the session may write")
+		}
+		return nil
+	})
+	if err != nil || res.Rows != 1 {
+		t.Error(res.Rows, err)
+	}
+}
+
 func TestWhoCannotConnectIsToldWhyWithoutTheSecret(t *testing.T) {
 	url := pgtest.URL(t)
 	database(t, url).Exec(t, "CREATE ROLE clerk LOGIN PASSWORD 'hunter2'", "CREATE TABLE t (id integer PRIMARY KEY, name text)", "GRANT SELECT ON t TO clerk")

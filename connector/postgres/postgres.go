@@ -96,7 +96,7 @@ func dialect() relational.Dialect {
 		Lock:        " FOR UPDATE",
 		// A constraint that waits for the commit would refuse the whole batch
 		// where one row is at fault.
-		Before:     "SET CONSTRAINTS ALL IMMEDIATE",
+		Begin:      "SET CONSTRAINTS ALL IMMEDIATE",
 		UpdateMany: updateMany,
 		Describe:   describe,
 		Size:       size,

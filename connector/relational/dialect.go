@@ -44,9 +44,9 @@ type Dialect struct {
 
 	// Lock ends a SELECT whose rows are to be written.
 	Lock string
-	// Before is sent at the start of every transaction that writes; may be
+	// Begin is sent at the start of every transaction that writes; may be
 	// empty.
-	Before string
+	Begin string
 	// UpdateMany writes different values to many rows in one statement; nil
 	// where a loop is as fast. Each row holds the values of key and then
 	// those of set, encoded; keys have no nulls and each comes once.

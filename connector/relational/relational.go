@@ -89,8 +89,8 @@ func (db *DB) transact(ctx context.Context, doing string, guard func(context.Con
 		return db.fail(ctx, doing, err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	if db.dialect.Before != "" {
-		if _, err := tx.ExecContext(ctx, db.dialect.Before); err != nil {
+	if db.dialect.Begin != "" {
+		if _, err := tx.ExecContext(ctx, db.dialect.Begin); err != nil {
 			return db.fail(ctx, doing, err)
 		}
 	}

@@ -74,6 +74,39 @@ func TestTriggerThatRefusesIsNotQuoted(t *testing.T) {
 	}
 }
 
+// A trigger that quietly keeps a row as it is shows in the count.
+func TestRowThatATriggerHoldsBackHasFailed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "x.db")
+	database(t, path).Exec(t, "CREATE TABLE t (k text, name text)", "INSERT INTO t VALUES ('a', 'held'), ('a', 'one'), ('a', 'one'), ('b', 'two')",
+		"CREATE TRIGGER hold BEFORE UPDATE ON t WHEN old.name = 'held' BEGIN SELECT raise(IGNORE); END",
+		"CREATE TRIGGER keep BEFORE DELETE ON t WHEN old.name = 'held' BEGIN SELECT raise(IGNORE); END")
+	c := opened(t, path)
+	s := schema(t, c)
+	change := func(key, before, after string) connector.Change {
+		return connector.Change{Key: connector.Tuple{key}, Before: connector.Row{"name": before}, After: connector.Row{"name": after}}
+	}
+	batch := connector.Batch{Table: &s.Tables[0], KeyColumns: []string{"k"}, Columns: []string{"name"},
+		Changes: []connector.Change{change("a", "held", "m1"), change("a", "one", "m2"), change("a", "one", "m2"), change("b", "two", "m3")}}
+	statuses := func(out []connector.Outcome, err error) string {
+		var all []string
+		for _, o := range out {
+			all = append(all, string(o.Status))
+		}
+		return fmt.Sprint(all, err)
+	}
+	if got := statuses(c.Mask(t.Context(), batch)); got != "[failed changed changed changed] <nil>" {
+		t.Error(got)
+	}
+	if got := statuses(c.Mask(t.Context(), batch)); got != "[failed already_done already_done already_done] <nil>" {
+		t.Error(got)
+	}
+	batch.Changes = []connector.Change{{Key: connector.Tuple{"a"}}, {Key: connector.Tuple{"b"}}}
+	if got := statuses(c.Delete(t.Context(), batch)); got != "[failed changed] <nil>" {
+		t.Error(got)
+	}
+}
+
 // The write lock is held by another connection while the call's own deadline
 // passes: the call gives up and says that it may be tried again.
 func TestDatabaseLockedByAnotherIsTransient(t *testing.T) {
