@@ -19,10 +19,11 @@ type checkCommand struct {
 
 // Run finds all problems at once. Only errors make it fail.
 func (c *checkCommand) Run(s *session) error {
-	_, found, err := load(s, c.Dir)
+	cfg, found, err := load(s, c.Dir)
 	if err != nil {
 		return err
 	}
+	found = source.Sort(append(found, config.Check(cfg)...))
 	failed := 0
 	for _, p := range found {
 		if p.Severity == source.Error {

@@ -22,6 +22,7 @@ type chunks struct {
 	*run
 	ctx    context.Context // of the read that the rows come from
 	node   *graph.Node
+	sift   func(connector.Row) graph.Keep
 	seen   map[[16]byte]bool // nil where no row can come twice
 	buffer []byte
 	rows   int
@@ -54,7 +55,13 @@ func (c *chunks) addNew(row connector.Row) (bool, error) {
 		c.seen[k] = true
 	}
 	var err error
-	if c.buffer, err = value.Append(c.buffer, map[string]any{"row": map[string]any(row)}); err != nil {
+	record := map[string]any{"row": map[string]any(row)}
+	if c.sift != nil {
+		if keep := c.sift(row); keep != nil {
+			record["keep"] = map[string]any(keep)
+		}
+	}
+	if c.buffer, err = value.Append(c.buffer, record); err != nil {
 		return false, fmt.Errorf("keep a row of %s: %w", c.node.Address, err)
 	}
 	c.rows++

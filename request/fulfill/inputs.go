@@ -135,6 +135,28 @@ func (in *inputs) close() {
 	}
 }
 
+// sift tells which array elements of a row the inputs speak of; nil means
+// that no input runs through an array.
+func sift(n *graph.Node, t *catalogue.Table, matches []connector.Match) func(connector.Row) graph.Keep {
+	var through []graph.Values
+	for _, m := range matches {
+		for i, path := range m.Columns {
+			if c := t.Column(path); c == nil || !c.Type.Array {
+				continue
+			}
+			values := graph.Values{Path: path, Keys: make(map[string]bool, len(m.Tuples))}
+			for _, tuple := range m.Tuples {
+				values.Keys[value.Key(tuple[i])] = true
+			}
+			through = append(through, values)
+		}
+	}
+	if through == nil {
+		return func(connector.Row) graph.Keep { return nil }
+	}
+	return func(row connector.Row) graph.Keep { return graph.Sift(row, through, n.WholeArrays) }
+}
+
 // remark says how many values were of no use.
 func (in *inputs) remark(dropped int) string {
 	if dropped += in.dropped; dropped > 0 {
@@ -185,18 +207,8 @@ func reads(n *graph.Node, t *catalogue.Table, columns []string, matches []connec
 // for plans.
 func Queries(reader connector.Reader, n *graph.Node, t *catalogue.Table) ([]string, error) {
 	in := &inputs{node: n, tuples: make([][]connector.Tuple, len(n.Matches))}
-	for k, m := range n.Matches {
-		tuple := make(connector.Tuple, len(m.Fields))
-		for i := range tuple {
-			tuple[i] = sample(t.Column(m.Fields[i]))
-		}
-		in.tuples[k] = []connector.Tuple{tuple}
-	}
 	in.close()
 	var all []string
-	for i := range in.matches {
-		in.matches[i].Tuples = in.matches[i].Tuples[:1]
-	}
 	for _, q := range reads(n, t, n.Columns, in.matches) {
 		texts, err := reader.Queries(q)
 		if err != nil {
@@ -205,31 +217,4 @@ func Queries(reader connector.Reader, n *graph.Node, t *catalogue.Table) ([]stri
 		all = append(all, texts...)
 	}
 	return all, nil
-}
-
-// sample is a value that the column can hold, to show a statement with.
-func sample(c *catalogue.Column) any {
-	if c == nil {
-		return ""
-	}
-	switch c.Type.Kind {
-	case value.Integer:
-		return int64(0)
-	case value.Float:
-		return 0.5
-	case value.Number:
-		return value.Decimal("0")
-	case value.Boolean:
-		return false
-	case value.Timestamp, value.Day:
-		return value.Date("2000-01-01")
-	case value.Clock:
-		return "00:00:00"
-	case value.UUID:
-		return "00000000-0000-0000-0000-000000000000"
-	case value.Bytes:
-		return []byte{}
-	default:
-		return ""
-	}
 }
