@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long a statement of this package may take on a busy machine.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // shared is the server of this test process. It is the one variable of the
 // package because TestMain and the tests have nothing else in common.

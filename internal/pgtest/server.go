@@ -48,7 +48,9 @@ func newServer() (*server, error) {
 	s := &server{dir: dir}
 	s.supervisor = exec.Command("/bin/sh", "-c", supervise, "supervise", dir, programs)
 	s.supervisor.Dir = dir
-	s.supervisor.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
+	// After a crash the server syncs all its files before it answers; on a busy
+	// disk that can take longer than pg_ctl's own limit of a minute.
+	s.supervisor.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "PGCTLTIMEOUT=300"}
 	// A session of its own: what a terminal sends to us does not reach it.
 	s.supervisor.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: account}
 	if s.commands, err = s.supervisor.StdinPipe(); err != nil {
