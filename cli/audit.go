@@ -16,7 +16,7 @@ import (
 type auditExportCommand struct {
 	State    string `required:"" help:"Directory that keeps the runs, or the data of the server." placeholder:"DIR" type:"existingdir"`
 	Database string `help:"Database where it is not a file in that directory: postgres://..." placeholder:"URL"`
-	Out      string `required:"" help:"File to write." placeholder:"FILE" type:"path"`
+	Out      string `required:"" help:"File to write." placeholder:"FILE"`
 }
 
 // Run writes the log of the default tenant with a fresh checkpoint.

@@ -13,7 +13,7 @@ import (
 )
 
 type checkCommand struct {
-	Dir  string `arg:"" help:"Configuration directory, read with all its subdirectories." type:"path"`
+	Dir  string `arg:"" help:"Configuration directory, read with all its subdirectories."`
 	JSON bool   `help:"Write the problems as JSON."`
 }
 

@@ -22,7 +22,7 @@ import (
 
 type demoCommand struct {
 	Once bool   `help:"Tell the story once, remove everything, and leave."`
-	Dir  string `help:"Where to make the shop; a new temporary directory unless told." placeholder:"DIR" type:"path"`
+	Dir  string `help:"Where to make the shop; a new temporary directory unless told." placeholder:"DIR"`
 }
 
 // Run makes up a shop and carries Anna's requests out on it.

@@ -20,7 +20,7 @@ import (
 
 // about says which request is meant; plan and run share it.
 type about struct {
-	Config     string   `required:"" help:"Configuration directory." placeholder:"DIR" type:"path"`
+	Config     string   `required:"" help:"Configuration directory." placeholder:"DIR"`
 	Policy     string   `required:"" help:"Key of the policy." placeholder:"KEY"`
 	Identity   []string `help:"What the person is known by, as email=... , phone_number=+..., or another type of your datasets. May be given several times." placeholder:"TYPE=VALUE" sep:"none"`
 	Identities string   `help:"File with one TYPE=VALUE a line, - for standard input: keeps identities out of the shell's history." placeholder:"FILE"`

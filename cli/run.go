@@ -17,11 +17,11 @@ import (
 
 type runCommand struct {
 	about
-	Out      string `required:"" help:"Directory for access.json, package.zip and report.json." placeholder:"DIR" type:"path"`
+	Out      string `required:"" help:"Directory for access.json, package.zip and report.json." placeholder:"DIR"`
 	Yes      bool   `help:"Approve whatever the plan is." xor:"approval"`
 	Approve  string `help:"Run only the plan with this hash." placeholder:"HASH" xor:"approval"`
 	MaxRows  int64  `help:"Let this request write up to so many rows per collection, instead of 1000 and 1 % of a large table." placeholder:"N"`
-	State    string `help:"Directory that keeps the run, so that the same command resumes it. Without it a run that is interrupted begins anew." placeholder:"DIR" type:"path"`
+	State    string `help:"Directory that keeps the run, so that the same command resumes it. Without it a run that is interrupted begins anew." placeholder:"DIR"`
 	Database string `help:"Keep the run on PostgreSQL instead of in a file: postgres://..." placeholder:"URL"`
 	JSON     bool   `help:"Write the report as JSON."`
 }
