@@ -70,6 +70,7 @@ func Run(t *testing.T, h Harness) {
 		{"Describe", testDescribe},
 		{"EveryTypeSurvives", testTypes},
 		{"Read", testRead},
+		{"ReadContract", testReadContract},
 		{"HostileNames", testHostileNames},
 		{"HostileValues", testHostileValues},
 		{"Mask", testMask},
