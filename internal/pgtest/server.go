@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"bufio"
+	"context"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 )
@@ -46,7 +46,8 @@ func newServer() (*server, error) {
 		return nil, err
 	}
 	s := &server{dir: dir}
-	s.supervisor = exec.Command("/bin/sh", "-c", supervise, "supervise", dir, programs)
+	// No context: it lives as long as this process, and ends by the pipe.
+	s.supervisor = exec.CommandContext(context.Background(), "/bin/sh", "-c", supervise, "supervise", dir, programs)
 	s.supervisor.Dir = dir
 	// After a crash the server syncs all its files before it answers; on a busy
 	// disk that can take longer than pg_ctl's own limit of a minute.
@@ -162,11 +163,10 @@ func unprivileged(dir string) (*syscall.Credential, error) {
 }
 
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = l.Close() }()
-	_, port, _ := strings.Cut(l.Addr().String(), ":")
-	return strconv.Atoi(port)
+	return l.Addr().(*net.TCPAddr).Port, nil
 }
