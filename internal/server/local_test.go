@@ -557,11 +557,22 @@ func TestHourlyAllowanceIsSharedByAllRequests(t *testing.T) { // X27
 		w.limits.RowsPerHour = 6 // Anna takes 5
 		d := w.open()
 		d.run("erasure", "anna@example.com")
-		report, err := d.Run(t.Context(), d.submit("erasure", "ben@example.com"))
+		id := d.submit("erasure", "ben@example.com")
+		report, err := d.Run(t.Context(), id)
 		if !errors.Is(err, fulfill.ErrPaused) || report.Status != request.Paused {
 			t.Errorf("beyond the allowance: %s, %v", report.Status, err)
 		}
 		w.equal("Ben is untouched", w.table("SELECT name FROM customer WHERE id = 1"), []string{"Ben"})
+
+		r, err := d.House.Store.Requests().Get(t.Context(), "default", id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Raise(t.Context(), &r, 10); err != nil {
+			t.Fatal(err)
+		}
+		report, err = d.Run(t.Context(), id)
+		w.equal("reviewed and raised", []any{report.Status, err}, []any{request.Complete, error(nil)})
 	})
 }
 

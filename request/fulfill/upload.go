@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/request"
@@ -79,15 +80,28 @@ func (r *run) collections(ctx context.Context, rule string) []delivery.Collectio
 	return all
 }
 
-// kept tells the person what stays, and why.
+// kept tells the person what stays, and why: once for each reason.
 func (r *run) kept() []delivery.Kept {
 	var kept []delivery.Kept
 	for _, n := range r.plan.Nodes {
+		at := map[string]int{} // by reason, within the collection
+		_, collection, _ := strings.Cut(n.Address, ":")
 		for _, k := range n.Kept {
-			if k.Ground != "" {
-				kept = append(kept, delivery.Kept{What: n.Address + "." + k.Field, Reason: k.Reason, Ground: k.Ground, Until: k.Until})
+			if k.Ground == "" || r.at(n.Address, request.Access).RowsRead == 0 {
+				continue
 			}
+			if i, ok := at[k.Reason]; ok {
+				kept[i].What += ", " + words(k.Field)
+				continue
+			}
+			at[k.Reason] = len(kept)
+			kept = append(kept, delivery.Kept{What: words(collection) + ": " + words(k.Field), Reason: k.Reason, Ground: k.Ground, Until: k.Until})
 		}
 	}
 	return kept
+}
+
+// words writes a name of a database as one would say it.
+func words(name string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(name, "_", " "), ".", " ")
 }
