@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nyaruka/phonenumbers"
+	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -57,13 +58,21 @@ func normalEmail(s string) (string, error) {
 		return "", errors.New("an address has one @ only")
 	case len(local) > maxLocal:
 		return "", fmt.Errorf("the part before @ is longer than %d bytes", maxLocal)
-	case len(s) > maxEmail:
-		return "", fmt.Errorf("an address has at most %d bytes", maxEmail)
 	case strings.IndexFunc(local, notInMailbox) >= 0:
 		return "", errors.New("the part before @ has a space, a quote, a bracket or another character that mailboxes do not have")
 	}
+	if strings.IndexFunc(domain, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
+		ascii, err := idna.Lookup.ToASCII(domain) // RFC 5890: what mail is sent to
+		if err != nil {
+			return "", errors.New("the domain has a character that domains do not have")
+		}
+		domain = ascii
+	}
 	if err := checkDomain(domain); err != nil {
 		return "", err
+	}
+	if s = local + "@" + domain; len(s) > maxEmail {
+		return "", fmt.Errorf("an address has at most %d bytes", maxEmail)
 	}
 	return s, nil
 }
@@ -78,10 +87,7 @@ func checkDomain(domain string) error {
 			return fmt.Errorf("each part of the domain has 1 to %d characters, without a hyphen at its ends", maxLabel)
 		}
 		for _, r := range label {
-			switch {
-			case r >= utf8.RuneSelf:
-				return errors.New("the domain has letters outside ASCII: give it in its xn-- form")
-			case (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-':
+			if (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' {
 				return errors.New("the domain has a character that domains do not have")
 			}
 		}
