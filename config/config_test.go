@@ -187,7 +187,7 @@ func TestTheDigestIsOfWhatIsSaid(t *testing.T) {
 		t.Errorf("the digest is %s", first.Digest)
 	}
 	same := map[string]map[string]string{
-		"one file":      {"all.yml": "# all\n---\n" + connections + "---\n" + policies + "---\n" + crm + "---\n" + shop},
+		"one file":      {"all.yml": "# all\n---\n" + connections + "---\n" + policies + "---\n" + shop + "---\n" + crm},
 		"other secret":  {"shop.yml": shop, "crm.yml": crm, "p.yml": policies, "c.yml": strings.Replace(connections, "//me:", "//you:", 1)},
 		"other comment": {"shop.yml": "\n\n#x\n" + shop, "crm.yml": crm, "p.yml": policies, "c.yml": connections},
 		"former meta":   {"shop.yml": strings.ReplaceAll(shop, "fides_meta", "fidesops_meta"), "crm.yml": crm, "p.yml": policies, "c.yml": connections},
