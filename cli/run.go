@@ -161,7 +161,9 @@ func showReport(w io.Writer, r fulfill.Report, out string) {
 	for _, c := range r.Collections {
 		fmt.Fprintf(w, "  %-8s %-36s %s\n", c.Action, c.Address, summary(c))
 		told := slices.DeleteFunc(slices.Clone(c.Fields), func(f fulfill.FieldReport) bool { return f.Status == "masked" || f.Status == "deleted" })
-		for _, line := range together(told, func(f fulfill.FieldReport) (string, string) { return cmp.Or(f.Field, "rows"), f.Status + ", " + f.Reason }) {
+		for _, line := range together(told, func(f fulfill.FieldReport) (string, string) {
+			return cmp.Or(f.Field, "rows"), f.Status + ", " + f.Reason
+		}) {
 			fmt.Fprintf(w, "           %s\n", line)
 		}
 	}

@@ -13,6 +13,12 @@ type Sealer interface {
 	Open(sealed, associated []byte) ([]byte, error)
 }
 
+// Key seals the working data of one request, and derives its secrets.
+type Key interface {
+	Sealer
+	Derive(purpose string) []byte
+}
+
 // SealIdentity makes the stored form of an identity: found by the digest
 // under the tenant's digest key, read only with the request's key.
 func SealIdentity(k Sealer, tenant, id string, i subject.Identity, digestKey []byte) Identity {

@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"errors"
 	"regexp"
 	"strings"
 	"unicode"
@@ -18,39 +17,6 @@ func Decode(n *source.Node, r *source.Report, words *taxonomy.Set) (Dataset, boo
 	before := r.Errors()
 	d := decoder{r, words}
 	return d.dataset(n), r.Errors() == before
-}
-
-// DecodeMasking reads a masking strategy, {strategy, configuration}; nil when
-// the key is absent.
-func DecodeMasking(parent *source.Mapping, key string, r *source.Report) *masking.Spec {
-	m := parent.Mapping(key)
-	if m == nil {
-		return nil
-	}
-	m.Need("strategy")
-	spec := &masking.Spec{Strategy: m.String("strategy")}
-	if n := m.Node("configuration"); n != nil && n.Mapping("configuration", r) != nil {
-		spec.Configuration, _ = n.Value().(map[string]any)
-	}
-	m.Done()
-	if spec.Strategy != "" {
-		for _, err := range joined(masking.Check(*spec)) {
-			r.Errorf(m.At, "", "%v", err)
-		}
-	}
-	return spec
-}
-
-// joined takes the errors of errors.Join apart.
-func joined(err error) []error {
-	var several interface{ Unwrap() []error }
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &several):
-		return several.Unwrap()
-	}
-	return []error{err}
 }
 
 type decoder struct {
@@ -129,7 +95,7 @@ func (d decoder) collection(n *source.Node, dataset string) Collection {
 	c.EraseAfter = d.addresses(meta, "erase_after")
 	c.Skip = meta.Bool("skip_processing")
 	c.Redact = d.redact(meta)
-	c.Masking = DecodeMasking(meta, "masking_strategy_override", d.report)
+	c.Masking = masking.Decode(meta, "masking_strategy_override", d.report)
 	c.Partitions = d.partitions(meta)
 	meta.Done()
 	c.Fields = d.fields(m, &Field{})

@@ -46,7 +46,7 @@ func (d decoder) field(n *source.Node, above *Field) Field {
 	f.ReadOnly = meta.Bool("read_only") || above.ReadOnly
 	f.CustomRequestField = meta.String("custom_request_field")
 	f.Redact = d.redact(meta)
-	f.Masking = DecodeMasking(meta, "masking_strategy_override", d.report)
+	f.Masking = masking.Decode(meta, "masking_strategy_override", d.report)
 	meta.Done()
 	f.Fields = d.fields(m, &f)
 	m.Done()

@@ -36,6 +36,13 @@ type Local struct {
 	Now     func() time.Time
 }
 
+// The store is what the executor needs.
+var (
+	_ fulfill.Requests = (*store.Requests)(nil)
+	_ fulfill.Work     = (*store.Work)(nil)
+	_ fulfill.Keys     = (*store.Keys)(nil)
+)
+
 // What a run leaves in its directory.
 const (
 	reportName  = "report.json"

@@ -77,6 +77,9 @@ func (s *Systems) Close() error {
 func (s *Systems) Plan(ctx context.Context, p policy.Policy, types []subject.Type, today value.Date) (*graph.Plan, error) {
 	in := graph.Input{Datasets: s.config.Datasets.All(), Policy: p, Identities: types, Configuration: s.config.Digest, Today: today}
 	for _, conn := range s.config.Connections {
+		if conn.Disabled {
+			continue
+		}
 		in.Connections = append(in.Connections, graph.Connection{Key: conn.Key, Write: conn.Write, Datasets: conn.Datasets})
 	}
 	needed := graph.Needed(in)

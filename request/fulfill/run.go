@@ -94,7 +94,7 @@ type run struct {
 	lease      request.Lease
 	request    request.Request
 	plan       *graph.Plan
-	key        Key
+	key        request.Key
 	identities []subject.Identity
 	tables     map[string]*catalogue.Table // live, by address
 	systems    map[string]chan struct{}    // what runs at once, by connection

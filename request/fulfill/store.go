@@ -58,12 +58,5 @@ type Work interface {
 // Keys gives the key that seals a request's working data, or
 // request.ErrDestroyed.
 type Keys interface {
-	RequestKey(ctx context.Context, tenant, id string) (Key, error)
-}
-
-// Key seals and opens with associated data, and derives secrets.
-type Key interface {
-	Seal(plain, associated []byte) []byte
-	Open(sealed, associated []byte) ([]byte, error)
-	Derive(purpose string) []byte
+	RequestKey(ctx context.Context, tenant, id string) (request.Key, error)
 }

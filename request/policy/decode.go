@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"volenti.dev/volenti/config/source"
-	"volenti.dev/volenti/datamap/dataset"
 	"volenti.dev/volenti/datamap/taxonomy"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/request/masking"
@@ -94,7 +93,7 @@ func (d decoder) rule(n *source.Node) Rule {
 	m.Need("key", "action")
 	rule := Rule{
 		Key: d.key(m, "rule"), Name: m.String("name"), Action: d.action(m),
-		Masking: dataset.DecodeMasking(m, "masking", d.report), Storage: m.String("storage"), At: n.At,
+		Masking: masking.Decode(m, "masking", d.report), Storage: m.String("storage"), At: n.At,
 	}
 	for _, t := range m.Strings("targets") {
 		if d.words.Categories.Check(t, d.report) {
