@@ -7,19 +7,16 @@ import (
 	"fmt"
 
 	"volenti.dev/volenti/request"
-	"volenti.dev/volenti/request/fulfill"
 )
 
 // Keys keeps the keys that can be destroyed, wrapped by the tenant's. A
 // request's key is made with the request and destroyed when it ends.
 type Keys struct{ db *DB }
 
-var _ fulfill.Keys = (*Keys)(nil)
-
 // RequestKey gives the key that seals the request's working data:
 // request.ErrDestroyed when the request has ended, request.ErrNotFound when
 // the tenant has no such request.
-func (k *Keys) RequestKey(ctx context.Context, tenant, id string) (fulfill.Key, error) {
+func (k *Keys) RequestKey(ctx context.Context, tenant, id string) (request.Key, error) {
 	keys, err := k.db.Tenant(ctx, tenant)
 	if err != nil {
 		return nil, err

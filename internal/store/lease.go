@@ -85,7 +85,7 @@ func (s *Requests) update(ctx context.Context, l request.Lease, statement string
 // Move is described in fulfill.Requests.
 func (s *Requests) Move(ctx context.Context, l request.Lease, e request.Event, message string, entry audit.Entry) error {
 	return s.db.hold(ctx, l, func(ctx context.Context, t *tx, _ int64) error {
-		next, possible, args := transition(e, leaseArgs(l, message)...)
+		next, possible, args := transition(e, leaseArgs(l, readable(message))...)
 		status, err := t.move(ctx, `UPDATE requests SET status = `+next+`, message = $5
 			WHERE `+heldBy+` AND `+possible+` RETURNING status`, args...)
 		if err != nil {

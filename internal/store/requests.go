@@ -14,15 +14,12 @@ import (
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/request"
-	"volenti.dev/volenti/request/fulfill"
 	"volenti.dev/volenti/subject"
 )
 
 // Requests keeps requests and their leases; lease.go has the methods for
 // those who carry them out.
 type Requests struct{ db *DB }
-
-var _ fulfill.Requests = (*Requests)(nil)
 
 // Create stores a new request with its entry. It makes the request's key and
 // seals the identities of its data subject under it. ErrExists when the tenant
@@ -40,7 +37,7 @@ func (s *Requests) Create(ctx context.Context, r request.Request, identities []s
 			INSERT INTO requests (`+requestColumns+`, identities, lease_owner, lease_until, fence)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now}, 0, $10, '', 0, 0)
 			ON CONFLICT DO NOTHING`,
-			r.Tenant, r.ID, r.Policy, r.Status, r.Step, r.PlanHash, append([]byte{}, r.Plan...), r.MaxRows, r.Message,
+			r.Tenant, r.ID, r.Policy, r.Status, r.Step, r.PlanHash, append([]byte{}, r.Plan...), r.MaxRows, readable(r.Message),
 			together(identities, t.keys.DigestKey()))
 		if err != nil {
 			return fmt.Errorf("create request: %w", err)

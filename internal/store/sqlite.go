@@ -42,24 +42,10 @@ func openSQLite(ctx context.Context, path string, commits *atomic.Int64) (_ engi
 	if err != nil {
 		return nil, err
 	}
-	writers, err := sql.Open("sqlite", dsn(path, sqliteWriter))
+	readers, writers, conn, err := connect(ctx, path)
 	if err != nil {
 		return nil, errors.Join(err, lock.release())
 	}
-	writers.SetMaxOpenConns(1)
-	if err := migrate(ctx, goose.DialectSQLite3, writers, sqliteDialect()); err != nil {
-		return nil, errors.Join(err, writers.Close(), lock.release())
-	}
-	conn, err := writers.Conn(ctx)
-	if err != nil {
-		return nil, errors.Join(err, writers.Close(), lock.release())
-	}
-	readers, err := sql.Open("sqlite", dsn(path, sqliteReader))
-	if err != nil {
-		return nil, errors.Join(err, writers.Close(), lock.release())
-	}
-	readers.SetMaxOpenConns(max(4, runtime.NumCPU()))
-	readers.SetMaxIdleConns(max(4, runtime.NumCPU()))
 	return &sqliteEngine{
 		sqlQuerier: sqlQuerier{sqliteDialect(), readers},
 		lock:       lock,
@@ -75,6 +61,26 @@ func (e *sqliteEngine) exclusive() bool { return true }
 
 func (e *sqliteEngine) close() error {
 	return errors.Join(e.writer.stop(), e.readers.Close(), e.writers.Close(), e.lock.release())
+}
+
+func connect(ctx context.Context, path string) (readers, writers *sql.DB, conn *sql.Conn, err error) {
+	if writers, err = sql.Open("sqlite", dsn(path, sqliteWriter)); err != nil {
+		return nil, nil, nil, err
+	}
+	writers.SetMaxOpenConns(1)
+	err = migrate(ctx, goose.DialectSQLite3, writers, sqliteDialect())
+	if err == nil {
+		conn, err = writers.Conn(ctx)
+	}
+	if err == nil {
+		readers, err = sql.Open("sqlite", dsn(path, sqliteReader))
+	}
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, writers.Close())
+	}
+	readers.SetMaxOpenConns(max(4, runtime.NumCPU()))
+	readers.SetMaxIdleConns(max(4, runtime.NumCPU()))
+	return readers, writers, conn, nil
 }
 
 // prepareFile makes the database file for its owner's eyes only, and gives

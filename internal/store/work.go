@@ -9,15 +9,12 @@ import (
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/request"
-	"volenti.dev/volenti/request/fulfill"
 )
 
 // Work keeps what running requests have found and done. Every write holds the
 // request's row until it commits, so that a lease cannot change hands in
 // between, and the writes of one request come one after the other.
 type Work struct{ db *DB }
-
-var _ fulfill.Work = (*Work)(nil)
 
 // Begin is described in fulfill.Work. Where p.Started is zero, the database's
 // clock says when.
@@ -65,7 +62,7 @@ func (w *Work) Save(ctx context.Context, l request.Lease, p request.Progress, ou
 				VALUES ($1, $2, $3, $4, $5, $6, $7)
 				ON CONFLICT (tenant, request, address, field, status, reason)
 				DO UPDATE SET rows = request_outcomes.rows + excluded.rows`,
-				l.Tenant, l.Request, o.Address, o.Field, o.Status, o.Reason, o.Rows); err != nil {
+				l.Tenant, l.Request, o.Address, o.Field, o.Status, readable(o.Reason), o.Rows); err != nil {
 				return fmt.Errorf("store the outcome of a field: %w", err)
 			}
 		}
@@ -73,7 +70,7 @@ func (w *Work) Save(ctx context.Context, l request.Lease, p request.Progress, ou
 			INSERT INTO request_log (tenant, request, seq, at, address, action, status, attempt, message, rows)
 			SELECT $1, $2, COALESCE(MAX(seq), 0) + 1, $3, $4, $5, $6, $7, $8, $9
 			FROM request_log WHERE tenant = $1 AND request = $2`,
-			l.Tenant, l.Request, now, line.Address, line.Action, line.Status, line.Attempt, line.Message, line.Rows); err != nil {
+			l.Tenant, l.Request, now, line.Address, line.Action, line.Status, line.Attempt, readable(line.Message), line.Rows); err != nil {
 			return fmt.Errorf("append to the execution log: %w", err)
 		}
 		return nil
@@ -167,7 +164,7 @@ func (t *tx) storeProgress(ctx context.Context, id string, p request.Progress) e
 			rows_already = excluded.rows_already, rows_failed = excluded.rows_failed, rows_residue = excluded.rows_residue,
 			message = excluded.message, started = excluded.started, ended = excluded.ended`,
 		t.tenant, id, p.Address, p.Action, p.Status, p.Attempt, p.Position, p.Intent, p.RowsRead, p.RowsMatched, p.RowsMasked,
-		p.RowsAlready, p.RowsFailed, p.RowsResidue, p.Message, micros(p.Started), micros(p.Ended)); err != nil {
+		p.RowsAlready, p.RowsFailed, p.RowsResidue, readable(p.Message), micros(p.Started), micros(p.Ended)); err != nil {
 		return fmt.Errorf("store progress: %w", err)
 	}
 	return nil

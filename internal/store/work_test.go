@@ -56,11 +56,32 @@ func TestProgressOutcomesAndLogComeBackAsSaved(t *testing.T) { // X24
 	})
 }
 
+func TestMessageOfAnyBytesIsKeptReadable(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		const bytes, text = "a\x00b\xffc", "a\ufffdb\ufffdc"
+		l := running(t, db)
+		p := request.Progress{Address: people, Action: request.Access, Status: request.Failed, Message: bytes}
+		must(t, db.Work().Save(ctx, l, p, []request.FieldOutcome{{Field: "f", Reason: bytes}}, request.LogLine{Message: bytes}))
+		must(t, db.Requests().Move(ctx, l, request.Fail, bytes, entry("request.fail")))
+		p.Message = text
+		same(t, db, l, p)
+		r, err := db.Requests().Get(ctx, tenant, l.Request)
+		must(t, err)
+		lines, err := db.Work().Log(ctx, tenant, l.Request, 0, 1)
+		must(t, err)
+		outcomes, err := db.Work().Outcomes(ctx, tenant, l.Request)
+		must(t, err)
+		if r.Message != text || lines[0].Message != text || outcomes[0].Reason != text {
+			t.Errorf("%q, %q, %q", r.Message, lines[0].Message, outcomes[0].Reason)
+		}
+	})
+}
+
 func same(t *testing.T, db *storetest.Database, l request.Lease, want request.Progress) {
 	t.Helper()
 	got, err := db.Work().Progress(ctx, tenant, l.Request)
 	must(t, err)
-	if want.Started.IsZero() && got[0].Started.IsZero() {
+	if want.Status == request.Running && got[0].Started.IsZero() {
 		t.Error("no time of start")
 	}
 	ignore := cmp.Options{}
