@@ -1,6 +1,7 @@
 package shop_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"database/sql"
 	"os"
@@ -14,11 +15,30 @@ import (
 	"volenti.dev/volenti/demo/shop"
 )
 
+// company is a directory with the databases that the tests only read.
+var company string
+
+func TestMain(m *testing.M) {
+	var err error
+	if company, err = os.MkdirTemp("", "shop-test-"); err != nil {
+		panic(err)
+	}
+	if err := shop.Write(context.Background(), company); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(company)
+	os.Exit(code)
+}
+
 func TestSameSeedGivesTheSameRows(t *testing.T) {
 	t.Parallel()
-	one, two := write(t), write(t)
+	again := t.TempDir()
+	if err := shop.Write(t.Context(), again); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{shop.Shop, shop.Helpdesk} {
-		if digest(t, filepath.Join(one, name)) != digest(t, filepath.Join(two, name)) {
+		if digest(t, filepath.Join(company, name)) != digest(t, filepath.Join(again, name)) {
 			t.Errorf("%s differs between two runs", name)
 		}
 	}
@@ -26,7 +46,6 @@ func TestSameSeedGivesTheSameRows(t *testing.T) {
 
 func TestDatabasesAreAsLargeAsACompanys(t *testing.T) {
 	t.Parallel()
-	dir := write(t)
 	least := map[string]map[string]int{
 		shop.Shop: {
 			"customers": 5000, "addresses": 5000, "orders": 20000, "order_items": 40000, "invoices": 20000, "payments": 20000,
@@ -35,7 +54,7 @@ func TestDatabasesAreAsLargeAsACompanys(t *testing.T) {
 		shop.Helpdesk: {"agents": 5, "tickets": 3000, "ticket_messages": 6000, "call_logs": 900},
 	}
 	for file, tables := range least {
-		db := open(t, dir, file)
+		db := open(t, file)
 		for table, least := range tables {
 			if got := count(t, db, "SELECT count(*) FROM "+table); got < least {
 				t.Errorf("%s has %d rows, want at least %d", table, got, least)
@@ -54,8 +73,7 @@ func TestDatabasesAreAsLargeAsACompanys(t *testing.T) {
 
 func TestAnnaHasHerStory(t *testing.T) {
 	t.Parallel()
-	dir := write(t)
-	db := open(t, dir, shop.Shop)
+	db := open(t, shop.Shop)
 	got := map[string]int{
 		"customer":   count(t, db, "SELECT count(*) FROM customers WHERE id = ? AND email = ?", shop.AnnaID, shop.AnnaEmail),
 		"addresses":  count(t, db, "SELECT count(*) FROM addresses WHERE customer_id = ?", shop.AnnaID),
@@ -66,7 +84,7 @@ func TestAnnaHasHerStory(t *testing.T) {
 		"reviews":    count(t, db, "SELECT count(*) FROM reviews WHERE customer_id = ?", shop.AnnaID),
 		"sessions":   count(t, db, "SELECT count(*) FROM sessions WHERE customer_id = ?", shop.AnnaID),
 	}
-	db = open(t, dir, shop.Helpdesk)
+	db = open(t, shop.Helpdesk)
 	got["tickets of the customer"] = count(t, db, "SELECT count(*) FROM tickets WHERE customer_id = ?", shop.AnnaID)
 	got["tickets under the other spelling"] = count(t, db, "SELECT count(*) FROM tickets WHERE requester_email = ? AND customer_id IS NULL", shop.AnnaSpelled)
 	got["calls"] = count(t, db, "SELECT count(*) FROM call_logs WHERE customer_id = ?", shop.AnnaID)
@@ -81,8 +99,7 @@ func TestAnnaHasHerStory(t *testing.T) {
 
 func TestNothingLeadsToSomebodyReal(t *testing.T) {
 	t.Parallel()
-	dir := write(t)
-	db := open(t, dir, shop.Shop)
+	db := open(t, shop.Shop)
 	for _, email := range list(t, db, "SELECT email FROM customers UNION SELECT email FROM newsletter_subscriptions") {
 		if _, domain, _ := strings.Cut(email, "@"); domain != "example.com" && domain != "example.net" && domain != "example.org" {
 			t.Errorf("%s lies in a domain that may be somebody's", email)
@@ -95,28 +112,18 @@ func TestNothingLeadsToSomebodyReal(t *testing.T) {
 
 func TestWriteDoesNotReplaceADatabase(t *testing.T) {
 	t.Parallel()
-	dir := write(t)
-	before := digest(t, filepath.Join(dir, shop.Shop))
-	if err := shop.Write(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "is there already") {
+	before := digest(t, filepath.Join(company, shop.Shop))
+	if err := shop.Write(t.Context(), company); err == nil || !strings.Contains(err.Error(), "is there already") {
 		t.Errorf("a second Write into the same directory gave: %v", err)
 	}
-	if digest(t, filepath.Join(dir, shop.Shop)) != before {
+	if digest(t, filepath.Join(company, shop.Shop)) != before {
 		t.Error("the database was changed")
 	}
 }
 
-func write(t *testing.T) string {
+func open(t *testing.T, name string) *sql.DB {
 	t.Helper()
-	dir := t.TempDir()
-	if err := shop.Write(t.Context(), dir); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-func open(t *testing.T, dir, name string) *sql.DB {
-	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(dir, name))
+	db, err := sql.Open("sqlite", filepath.Join(company, name))
 	if err != nil {
 		t.Fatal(err)
 	}
