@@ -6,8 +6,6 @@ SHELL := /bin/bash
 
 GO ?= go
 PACKAGES ?= ./...
-# How many times larger than by default benchmarks make their data.
-SCALE ?= 1
 LINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .PHONY: help
@@ -41,8 +39,8 @@ race: needs ## Run all tests under the race detector
 	$(GO) test -race -timeout 40m $(PACKAGES)
 
 .PHONY: bench
-bench: needs ## Run the benchmarks (SCALE=1)
-	SCALE=$(SCALE) $(GO) test -run '^$$' -bench . -benchmem -timeout 2h $(PACKAGES)
+bench: needs ## Run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 2h $(PACKAGES)
 
 .PHONY: soak
 soak: needs ## Run the long versions of the tests (hours)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/internal/server"
@@ -20,13 +21,13 @@ type auditExportCommand struct {
 }
 
 // Run writes the log of the default tenant with a fresh checkpoint.
-func (c *auditExportCommand) Run(s *session) error {
+func (c *auditExportCommand) Run(s *session) (err error) {
 	key, _ := s.Env("VOLENTI_MASTER_KEY")
 	house, err := server.Open(s.ctx, server.Config{Data: c.State, Database: c.Database, MasterKey: key})
 	if err != nil {
 		return err
 	}
-	defer house.Close()
+	defer closing(house, &err)
 	f, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -48,12 +49,12 @@ type auditVerifyCommand struct {
 
 // Run verifies an export with nothing but the export, and what the verifier
 // remembers.
-func (c *auditVerifyCommand) Run(s *session) error {
+func (c *auditVerifyCommand) Run(s *session) (err error) {
 	in, err := open(s, c.Source)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer closing(in, &err)
 	options := audit.Options{Verifier: c.Key}
 	if c.Remembered != "" {
 		if options.Remembered, err = os.ReadFile(c.Remembered); err != nil {
@@ -90,7 +91,7 @@ func open(s *session, source string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, usage("%s is not a URL", source)
 	}
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := (&http.Client{Timeout: 5 * time.Minute}).Do(r)
 	if err != nil {
 		return nil, failure{exitUnreachable, err}
 	}

@@ -136,6 +136,9 @@ func usage(format string, args ...any) error {
 	return failure{exitUsage, fmt.Errorf(format, args...)}
 }
 
+// closing closes c at the end of a command and adds what went wrong.
+func closing(c io.Closer, err *error) { *err = errors.Join(*err, c.Close()) }
+
 // codeOf maps the kinds of the domain to exit codes, once and for all.
 func codeOf(err error) int {
 	var f failure

@@ -34,7 +34,7 @@ func (c *demoCommand) Run(s *session) error {
 			return err
 		}
 		if c.Once {
-			defer os.RemoveAll(dir)
+			defer func() { _ = os.RemoveAll(dir) }()
 		}
 	}
 	t := &tour{session: s, dir: dir}
@@ -208,7 +208,7 @@ func (t *tour) query(file, statement string, into any, args ...any) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	return db.QueryRowContext(context.WithoutCancel(t.ctx), statement, args...).Scan(into)
 }
 
@@ -228,5 +228,5 @@ func (t *tour) sayWhatToTry() {
   config/               the description of both databases, and the policies
 Ask for somebody else:
   export %[2]s=%[1]s
-  volenti request plan --config %[1]s/config --policy access --identity email=%[3]s --count`, t.dir, shop.Directory, shop.AnnaEmail)
+  volenti request plan --config %[1]s/config --policy access --identity email=paula.brandt9@example.org --count`, t.dir, shop.Directory)
 }

@@ -33,7 +33,7 @@ type planCommand struct {
 }
 
 // Run shows a plan and changes nothing.
-func (c *planCommand) Run(s *session) error {
+func (c *planCommand) Run(s *session) (err error) {
 	p, err := c.prepare(s)
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func (c *planCommand) Run(s *session) error {
 		if err != nil {
 			return err
 		}
-		defer house.Close()
+		defer closing(house, &err)
 		l := server.Local{House: house, Systems: p.systems, Log: s.log, By: s.User, Now: s.Now}
 		if err := l.Count(s.ctx, plan, p.identities); err != nil {
 			return err
@@ -138,7 +138,7 @@ func (a *about) fromFile(s *session) ([]string, error) {
 		if err != nil {
 			return nil, usage("identities: %w", err)
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		in = f
 	}
 	var lines []string

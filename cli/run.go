@@ -27,7 +27,7 @@ type runCommand struct {
 }
 
 // Run carries a request out, or goes on with it.
-func (c *runCommand) Run(s *session) error {
+func (c *runCommand) Run(s *session) (err error) {
 	if c.MaxRows < 0 {
 		return usage("--max-rows must be a positive number")
 	}
@@ -44,7 +44,7 @@ func (c *runCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	defer house.Close()
+	defer closing(house, &err)
 	l := &server.Local{House: house, Systems: p.systems, Log: s.log, Out: c.Out, By: s.User, Now: s.Now}
 	if s.Watch {
 		l.Tell = (&watch{w: s.Err}).tell

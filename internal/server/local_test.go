@@ -54,6 +54,7 @@ type world struct {
 	log    *safeBuffer
 	limits fulfill.Limits
 	out    string
+	env    map[string]string // for secrets
 	tell   func(fulfill.Event)
 }
 
@@ -84,7 +85,7 @@ func newWorld(t *testing.T, store, target string) *world {
 	var err error
 	if target == "postgres" {
 		w.url = pgtest.URL(t)
-		w.db, err = sql.Open("pgx", w.url)
+		w.db, err = sql.Open("pgx", w.url+"&default_query_exec_mode=simple_protocol")
 	} else {
 		path := filepath.Join(w.dir, "target.db")
 		w.url = "sqlite:" + path
@@ -228,7 +229,7 @@ type desk struct {
 
 func (w *world) open() *desk {
 	w.t.Helper()
-	cfg, found, err := config.Load(filepath.Join(w.dir, "config"), config.Options{Registry: builtin.Registry(), Env: os.LookupEnv})
+	cfg, found, err := config.Load(filepath.Join(w.dir, "config"), config.Options{Registry: builtin.Registry(), Env: func(name string) (string, bool) { v, ok := w.env[name]; return v, ok }})
 	if err != nil {
 		w.t.Fatal(err)
 	}

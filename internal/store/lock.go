@@ -39,7 +39,7 @@ func (l *fileLock) release() error { return l.file.Close() }
 func inUse(path string) error {
 	holder := "another process"
 	if f, err := os.Open(path); err == nil {
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		if text, err := io.ReadAll(io.LimitReader(f, 300)); err == nil && len(text) > 0 {
 			holder = strings.TrimSpace(string(text))
 		}

@@ -17,7 +17,7 @@ func openLocked(path string) (*os.File, error) {
 	if err == nil {
 		return file, nil
 	}
-	file.Close()
+	_ = file.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, inUse(path)
 	}

@@ -208,7 +208,7 @@ func cutter(t *testing.T, server string) *proxy {
 func (p *proxy) pass(client, server net.Conn) {
 	var hangUp atomic.Bool
 	go func() {
-		defer client.Close()
+		defer func() { _ = client.Close() }()
 		buffer := make([]byte, 64<<10)
 		for {
 			n, err := server.Read(buffer)
@@ -220,7 +220,7 @@ func (p *proxy) pass(client, server net.Conn) {
 			}
 		}
 	}()
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := client.Read(buffer)

@@ -61,7 +61,7 @@ func TestOtherTenantFindsNothing(t *testing.T) { // SE14
 
 func notFound(t *testing.T, what string, err error) {
 	t.Helper()
-	if err != request.ErrNotFound {
+	if !errors.Is(err, request.ErrNotFound) {
 		t.Errorf("%s: %v", what, err)
 	}
 }

@@ -113,7 +113,7 @@ func TestChunksComeInOrderAndANewAttemptForgetsThem(t *testing.T) {
 			t.Errorf("%d chunks", next)
 		}
 		stop := errors.New("stop")
-		if err := w.Chunks(ctx, tenant, l.Request, people, func(int, []byte) error { return stop }); err != stop {
+		if err := w.Chunks(ctx, tenant, l.Request, people, func(int, []byte) error { return stop }); !errors.Is(err, stop) {
 			t.Errorf("the reader's error: %v", err)
 		}
 		must(t, w.Begin(ctx, l, request.Progress{Address: people, Action: request.Erasure}))

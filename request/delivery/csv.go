@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"volenti.dev/volenti/datamap/value"
 )
@@ -80,11 +81,9 @@ const formula = "=+-@\t\r\n＝＋－＠"
 // harmless marks text that would be a formula as text.
 func harmless(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
-	for _, first := range s {
-		if strings.ContainsRune(formula, first) {
-			return "'" + s
-		}
-		break
+	first, size := utf8.DecodeRuneInString(s)
+	if size > 0 && strings.ContainsRune(formula, first) {
+		return "'" + s
 	}
 	return s
 }

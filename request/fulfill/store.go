@@ -1,4 +1,3 @@
-// Package fulfill carries a request out: see steps.go for the list of steps.
 package fulfill
 
 import (

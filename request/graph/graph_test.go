@@ -33,9 +33,8 @@ func field(name string, options ...option) dataset.Field {
 	return f
 }
 
-func key(f *dataset.Field)       { f.PrimaryKey = true }
-func readOnly(f *dataset.Field)  { f.ReadOnly = true }
-func wholeList(f *dataset.Field) { f.ReturnAllElements = true }
+func key(f *dataset.Field)      { f.PrimaryKey = true }
+func readOnly(f *dataset.Field) { f.ReadOnly = true }
 
 func identity(t string) option { return func(f *dataset.Field) { f.Identity = t } }
 

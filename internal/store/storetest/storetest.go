@@ -140,7 +140,7 @@ func Master() *seal.Master {
 
 func query(t testing.TB, db *sql.DB, text string) [][]any {
 	t.Helper()
-	rows, err := db.Query(text)
+	rows, err := db.QueryContext(t.Context(), text)
 	if err != nil {
 		t.Fatal(err)
 	}
