@@ -81,7 +81,7 @@ func TestGrowthReadsOnceAndRefusesWhatIsMissing(t *testing.T) {
 	if _, _, err := audit.Grow(7, all[:3], read); err != nil || reads != 1 {
 		t.Errorf("read %d times, %v; want once", reads, err)
 	}
-	if diff := cmp.Diff(nodes(stored), kept); diff != "" {
+	if diff := cmp.Diff(stored, kept); diff != "" {
 		t.Errorf("growing wrote into what it read:\n%s", diff)
 	}
 	failed := errors.New("disk")

@@ -19,7 +19,7 @@ func TestEveryJSONTextIsReadAsItIs(t *testing.T) {
 	value = rapid.Custom(func(t *rapid.T) any {
 		switch rapid.IntRange(0, 9).Draw(t, "kind") {
 		case 0:
-			return map[string]any(rapid.MapOfN(key, rapid.Deferred(func() *rapid.Generator[any] { return value }), 0, 3).Draw(t, "map"))
+			return rapid.MapOfN(key, rapid.Deferred(func() *rapid.Generator[any] { return value }), 0, 3).Draw(t, "map")
 		case 1:
 			return append([]any{}, rapid.SliceOfN(rapid.Deferred(func() *rapid.Generator[any] { return value }), 0, 3).Draw(t, "list")...)
 		case 2:
