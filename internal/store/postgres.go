@@ -97,8 +97,11 @@ func (e *postgresEngine) once(ctx context.Context, w work) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitPatience)
 	defer cancel()
 	if err := t.Commit(ctx); err != nil {
-		return pgCommitError(err)
+		err = pgCommitError(err)
+		g.ended(err)
+		return err
 	}
+	g.ended(nil)
 	e.commits.Add(1)
 	return nil
 }

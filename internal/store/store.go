@@ -78,6 +78,8 @@ type DB struct {
 
 	mu      sync.Mutex
 	tenants map[string]*seal.Tenant
+
+	consents consents
 }
 
 // engine is one of the two databases. As a querier it reads what is committed.

@@ -20,6 +20,19 @@ import (
 type growth struct {
 	leaves    []grown
 	destroyed bool // a key, or something sealed
+	// after are called when the commit stands and before anyone is told so;
+	// with false when its outcome is unknown.
+	after []func(stands bool)
+}
+
+// ended calls what waits for the commit.
+func (g *growth) ended(err error) {
+	if err != nil && !errors.Is(err, ErrUnknown) {
+		return
+	}
+	for _, f := range g.after {
+		f(err == nil)
+	}
 }
 
 type grown struct {

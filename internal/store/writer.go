@@ -144,8 +144,11 @@ func (w *writer) commit(group []*waiting) error {
 		return w.rollback(err)
 	}
 	if _, err := w.querier.exec(ctx, "COMMIT"); err != nil {
-		return w.rollback(commitError(err))
+		err = commitError(err)
+		g.ended(err)
+		return w.rollback(err)
 	}
+	g.ended(nil)
 	w.commits.Add(1)
 	w.scrub = w.scrub || g.destroyed
 	w.scrubLog(ctx)

@@ -1,0 +1,163 @@
+// Package consent is what people agreed to. Every choice is a record in a
+// ledger that only grows; a refusal and a withdrawal are records like a grant.
+//
+//	Entry   what somebody chose      -> Ledger.Append, all or nothing
+//	Record  the choice as evidence   -> a leaf of the tenant's audit tree
+//	State   the latest record        -> Gate: may this be done to this person?
+//
+// A record names its subject by a random id. Who that is, and from where they
+// came, stands beside the ledger, sealed under a key of the subject: when the
+// key is destroyed the records stay, prove what they proved, and lead to
+// nobody.
+//
+// Art. 7(1) GDPR: the controller must be able to show that consent was given.
+// Art. 7(3): withdrawing is as easy as giving.
+package consent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"volenti.dev/volenti/subject"
+)
+
+// Sentinels that callers test for.
+var (
+	// ErrConflict: the idempotency key was used for something else.
+	ErrConflict = errors.New("the idempotency key was used for another content")
+	// ErrNotFound: the tenant has no such subject, record or notice, or the
+	// subject was erased.
+	ErrNotFound = errors.New("not found")
+	// ErrPublished: the version was published with another content.
+	ErrPublished = errors.New("the version is published already, and cannot be changed: publish another one")
+)
+
+// Choice is what a record says.
+type Choice string
+
+// The choices. Withdrawn ends a grant; a no without a grant is Refused.
+const (
+	Granted   Choice = "granted"
+	Refused   Choice = "refused"
+	Withdrawn Choice = "withdrawn"
+	Expired   Choice = "expired" // by the purpose's rule, not by the person
+)
+
+// SubjectID is the random id of a subject.
+type SubjectID uuid.UUID
+
+// ParseSubjectID reads the usual form of a UUID; ErrNotFound for others.
+func ParseSubjectID(s string) (SubjectID, error) {
+	id, err := uuid.Parse(s)
+	if err != nil || len(s) != 36 || id == uuid.Nil {
+		return SubjectID{}, ErrNotFound
+	}
+	return SubjectID(id), nil
+}
+
+func (id SubjectID) String() string { return uuid.UUID(id).String() }
+
+// MarshalText gives the usual form.
+func (id SubjectID) MarshalText() ([]byte, error) { return uuid.UUID(id).MarshalText() }
+
+// UnmarshalText reads the usual form.
+func (id *SubjectID) UnmarshalText(b []byte) error { return (*uuid.UUID)(id).UnmarshalText(b) }
+
+// Entry is one choice of one person about one purpose.
+type Entry struct {
+	// Subject, or the Identities that the person is found by; who is not
+	// found becomes a new subject. With both, identities are added.
+	Subject    SubjectID
+	Identities []subject.Identity
+
+	Purpose string
+	Granted bool
+	// Notice is the version that was shown. "" is the current one, for a no
+	// that of the grant it ends, and for an import unknown.
+	Notice     string
+	Language   string // of the text that was shown; "" when the version has one text
+	LegalBasis string // "consent" when empty
+	Source     Source
+	// Given is when an imported choice was made; zero means now. It never
+	// displaces a choice that was made later.
+	Given time.Time
+	// Reaffirm makes a record even when nothing changes.
+	Reaffirm bool
+
+	// Where it came from. Only a truncated address and the class of the user
+	// agent are kept, sealed.
+	Address subject.Personal[string]
+	Agent   subject.Personal[string]
+}
+
+// Outcome is what became of an entry.
+type Outcome struct {
+	Subject  SubjectID `json:"subject"`
+	Purpose  string    `json:"purpose"`
+	Choice   Choice    `json:"choice"`
+	Record   string    `json:"record"`   // id; of the standing record when unchanged
+	Sequence int64     `json:"sequence"` // index of the record's leaf
+	// Unchanged: the same choice stands already, and no record was made.
+	Unchanged bool `json:"unchanged,omitempty"`
+	// Older: a choice that was made later stands, and no record was made.
+	Older bool `json:"older,omitempty"`
+}
+
+// Record is a choice as it stands in the ledger.
+type Record struct {
+	ID         string    `json:"id"`
+	Sequence   int64     `json:"sequence"` // index in the tenant's tree: the order of all records
+	Subject    SubjectID `json:"subject"`
+	Purpose    string    `json:"purpose"`
+	Choice     Choice    `json:"choice"`
+	At         time.Time `json:"recorded_at"`     // by the ledger's clock
+	Given      time.Time `json:"given_at"`        // when the choice was made: At, or what an import says
+	Notice     string    `json:"notice"`          // version; "" unknown
+	Digest     string    `json:"notice_digest"`   // hex SHA-256 of the text that was shown
+	Language   string    `json:"language"`        // of that text
+	LegalBasis string    `json:"legal_basis"`     // "consent" or what the entry said
+	Source     Source    `json:"source"`          //
+	Supersedes int64     `json:"supersedes"`      // sequence of the record that it follows; -1 for the first
+	Trace      string    `json:"trace,omitempty"` // hex SHA-256 of salt and Trace
+}
+
+// State is the latest record about a purpose, as far as rules ask for it.
+type State struct {
+	Record   string
+	Sequence int64
+	Choice   Choice
+	Given    time.Time
+	Notice   string
+	Digest   string
+	Language string
+	Era      int // see Rules
+}
+
+// Ledger keeps records.
+type Ledger interface {
+	// Append makes records of the entries, all in one commit or none. The
+	// outcomes are in the order of the entries and durable. The same key with
+	// the same content gives the same answer again and changes nothing; ""
+	// is no key. What is wrong with the entries is an *Invalid.
+	Append(ctx context.Context, tenant, key string, entries []Entry) ([]Outcome, error)
+}
+
+// Decide tells which record an entry makes, if any. The notice is that of the
+// record to be. Prior is nil where there is none.
+func Decide(prior *State, e Entry, notice string, ended bool) (c Choice, record bool) {
+	standing := prior != nil && prior.Choice == Granted
+	switch {
+	case e.Granted && standing && !ended && !e.Reaffirm && (notice == "" || notice == prior.Notice):
+		return Granted, false
+	case e.Granted:
+		return Granted, true
+	case standing:
+		return Withdrawn, true
+	case prior != nil && prior.Choice != Expired && !e.Reaffirm:
+		return prior.Choice, false
+	}
+	return Refused, true
+}

@@ -1,0 +1,204 @@
+package consent
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Index holds the states of one tenant in memory for checks, in four bytes
+// per purpose and a map's entry per subject. Whoever owns it changes it when a
+// commit stands and before the commit is acknowledged; that is why no check
+// that begins after an acknowledged withdrawal finds the grant.
+type Index struct {
+	view   atomic.Pointer[view]
+	phase  atomic.Int32
+	shards [shards]shard
+}
+
+const shards = 64
+
+// The phases of an index.
+const (
+	loading = iota
+	ready
+	stopped
+)
+
+// view is what checks need besides the states.
+type view struct {
+	columns map[string]int // by purpose; never taken back
+	rules   map[string]*Judgement
+}
+
+type shard struct {
+	mu      sync.RWMutex
+	rows    map[SubjectID]uint32
+	slots   []slot // rows of width slots
+	width   int
+	free    []uint32
+	touched map[SubjectID]bool // while loading: newer than what is loaded
+}
+
+// slot is a state: 3 bits of choice, 9 of era, 20 of hours since 1970. The
+// hour is rounded down, so that a grant expires up to an hour early here.
+type slot uint32
+
+// MaxEras is how many material versions a purpose can have.
+const MaxEras = 1<<9 - 1
+
+var slotChoices = [...]Choice{"", Granted, Refused, Withdrawn, Expired}
+
+func newSlot(s State) slot {
+	choice := slices.Index(slotChoices[:], s.Choice)
+	hours := min(max(s.Given.Unix()/3600, 0), 1<<20-1)
+	return slot(choice)<<29 | slot(min(s.Era, MaxEras))<<20 | slot(hours)
+}
+
+func (s slot) open() (c Choice, era int, given time.Time) {
+	return slotChoices[s>>29], int(s >> 20 & MaxEras), time.Unix(int64(s&(1<<20-1))*3600, 0)
+}
+
+// NewIndex makes an empty index; it answers once Ready was called.
+func NewIndex(r *Rules) *Index {
+	x := &Index{}
+	for i := range x.shards {
+		x.shards[i] = shard{rows: map[SubjectID]uint32{}, touched: map[SubjectID]bool{}}
+	}
+	x.view.Store(&view{columns: map[string]int{}})
+	x.Follow(r)
+	return x
+}
+
+// Follow goes over to changed rules.
+func (x *Index) Follow(r *Rules) {
+	old := x.view.Load()
+	next := &view{columns: map[string]int{}, rules: r.Judgements()}
+	for key, column := range old.columns {
+		next.columns[key] = column
+	}
+	for _, p := range r.Purposes {
+		if _, ok := next.columns[p.Key]; !ok {
+			next.columns[p.Key] = len(next.columns)
+		}
+	}
+	x.view.Store(next)
+}
+
+// Set makes s the state of a subject about a purpose.
+func (x *Index) Set(id SubjectID, purpose string, s State) {
+	column, ok := x.view.Load().columns[purpose]
+	if !ok {
+		return // a purpose that is no more; a check says no without a state
+	}
+	h := x.shard(id)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.set(id, column, s)
+	if h.touched != nil {
+		h.touched[id] = true
+	}
+}
+
+// Load is Set for a state that was read from the ledger before: it does not
+// overtake what was set since the index was made.
+func (x *Index) Load(id SubjectID, purpose string, s State) {
+	column, ok := x.view.Load().columns[purpose]
+	h := x.shard(id)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if ok && !h.touched[id] {
+		h.set(id, column, s)
+	}
+}
+
+// Forget takes a subject out.
+func (x *Index) Forget(id SubjectID) {
+	h := x.shard(id)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if row, ok := h.rows[id]; ok {
+		clear(h.slots[int(row)*h.width:][:h.width])
+		h.free = append(h.free, row)
+		delete(h.rows, id)
+	}
+	if h.touched != nil {
+		h.touched[id] = true
+	}
+}
+
+// Ready says that all states were loaded. It does not revive a stopped index.
+func (x *Index) Ready() {
+	x.phase.CompareAndSwap(loading, ready)
+	for i := range x.shards {
+		h := &x.shards[i]
+		h.mu.Lock()
+		h.touched = nil
+		h.mu.Unlock()
+	}
+}
+
+// Decide answers a check; ok is false as long as the index is not ready.
+func (x *Index) Decide(id SubjectID, purpose string, now time.Time) (d Decision, ok bool) {
+	if x.phase.Load() != ready {
+		return Decision{}, false
+	}
+	h := x.shard(id)
+	h.mu.RLock()
+	v := x.view.Load()
+	j := v.rules[purpose]
+	if j == nil {
+		h.mu.RUnlock()
+		return Decision{Reason: UnknownPurpose}, true
+	}
+	var s slot
+	if row, found := h.rows[id]; found {
+		if column := v.columns[purpose]; column < h.width {
+			s = h.slots[int(row)*h.width+column]
+		}
+	}
+	h.mu.RUnlock()
+	c, era, given := s.open()
+	return j.Decide(c, era, given, now), true
+}
+
+func (x *Index) shard(id SubjectID) *shard { return &x.shards[id[15]%shards] }
+
+func (h *shard) set(id SubjectID, column int, s State) {
+	h.widen(column + 1)
+	row, ok := h.rows[id]
+	switch {
+	case ok:
+	case len(h.free) > 0:
+		row = h.free[len(h.free)-1]
+		h.free = h.free[:len(h.free)-1]
+		h.rows[id] = row
+	default:
+		row = uint32(len(h.slots) / h.width)
+		h.rows[id] = row
+		h.slots = append(h.slots, make([]slot, h.width)...)
+	}
+	h.slots[int(row)*h.width+column] = newSlot(s)
+}
+
+// widen gives each row room for more purposes.
+func (h *shard) widen(width int) {
+	if width <= h.width {
+		return
+	}
+	width = max(width, 6)
+	if h.width == 0 {
+		h.width = width
+		return
+	}
+	n := len(h.slots) / h.width
+	wider := make([]slot, n*width)
+	for i := range n {
+		copy(wider[i*width:], h.slots[i*h.width:][:h.width])
+	}
+	h.slots, h.width = wider, width
+}
+
+// Stop ends the index: it answers no more.
+func (x *Index) Stop() { x.phase.Store(stopped) }

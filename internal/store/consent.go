@@ -1,0 +1,176 @@
+package store
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"volenti.dev/volenti/consent"
+)
+
+// Consents keeps the consent ledger. Records are leaves of the tenant's audit
+// tree; whoever adds some locks the end of the tree first and reads then, so
+// that in a tenant all choices come one after the other, on PostgreSQL too.
+//
+//	Append -> line: what waits goes into one transaction -> batch.go
+type Consents struct{ db *DB }
+
+var _ consent.Ledger = (*Consents)(nil)
+
+// Consents gives access to the consent ledger.
+func (db *DB) Consents() *Consents { return &Consents{db} }
+
+// consents is what a process keeps in memory of the ledgers.
+type consents struct {
+	mu      sync.Mutex
+	lines   map[string]*line
+	rules   map[string]*consent.Rules
+	indexes map[string]*consent.Index // on an exclusive database
+}
+
+// line is where the choices for one tenant wait. The one whose turn it is
+// takes a group along and then passes the turn on; there is no goroutine
+// besides those of the callers.
+type line struct {
+	mu      sync.Mutex
+	waiting []*choices
+	taken   bool // somebody has the turn
+}
+
+// choices are the entries of one Append.
+type choices struct {
+	ctx     context.Context
+	key     string // digest; "" for none
+	content string // digest
+	entries []consent.Entry
+	only    *int64 // the record that must stand for all this to happen, of a sweep
+
+	outcomes []consent.Outcome
+	err      error
+	turn     chan bool // true: it is done; false: it has the turn
+}
+
+// Append implements consent.Ledger.
+func (c *Consents) Append(ctx context.Context, tenant, key string, entries []consent.Entry) ([]consent.Outcome, error) {
+	keys, err := c.db.Tenant(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	p := &choices{ctx: ctx, entries: entries, turn: make(chan bool, 1)}
+	if key != "" {
+		secret := keys.DigestKey()
+		p.key, p.content = digest(secret, "key", key), digest(secret, "content", contentOf(entries, secret))
+	}
+	c.wait(tenant, p)
+	return p.outcomes, p.err
+}
+
+// wait returns when the choices are durable or refused.
+func (c *Consents) wait(tenant string, p *choices) {
+	l := c.line(tenant)
+	l.mu.Lock()
+	l.waiting = append(l.waiting, p)
+	lead := !l.taken
+	l.taken = true
+	l.mu.Unlock()
+	if !lead && <-p.turn {
+		return
+	}
+	l.mu.Lock()
+	n := min(len(l.waiting), groupLimit)
+	group := append([]*choices{}, l.waiting[:n]...)
+	l.waiting = append([]*choices{}, l.waiting[n:]...)
+	l.mu.Unlock()
+	c.together(tenant, group)
+	l.mu.Lock()
+	if l.taken = len(l.waiting) > 0; l.taken {
+		l.waiting[0].turn <- false
+	}
+	l.mu.Unlock()
+	for _, other := range group {
+		other.turn <- true
+	}
+}
+
+// together writes a group. One that cannot be written must not take the
+// others with it, so after a failure that is about the content each goes by
+// itself.
+func (c *Consents) together(tenant string, group []*choices) {
+	// The others do not end with the one whose turn it is.
+	ctx := context.WithoutCancel(group[0].ctx)
+	err := c.write(ctx, tenant, group)
+	if err == nil {
+		return
+	}
+	alone := len(group) > 1 && !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrUnavailable)
+	for _, p := range group {
+		if alone {
+			err = c.write(ctx, tenant, []*choices{p})
+		}
+		if err != nil {
+			p.outcomes, p.err = nil, fmt.Errorf("append consent records: %w", err)
+		}
+	}
+}
+
+func (c *Consents) write(ctx context.Context, tenant string, group []*choices) error {
+	return c.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		b, err := c.open(ctx, t, group)
+		if err != nil {
+			return err
+		}
+		for _, p := range group {
+			p.outcomes, p.err = nil, p.ctx.Err()
+			if p.err == nil {
+				p.outcomes, p.err = b.take(p)
+			}
+		}
+		return b.flush(ctx)
+	})
+}
+
+func (c *Consents) line(tenant string) *line {
+	m := &c.db.consents
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.lines == nil {
+		m.lines = map[string]*line{}
+	}
+	if m.lines[tenant] == nil {
+		m.lines[tenant] = &line{}
+	}
+	return m.lines[tenant]
+}
+
+// contentOf writes what entries say, for a digest.
+func contentOf(entries []consent.Entry, secret []byte) string {
+	type content struct {
+		Entry      consent.Entry
+		Identities []string
+		Trace      consent.Trace
+	}
+	all := make([]content, len(entries))
+	for i, e := range entries {
+		all[i] = content{Entry: e, Trace: e.Trace()}
+		for _, id := range e.Identities {
+			all[i].Identities = append(all[i].Identities, string(id.Type)+"/"+id.Digest(secret))
+		}
+		all[i].Entry.Identities = nil
+	}
+	b, err := json.Marshal(all)
+	if err != nil { // a time beyond the year 9999, which the rules refuse
+		return "unwritable"
+	}
+	return string(b)
+}
+
+func digest(secret []byte, kind, text string) string {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte("consent/" + kind + "\x00" + text))
+	return hex.EncodeToString(mac.Sum(nil))
+}

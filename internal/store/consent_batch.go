@@ -1,0 +1,306 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/internal/seal"
+	"volenti.dev/volenti/subject"
+)
+
+// batch is a group of choices in one transaction. What it needs is read in a
+// few statements, then everything is decided in memory, then written in a few
+// statements.
+type batch struct {
+	c     *Consents
+	t     *tx
+	rules *consent.Rules
+	now   time.Time
+	next  int64 // sequence
+	key   []byte
+
+	// What stands, and what the choices taken so far add to it.
+	answers map[string]answer               // by digest of the idempotency key
+	found   map[string]consent.SubjectID    // by identity
+	people  map[consent.SubjectID]*seal.Key // alive
+	states  map[about]*consent.State        // replaced, never changed
+	dirty   map[about]bool                  // states to be stored
+	undo    []func()                        // takes back what one choice changed above
+	rows    map[*insertion][][]any          // to be stored
+	closed  []renewal                       // answered
+	leaves  []audit.Leaf                    //
+	changed map[about]bool                  // for the index
+}
+
+type about struct {
+	subject consent.SubjectID
+	purpose string
+}
+
+type answer struct {
+	content  string
+	outcomes []consent.Outcome
+}
+
+type renewal struct {
+	about
+	era, seq int64
+}
+
+// open locks the end of the tree and reads what the group needs.
+func (c *Consents) open(ctx context.Context, t *tx, group []*choices) (*batch, error) {
+	seq, at, err := t.growth.next(ctx, t, t.tenant)
+	if err != nil {
+		return nil, fmt.Errorf("lock the ledger: %w", err)
+	}
+	rules, err := c.rulesIn(ctx, t, t.tenant)
+	if err != nil {
+		return nil, err
+	}
+	b := &batch{
+		c: c, t: t, rules: rules, now: instant(at), next: seq, key: t.keys.DigestKey(),
+		answers: map[string]answer{}, found: map[string]consent.SubjectID{}, people: map[consent.SubjectID]*seal.Key{},
+		states: map[about]*consent.State{}, dirty: map[about]bool{}, rows: map[*insertion][][]any{}, changed: map[about]bool{},
+	}
+	return b, b.read(ctx, group)
+}
+
+// take decides about one Append: all of its entries, or none.
+func (b *batch) take(p *choices) (outcomes []consent.Outcome, err error) {
+	if a, ok := b.answers[p.key]; ok && p.key != "" {
+		if a.content != p.content {
+			return nil, consent.ErrConflict
+		}
+		return a.outcomes, nil
+	}
+	if p.only == nil {
+		if err := b.rules.Check(p.key, p.entries, b.now); err != nil {
+			return nil, err
+		}
+	}
+	next, leaves, closed, rows := b.next, len(b.leaves), len(b.closed), map[*insertion]int{}
+	for table, all := range b.rows {
+		rows[table] = len(all)
+	}
+	b.undo = nil
+	defer func() {
+		if err == nil {
+			return
+		}
+		slices.Reverse(b.undo)
+		for _, f := range b.undo {
+			f()
+		}
+		for table := range b.rows {
+			b.rows[table] = b.rows[table][:rows[table]]
+		}
+		b.next, b.leaves, b.closed = next, b.leaves[:leaves], b.closed[:closed]
+	}()
+	for i, e := range p.entries {
+		id, err := b.person(i, e)
+		if err != nil {
+			return nil, err
+		}
+		o, err := b.choose(id, e, p.only)
+		if err != nil {
+			return nil, err
+		}
+		outcomes = append(outcomes, o)
+	}
+	if p.key != "" {
+		b.remember(p, outcomes)
+	}
+	return outcomes, nil
+}
+
+// person finds or makes the subject of an entry.
+func (b *batch) person(i int, e consent.Entry) (consent.SubjectID, error) {
+	id, none := e.Subject, consent.SubjectID{}
+	for _, identity := range e.Identities {
+		known, ok := b.found[b.nameOf(identity)]
+		if !ok {
+			continue
+		}
+		if id != none && id != known {
+			return none, &consent.Invalid{Violations: []consent.Violation{{Entry: i, Field: "subject", Text: "the identities belong to different subjects"}}}
+		}
+		id = known
+	}
+	if id == none {
+		fresh, err := uuid.NewV7FromReader(b.t.rand)
+		if err != nil {
+			return none, fmt.Errorf("make an id: %w", err)
+		}
+		id = consent.SubjectID(fresh)
+		key, wrapped, err := b.t.keys.NewKey(keyOf(id))
+		if err != nil {
+			return none, err
+		}
+		set(b, b.people, id, key)
+		b.add(intoSubjects, b.t.tenant, id.String(), micros(b.now), 0)
+		b.add(intoKeys, b.t.tenant, keyOf(id), wrapped)
+	}
+	key := b.people[id]
+	if key == nil {
+		return none, consent.ErrNotFound
+	}
+	for _, identity := range e.Identities {
+		name := b.nameOf(identity)
+		if _, ok := b.found[name]; ok {
+			continue
+		}
+		set(b, b.found, name, id)
+		d := identity.Digest(b.key)
+		b.add(intoIdentities, b.t.tenant, string(identity.Type), d, digestKey, id.String(),
+			key.Seal([]byte(identity.Value.Reveal()), identityOf(b.t.tenant, identity.Type, d)))
+	}
+	return id, nil
+}
+
+// choose makes the record of one entry, where there is one to be made.
+func (b *batch) choose(id consent.SubjectID, e consent.Entry, only *int64) (consent.Outcome, error) {
+	a := about{id, e.Purpose}
+	prior := b.states[a]
+	o := consent.Outcome{Subject: id, Purpose: e.Purpose}
+	stands := func() consent.Outcome {
+		o.Choice, o.Record, o.Sequence = prior.Choice, prior.Record, prior.Sequence
+		return o
+	}
+	given := e.Given.UTC().Truncate(time.Microsecond)
+	if e.Given.IsZero() {
+		given = b.now
+	} else if prior != nil && given.Before(prior.Given) {
+		o.Older = true
+		return stands(), nil
+	}
+	version, shown, language := b.rules.Shown(e, prior)
+	choice, record := consent.Decide(prior, e, version, prior != nil && b.rules.Ended(e.Purpose, prior.Given, b.now))
+	if only != nil {
+		choice, record = consent.Expired, prior != nil && prior.Choice == consent.Granted && prior.Sequence == *only
+	}
+	if !record {
+		o.Unchanged = true
+		if prior == nil {
+			return o, nil
+		}
+		return stands(), nil
+	}
+	r := consent.Record{
+		Sequence: b.next, Subject: id, Purpose: e.Purpose, Choice: choice, At: b.now, Given: given,
+		Notice: version, Digest: shown, Language: language, LegalBasis: e.LegalBasis, Source: e.Source, Supersedes: -1,
+	}
+	if r.LegalBasis == "" {
+		r.LegalBasis = "consent"
+	}
+	if prior != nil {
+		r.Supersedes = prior.Sequence
+	}
+	if err := b.record(&r, e.Trace()); err != nil {
+		return o, err
+	}
+	b.settle(a, prior, r)
+	prior = b.states[a]
+	return stands(), nil
+}
+
+// record adds the rows of a record and of its leaf.
+func (b *batch) record(r *consent.Record, trace consent.Trace) error {
+	id, err := uuid.NewV7FromReader(b.t.rand)
+	if err != nil {
+		return fmt.Errorf("make an id: %w", err)
+	}
+	r.ID = id.String()
+	tenant := b.t.tenant
+	salts := make([]byte, 2*audit.SaltSize)
+	if _, err := io.ReadFull(b.t.rand, salts); err != nil {
+		return fmt.Errorf("make a salt: %w", err)
+	}
+	if trace != (consent.Trace{}) {
+		text, err := json.Marshal(trace)
+		if err != nil {
+			return fmt.Errorf("write the trace: %w", err)
+		}
+		plain := slices.Concat(salts[audit.SaltSize:], text)
+		sum := sha256.Sum256(plain)
+		r.Trace = hex.EncodeToString(sum[:])
+		b.add(intoTraces, tenant, r.Sequence, r.Subject.String(), b.people[r.Subject].Seal(plain, traceOf(tenant, r.Sequence)))
+	}
+	leaf, err := audit.NewRecord(tenant, r.Sequence, r.At, r.Entry(), salts[:audit.SaltSize])
+	if err != nil {
+		return err
+	}
+	b.add(intoLeaves, tenant, r.Sequence, leaf.Version, micros(leaf.At), leaf.Act, leaf.Object, leaf.Commitment)
+	b.add(intoDetails, tenant, r.Sequence, b.t.keys.Seal(slices.Concat(leaf.Salt, leaf.Details), detailsOf(tenant, r.Sequence)))
+	b.add(intoRecords, tenant, r.Sequence, r.ID, r.Subject.String(), r.Purpose, string(r.Choice), micros(r.At), micros(r.Given),
+		r.Notice, r.Digest, r.Language, r.LegalBasis, string(r.Source), r.Supersedes, r.Trace)
+	b.leaves = append(b.leaves, leaf.Leaf)
+	b.next++
+	return nil
+}
+
+// settle makes the record the state of what it is about.
+func (b *batch) settle(a about, prior *consent.State, r consent.Record) {
+	s := &consent.State{
+		Record: r.ID, Sequence: r.Sequence, Choice: r.Choice, Given: r.Given,
+		Notice: r.Notice, Digest: r.Digest, Language: r.Language, Era: b.rules.Era(r.Purpose, r.Notice),
+	}
+	set(b, b.states, a, s)
+	set(b, b.dirty, a, true)
+	last := len(b.rules.Eras[r.Purpose])
+	if prior == nil || prior.Choice != consent.Granted || prior.Era >= last {
+		return
+	}
+	era := int64(s.Era)
+	if r.Choice != consent.Granted { // a no answers every question
+		era = int64(last)
+	}
+	b.closed = append(b.closed, renewal{a, era, r.Sequence})
+}
+
+// remember keeps the answer for who sends the same again.
+func (b *batch) remember(p *choices, outcomes []consent.Outcome) {
+	text, err := json.Marshal(outcomes)
+	if err != nil {
+		panic("store: " + err.Error()) // outcomes are plain text and numbers
+	}
+	set(b, b.answers, p.key, answer{p.content, outcomes})
+	b.add(intoAnswers, b.t.tenant, p.key, p.content, outcomes[0].Subject.String(), text)
+}
+
+func (b *batch) add(into *insertion, row ...any) { b.rows[into] = append(b.rows[into], row) }
+
+func (b *batch) nameOf(i subject.Identity) string { return string(i.Type) + "/" + i.Digest(b.key) }
+
+// set changes a map of the batch so that it can be taken back.
+func set[K comparable, V any](b *batch, m map[K]V, k K, v V) {
+	old, had := m[k]
+	b.undo = append(b.undo, func() {
+		if had {
+			m[k] = old
+		} else {
+			delete(m, k)
+		}
+	})
+	m[k] = v
+}
+
+// digestKey is the number of the tenant's only digest key.
+const digestKey = 1
+
+func keyOf(id consent.SubjectID) string { return "subject/" + id.String() }
+
+func identityOf(tenant string, t subject.Type, digest string) []byte {
+	return fmt.Appendf(nil, "identity/%s/%s/%s", tenant, t, digest)
+}
+
+func traceOf(tenant string, seq int64) []byte { return fmt.Appendf(nil, "consent/%s/%d", tenant, seq) }

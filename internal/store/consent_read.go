@@ -1,0 +1,114 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/subject"
+)
+
+// Find gives the subject who is known by an identity, or consent.ErrNotFound.
+func (c *Consents) Find(ctx context.Context, tenant string, identity subject.Identity) (consent.SubjectID, error) {
+	keys, err := c.db.Tenant(ctx, tenant)
+	if err != nil {
+		return consent.SubjectID{}, err
+	}
+	var id string
+	err = c.db.engine.row(ctx, `SELECT subject FROM subject_identities WHERE tenant = $1 AND type = $2 AND digest = $3`,
+		tenant, string(identity.Type), identity.Digest(keys.DigestKey())).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return consent.SubjectID{}, consent.ErrNotFound
+	}
+	if err != nil {
+		return consent.SubjectID{}, fmt.Errorf("find a subject: %w", err)
+	}
+	return consent.ParseSubjectID(id)
+}
+
+// States gives the latest record of each purpose that the subject has one of.
+func (c *Consents) States(ctx context.Context, tenant string, id consent.SubjectID) (map[string]consent.State, error) {
+	states := map[string]consent.State{}
+	err := c.db.engine.each(ctx, func(s scanner) error {
+		a, state, err := scanState(s)
+		states[a.purpose] = state
+		return err
+	}, selectStates+` WHERE tenant = $1 AND subject = $2`, tenant, id.String())
+	if err != nil {
+		return nil, fmt.Errorf("read the states: %w", err)
+	}
+	return states, nil
+}
+
+const selectRecords = `
+	SELECT seq, id, subject, purpose, choice, at, given, notice, digest, language, legal_basis, source, supersedes, trace
+	FROM consent_records`
+
+// History gives all records about a subject in their order.
+func (c *Consents) History(ctx context.Context, tenant string, id consent.SubjectID) ([]consent.Record, error) {
+	return c.records(ctx, selectRecords+` WHERE tenant = $1 AND subject = $2 ORDER BY seq`, tenant, id.String())
+}
+
+// Records gives up to limit records of the tenant from a sequence on. Whoever
+// goes on behind the last one misses none: sequences become visible in order.
+func (c *Consents) Records(ctx context.Context, tenant string, from int64, limit int) ([]consent.Record, error) {
+	return c.records(ctx, selectRecords+` WHERE tenant = $1 AND seq >= $2 ORDER BY seq LIMIT $3`, tenant, from, limit)
+}
+
+func (c *Consents) records(ctx context.Context, query string, args ...any) ([]consent.Record, error) {
+	all, err := collect(ctx, c.db.engine, scanConsent, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read consent records: %w", err)
+	}
+	return all, nil
+}
+
+func scanConsent(s scanner) (r consent.Record, err error) {
+	var id string
+	var at, given int64
+	if err := s.Scan(&r.Sequence, &r.ID, &id, &r.Purpose, &r.Choice, &at, &given, &r.Notice, &r.Digest, &r.Language, &r.LegalBasis, &r.Source, &r.Supersedes, &r.Trace); err != nil {
+		return r, err
+	}
+	r.At, r.Given = instant(at), instant(given)
+	r.Subject, err = consent.ParseSubjectID(id)
+	return r, err
+}
+
+// Rebuild makes the states of a tenant again from its records, and gives how
+// many differ from those that are stored. It changes nothing.
+func (c *Consents) Rebuild(ctx context.Context, tenant string) (differ int, err error) {
+	rules, err := c.Rules(ctx, tenant)
+	if err != nil {
+		return 0, err
+	}
+	made := map[about]consent.State{}
+	for from := int64(0); ; {
+		page, err := collect(ctx, c.db.engine, scanConsent, selectRecords+`
+			WHERE tenant = $1 AND seq >= $2 AND EXISTS (SELECT 1 FROM subjects s WHERE s.tenant = $1 AND s.id = consent_records.subject AND s.erased = 0)
+			ORDER BY seq LIMIT 1000`, tenant, from)
+		if err != nil {
+			return 0, fmt.Errorf("read consent records: %w", err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, r := range page {
+			made[about{r.Subject, r.Purpose}] = consent.State{
+				Record: r.ID, Sequence: r.Sequence, Choice: r.Choice, Given: r.Given,
+				Notice: r.Notice, Digest: r.Digest, Language: r.Language, Era: rules.Era(r.Purpose, r.Notice),
+			}
+			from = r.Sequence + 1
+		}
+	}
+	err = c.db.engine.each(ctx, func(s scanner) error {
+		a, state, err := scanState(s)
+		if made[a] != state {
+			differ++
+		}
+		delete(made, a)
+		return err
+	}, selectStates+` WHERE tenant = $1`, tenant)
+	return differ + len(made), err
+}

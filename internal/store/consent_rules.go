@@ -1,0 +1,136 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/consent/notice"
+)
+
+// Rules gives what the tenant asks for and how.
+func (c *Consents) Rules(ctx context.Context, tenant string) (*consent.Rules, error) {
+	rules, err := c.rulesIn(ctx, c.db.engine, tenant)
+	if err == nil {
+		c.keepRules(tenant, rules)
+	}
+	return rules, err
+}
+
+// Configure sets the purposes and the custom sources. What is wrong with them
+// is a *consent.Invalid.
+func (c *Consents) Configure(ctx context.Context, tenant string, purposes []consent.Purpose, sources []consent.Source, entry audit.Entry) error {
+	return c.change(ctx, tenant, entry, nil, func(t *tx, r *consent.Rules, _ int64) (*consent.Rules, error) {
+		return r.Configure(purposes, sources)
+	})
+}
+
+// Publish publishes a version of the notice. When it is material, those who
+// agreed to an earlier one are due to be asked again from this moment on. The
+// same version again changes nothing.
+func (c *Consents) Publish(ctx context.Context, tenant string, v notice.Version, entry audit.Entry) error {
+	return c.change(ctx, tenant, entry, v.Texts, func(t *tx, r *consent.Rules, at int64) (*consent.Rules, error) {
+		return r.Publish(v, instant(at))
+	})
+}
+
+func (c *Consents) change(ctx context.Context, tenant string, entry audit.Entry, texts []notice.Text, to func(*tx, *consent.Rules, int64) (*consent.Rules, error)) error {
+	return c.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		_, at, err := t.growth.next(ctx, t, tenant)
+		if err != nil {
+			return fmt.Errorf("lock the ledger: %w", err)
+		}
+		old, err := c.rulesIn(ctx, t, tenant)
+		if err != nil {
+			return err
+		}
+		rules, err := to(t, old, at)
+		if err != nil || rules == old {
+			return err
+		}
+		document, err := json.Marshal(rules)
+		if err != nil {
+			return fmt.Errorf("write the rules: %w", err)
+		}
+		if _, err := t.exec(ctx, `INSERT INTO consent_rules (tenant, stamp, at, document) VALUES ($1, $2, $3, $4)`, tenant, rules.Stamp, at, document); err != nil {
+			return fmt.Errorf("store the rules: %w", err)
+		}
+		for _, text := range texts {
+			if _, err := t.exec(ctx, `INSERT INTO consent_texts (tenant, version, language, digest, body) VALUES ($1, $2, $3, $4, $5)`,
+				tenant, rules.Current(), text.Language, text.Digest(), []byte(text.Body)); err != nil {
+				return fmt.Errorf("store a text: %w", err)
+			}
+		}
+		t.growth.after = append(t.growth.after, func(stands bool) { c.followRules(tenant, rules, stands) })
+		return t.log(ctx, entry)
+	})
+}
+
+// Text gives the text of a published version; consent.ErrNotFound when there
+// is none in this language.
+func (c *Consents) Text(ctx context.Context, tenant, version, language string) (notice.Text, error) {
+	text := notice.Text{Language: language}
+	var body []byte
+	err := c.db.engine.row(ctx, `SELECT body FROM consent_texts WHERE tenant = $1 AND version = $2 AND language = $3`, tenant, version, language).Scan(&body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return text, consent.ErrNotFound
+	}
+	if err != nil {
+		return text, fmt.Errorf("read a text: %w", err)
+	}
+	text.Body = string(body)
+	return text, nil
+}
+
+// keepRules keeps committed rules in memory.
+func (c *Consents) keepRules(tenant string, rules *consent.Rules) {
+	m := &c.db.consents
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.rules == nil {
+		m.rules = map[string]*consent.Rules{}
+	}
+	if old := m.rules[tenant]; old == nil || old.Stamp < rules.Stamp {
+		m.rules[tenant] = rules
+	}
+}
+
+// rulesIn reads the rules as q sees them. The document is read only when it is
+// another than the one in memory.
+func (c *Consents) rulesIn(ctx context.Context, q querier, tenant string) (*consent.Rules, error) {
+	var stamp int64
+	if err := q.row(ctx, `SELECT COALESCE(MAX(stamp), 0) FROM consent_rules WHERE tenant = $1`, tenant).Scan(&stamp); err != nil {
+		return nil, fmt.Errorf("read the rules: %w", err)
+	}
+	return c.rulesAt(ctx, q, tenant, stamp)
+}
+
+// rulesAt gives the rules with this stamp. Rules with a stamp never change.
+func (c *Consents) rulesAt(ctx context.Context, q querier, tenant string, stamp int64) (*consent.Rules, error) {
+	m := &c.db.consents
+	m.mu.Lock()
+	known := m.rules[tenant]
+	m.mu.Unlock()
+	if known != nil && known.Stamp == stamp {
+		return known, nil
+	}
+	rules := consent.DefaultRules()
+	if stamp > 0 {
+		var document []byte
+		if err := q.row(ctx, `SELECT document FROM consent_rules WHERE tenant = $1 AND stamp = $2`, tenant, stamp).Scan(&document); err != nil {
+			return nil, fmt.Errorf("read the rules: %w", err)
+		}
+		rules = &consent.Rules{}
+		if err := json.Unmarshal(document, rules); err != nil {
+			return nil, fmt.Errorf("read the rules: %w", err)
+		}
+		if rules.Eras == nil {
+			rules.Eras = map[string][]consent.Era{}
+		}
+	}
+	return rules, nil
+}
