@@ -23,16 +23,12 @@ func TestServerThatCrashesUnderLoadLosesNothingAcknowledged(t *testing.T) { // R
 	outcomes := map[string]error{}
 	var acknowledged atomic.Int64
 	progress := make(chan struct{}, 1)
-	stop := make(chan struct{})
+	var stop atomic.Bool
+	defer stop.Store(true) // also when the server does not come back
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
-			for n := 0; ; n++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
+			for n := 0; !stop.Load(); n++ {
 				name := fmt.Sprint("object/", i, "-", n)
 				err := db.Audit().Append(ctx, tenant, named(name))
 				mu.Lock()
@@ -52,7 +48,7 @@ func TestServerThatCrashesUnderLoadLosesNothingAcknowledged(t *testing.T) { // R
 		pgtest.Restart(t)
 	}
 	<-progress // it goes on by itself
-	close(stop)
+	stop.Store(true)
 	all.Wait()
 
 	found := map[string]int{}
@@ -90,10 +86,11 @@ func TestReservationsWaitForEachOther(t *testing.T) { // X27
 	must(t, err)
 	_, err = blocker.Exec(`LOCK TABLE reservations IN SHARE MODE`) // sums are possible, inserts wait
 	must(t, err)
-	var granted atomic.Int64
+	var granted, done atomic.Int64
 	var all sync.WaitGroup
 	for _, l := range leases {
 		all.Go(func() {
+			defer done.Add(1)
 			ok, err := db.Work().Reserve(ctx, l, people, 60, 100)
 			if err != nil {
 				t.Error(err)
@@ -103,7 +100,7 @@ func TestReservationsWaitForEachOther(t *testing.T) { // X27
 			}
 		})
 	}
-	for waiting(t, raw) < len(leases) {
+	for waiting(t, raw)+done.Load() < 2 {
 	}
 	must(t, blocker.Rollback())
 	all.Wait()
@@ -121,24 +118,25 @@ func TestLeaseStaysUntilTheWriteCommits(t *testing.T) { // R4
 	must(t, err)
 	_, err = blocker.Exec(`LOCK TABLE request_chunks IN SHARE MODE`)
 	must(t, err)
+	var written, claimed atomic.Int64
 	var all sync.WaitGroup
 	all.Go(func() {
+		defer written.Add(1)
 		if err := db.Work().Chunk(ctx, old, people, 0, 1, []byte("x")); err != nil {
 			t.Error(err)
 		}
 	})
-	for waiting(t, raw) < 1 {
+	for waiting(t, raw)+written.Load() < 1 {
 	}
-	var claimed atomic.Bool
 	all.Go(func() {
-		defer claimed.Store(true)
+		defer claimed.Add(1)
 		if _, _, err := db.Requests().Claim(ctx, tenant, old.Request, "node-b", ttl, true, entry("request.start")); err != nil {
 			t.Error(err)
 		}
 	})
-	for waiting(t, raw) < 2 && !claimed.Load() {
+	for waiting(t, raw)+written.Load()+claimed.Load() < 2 {
 	}
-	if claimed.Load() {
+	if written.Load() == 0 && claimed.Load() == 1 {
 		t.Error("the lease changed hands in the middle of a write")
 	}
 	must(t, blocker.Rollback())
@@ -146,7 +144,7 @@ func TestLeaseStaysUntilTheWriteCommits(t *testing.T) { // R4
 }
 
 // waiting counts who waits for a lock.
-func waiting(t *testing.T, raw *sql.DB) (n int) {
+func waiting(t *testing.T, raw *sql.DB) (n int64) {
 	t.Helper()
 	must(t, raw.QueryRow(`SELECT COUNT(*) FROM pg_stat_activity
 		WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&n))

@@ -108,11 +108,11 @@ func TestWriteAfterCloseIsRefused(t *testing.T) { // R8
 			}
 		})
 	}
+	go func() { all.Wait(); close(acknowledged) }()
 	var names []string
 	for range 50 {
 		names = append(names, <-acknowledged)
 	}
-	go func() { all.Wait(); close(acknowledged) }()
 	must(t, db.Close())
 	for name := range acknowledged {
 		names = append(names, name)
