@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/consent"
+)
+
+// Evidence gives what proves the consent record with this sequence, against
+// the log as it is now; consent.ErrNotFound when it is not a consent record.
+func (c *Consents) Evidence(ctx context.Context, tenant string, seq int64) (consent.Evidence, error) {
+	keys, err := c.db.Tenant(ctx, tenant)
+	if err != nil {
+		return consent.Evidence{}, err
+	}
+	size, checkpoint, err := c.db.Audit().checkpoint(ctx, tenant)
+	if err != nil {
+		return consent.Evidence{}, err
+	}
+	found, err := c.db.Audit().Records(ctx, tenant, seq, 1)
+	if err != nil {
+		return consent.Evidence{}, err
+	}
+	if seq < 0 || seq >= size || len(found) == 0 || found[0].Sequence != seq || !strings.HasPrefix(found[0].Act, "consent.") {
+		return consent.Evidence{}, consent.ErrNotFound
+	}
+	proof, err := tlog.ProveRecord(size, seq, treeReader(ctx, c.db.engine, tenant))
+	if err != nil {
+		return consent.Evidence{}, fmt.Errorf("prove a record: %w", err)
+	}
+	return consent.Evidence{
+		Leaf: found[0].Leaf, Salt: found[0].Salt, Details: found[0].Details,
+		Proof: proof, Checkpoint: string(checkpoint), Key: keys.Verifier(),
+	}, nil
+}
+
+// EraseSubject makes a subject nobody's: the key is destroyed, and with it all
+// that it sealed; identities, their digests, where choices came from, and the
+// states are deleted. Records and proofs stay and lead to no one. Erased once
+// more, nothing changes; consent.ErrNotFound when there is no such subject.
+func (c *Consents) EraseSubject(ctx context.Context, tenant string, id consent.SubjectID, entry audit.Entry) error {
+	return c.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		_, at, err := t.growth.next(ctx, t, tenant)
+		if err != nil {
+			return fmt.Errorf("lock the ledger: %w", err)
+		}
+		var erased int64
+		err = t.row(ctx, `SELECT erased FROM subjects WHERE tenant = $1 AND id = $2`, tenant, id.String()).Scan(&erased)
+		if errors.Is(err, sql.ErrNoRows) {
+			return consent.ErrNotFound
+		}
+		if err != nil || erased != 0 {
+			return err
+		}
+		for _, statement := range []string{
+			`DELETE FROM subject_identities WHERE tenant = $1 AND subject = $2`,
+			`DELETE FROM consent_traces WHERE tenant = $1 AND subject = $2`,
+			`DELETE FROM consent_state WHERE tenant = $1 AND subject = $2`,
+			`DELETE FROM consent_renewals WHERE tenant = $1 AND subject = $2`,
+			// A late retry must not bring the person back.
+			`UPDATE consent_keys SET content = '' WHERE tenant = $1 AND subject = $2`,
+		} {
+			if _, err := t.exec(ctx, statement, tenant, id.String()); err != nil {
+				return fmt.Errorf("erase a subject: %w", err)
+			}
+		}
+		if _, err := t.exec(ctx, `UPDATE subjects SET erased = $3 WHERE tenant = $1 AND id = $2`, tenant, id.String(), at); err != nil {
+			return fmt.Errorf("erase a subject: %w", err)
+		}
+		if err := t.destroy(ctx, keyOf(id)); err != nil {
+			return err
+		}
+		t.growth.after = append(t.growth.after, func(stands bool) {
+			if x := c.current(tenant, stands); x != nil {
+				x.Forget(id)
+			}
+		})
+		return t.log(ctx, entry)
+	})
+}
