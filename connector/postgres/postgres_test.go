@@ -18,6 +18,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 
+// The suite holds the connector to D15, D16, D22-D25, D29, SE5 and R6.
 func TestConnector(t *testing.T) { connectortest.Run(t, harness()) }
 
 func BenchmarkConnector(b *testing.B) { connectortest.Benchmark(b, harness()) }

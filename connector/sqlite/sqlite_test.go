@@ -13,6 +13,7 @@ import (
 	"volenti.dev/volenti/datamap/value"
 )
 
+// The suite holds the connector to D15, D16, D22-D25, D29, SE5 and R6.
 func TestConnector(t *testing.T) { connectortest.Run(t, harness()) }
 
 func BenchmarkConnector(b *testing.B) { connectortest.Benchmark(b, harness()) }

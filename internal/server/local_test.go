@@ -29,7 +29,11 @@ import (
 	"volenti.dev/volenti/subject"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+func TestMain(m *testing.M) {
+	code := pgtest.Run(m)
+	_ = os.RemoveAll(crashingDir)
+	os.Exit(code)
+}
 
 // everywhere runs a test on both stores, each with both kinds of target.
 func everywhere(t *testing.T, test func(t *testing.T, w *world)) {
@@ -690,4 +694,63 @@ func TestRequestIsCarriedOutByOneHolderAtATime(t *testing.T) {
 		t.Error("nobody carried it out")
 	}
 	w.equal("masked once", w.table("SELECT count(*) FROM customer WHERE name IS NULL"), []string{"1"})
+}
+
+// TestPermanentFailureStopsItsDependentsOnly: independent collections go on,
+// the request ends in error, and a retry continues where it failed without
+// visiting what is finished (X7, X11, X24).
+func TestPermanentFailureStopsItsDependentsOnly(t *testing.T) {
+	w := newWorld(t, "sqlite", "postgres")
+	letter := func(body string) string {
+		return "CREATE OR REPLACE VIEW letter AS SELECT no AS id, customer_id, " + body + "::text AS body FROM orders;\n"
+	}
+	w.exec(letter("(1 / (no - no))") + "CREATE TABLE page (id INTEGER PRIMARY KEY, letter_id INTEGER, text TEXT);\nINSERT INTO page VALUES (1, 10, 'first page');\n")
+	w.configure(shopDataset+`
+  - name: letter
+    fields:
+    - {name: id, fides_meta: {primary_key: true}}
+    - {name: customer_id, fides_meta: {references: [{dataset: shop, field: customer.id, direction: from}]}}
+    - {name: body, data_categories: [user.content]}
+  - name: page
+    fields:
+    - {name: id, fides_meta: {primary_key: true}}
+    - {name: letter_id, fides_meta: {references: [{dataset: shop, field: letter.id, direction: from}]}}
+    - {name: text, data_categories: [user.content]}
+`, shopPolicies)
+	d := w.open()
+	id := d.submit("access", "anna@example.com")
+	report, err := d.Run(t.Context(), id)
+	if err == nil || report.Status != request.Errored {
+		t.Fatalf("a view that fails: %s, %v", report.Status, err)
+	}
+	states := func(r fulfill.Report) (s []string) {
+		for _, c := range r.Collections {
+			s = append(s, fmt.Sprintf("%s %s %d", c.Address, c.Status, c.Attempts))
+		}
+		return s
+	}
+	w.equal("after the failure", states(report), []string{
+		"shop:customer complete 1", "shop:letter error 1", "shop:orders complete 1", "shop:note complete 1", "shop:page pending 0",
+	})
+	if _, err := os.Stat(filepath.Join(w.out, "access.json")); err == nil {
+		t.Error("half of the data was handed out")
+	}
+
+	w.exec(letter("'dear Anna'"))
+	report, err = d.Run(t.Context(), id)
+	w.equal("error", err, nil)
+	w.equal("after the retry", states(report), []string{
+		"shop:customer complete 1", "shop:letter complete 2", "shop:orders complete 1", "shop:note complete 1", "shop:page complete 1",
+	})
+	log, err := d.House.Store.Work().Log(t.Context(), "default", id, 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var letters []string
+	for _, l := range log {
+		if l.Address == "shop:letter" {
+			letters = append(letters, fmt.Sprintf("%s %d %d", l.Status, l.Attempt, l.Rows))
+		}
+	}
+	w.equal("the execution log", letters, []string{"error 1 0", "complete 2 2"})
 }

@@ -171,7 +171,7 @@ func shop() []dataset.Dataset {
 	)
 }
 
-func TestReferencesFeedInTheirDirectionD6(t *testing.T) {
+func TestReferencesFeedInTheirDirection(t *testing.T) { // D6
 	p := build(t, input(accessAll, shop(), "email"))
 	equal(t, "order", addresses(p), []string{"shop:customer", "shop:address", "shop:orders", "shop:items"})
 	equal(t, "from: the target feeds", p.Node("shop:orders").Inputs, map[string][]string{"customer_id": {"shop:customer.id"}})
@@ -179,7 +179,7 @@ func TestReferencesFeedInTheirDirectionD6(t *testing.T) {
 	equal(t, "upstream", p.Node("shop:items").Upstream, []string{"shop:orders"})
 }
 
-func TestReferenceWithoutDirectionLeadsAwayFromTheIdentityD6(t *testing.T) {
+func TestReferenceWithoutDirectionLeadsAwayFromTheIdentity(t *testing.T) { // D6
 	either := describe(
 		collection("a.person", field("id", key, ref("b.account.person_id", dataset.Either)), field("name", cat("user.name"))),
 		collection("b.account", field("id", key), field("person_id"), field("login", identity("login"), cat("user.account"))),
@@ -192,12 +192,12 @@ func TestReferenceWithoutDirectionLeadsAwayFromTheIdentityD6(t *testing.T) {
 	equal(t, "person is nearer", p.Node("b:account").Inputs, map[string][]string{"person_id": {"a:person.id"}})
 }
 
-func TestIdentitiesFeedTheirFieldsD7(t *testing.T) {
+func TestIdentitiesFeedTheirFields(t *testing.T) { // D7
 	p := build(t, input(accessAll, shop(), "email"))
 	equal(t, "inputs", p.Node("shop:customer").Inputs, map[string][]string{"email": {"identity:email"}})
 }
 
-func TestEveryEdgeAmongReachableCollectionsCarriesDataD8(t *testing.T) {
+func TestEveryEdgeAmongReachableCollectionsCarriesData(t *testing.T) { // D8
 	// tickets is reached by email and by customer, whatever is visited first.
 	d := describe(
 		collection("shop.customer", field("id", key), field("email", identity("email"), cat("user.contact.email"))),
@@ -208,7 +208,7 @@ func TestEveryEdgeAmongReachableCollectionsCarriesDataD8(t *testing.T) {
 	equal(t, "after all upstream", addresses(p), []string{"shop:customer", "help:ticket"})
 }
 
-func TestAfterIsKeptInThePlanD8(t *testing.T) {
+func TestAfterIsKeptInThePlan(t *testing.T) { // D8
 	d := shop()
 	d[0].Collections[1].After = []dataset.Address{{Dataset: "shop", Collection: "products"}}
 	d[0].Collections[4].Fields[1].Categories = []taxonomy.Category{"user.content"}
@@ -223,7 +223,7 @@ func TestContradictingAfterIsRefused(t *testing.T) {
 	fails(t, input(accessAll, d, "email"), "contradict", "shop:customer", "shop:orders")
 }
 
-func TestUnreachableCollectionsD10(t *testing.T) {
+func TestUnreachableCollections(t *testing.T) { // D10
 	d := append(shop(), describe(collection("hr.employee", field("id", key), field("mail", cat("user.contact.email"), identity("staff_mail"))))...)
 	p := build(t, input(accessAll, d, "email"))
 	if r := reasonFor(p, "hr:employee"); !strings.Contains(r, "staff_mail") {
@@ -238,13 +238,13 @@ func TestUnreachableCollectionsD10(t *testing.T) {
 	}
 }
 
-func TestDanglingReferenceFailsOnlyPlansThatNeedItD10(t *testing.T) {
+func TestDanglingReferenceFailsOnlyPlansThatNeedIt(t *testing.T) { // D10
 	d := append(shop(), describe(collection("old.log", field("id", key, identity("device_id")), field("text", cat("user.content")), field("x", ref("gone.table.id", dataset.From))))...)
 	build(t, input(accessAll, d, "email"))
 	fails(t, input(accessAll, d, "device_id"), "old:log", "gone:table.id")
 }
 
-func TestCollectionsThatThePolicyDoesNotNeedAreLeftOutD11(t *testing.T) {
+func TestCollectionsThatThePolicyDoesNotNeedAreLeftOut(t *testing.T) { // D11
 	d := shop()
 	d[0].Collections[4].Fields[0].References = []dataset.Reference{{Target: dataset.Address{Dataset: "shop", Collection: "items"}, Field: "id", Direction: dataset.From}}
 	p := build(t, input(eraseContact, d, "email"))
@@ -256,7 +256,7 @@ func TestCollectionsThatThePolicyDoesNotNeedAreLeftOutD11(t *testing.T) {
 	}
 }
 
-func TestEraseAfterOrdersAcrossCollectionsThatAreNotErasedD12(t *testing.T) {
+func TestEraseAfterOrdersAcrossCollectionsThatAreNotErased(t *testing.T) { // D12
 	d := shop()
 	d[0].Collections[1].EraseAfter = []dataset.Address{{Dataset: "shop", Collection: "products"}}
 	d[0].Collections[4].EraseAfter = []dataset.Address{{Dataset: "shop", Collection: "address"}}
@@ -266,7 +266,7 @@ func TestEraseAfterOrdersAcrossCollectionsThatAreNotErasedD12(t *testing.T) {
 	fails(t, input(eraseContact, d, "email"), "circle", "shop:customer", "shop:address")
 }
 
-func TestCyclesAreGroupedD9(t *testing.T) {
+func TestCyclesAreGrouped(t *testing.T) { // D9
 	d := describe(
 		collection("hr.employee", field("id", key), field("mail", identity("email"), cat("user.contact.email")), field("manager", ref("hr.employee.id", dataset.To))),
 		collection("hr.a", field("x", key, ref("hr.employee.id", dataset.From)), field("y", cat("user.content"))),
@@ -277,7 +277,7 @@ func TestCyclesAreGroupedD9(t *testing.T) {
 	equal(t, "pair", []string{p.Node("hr:a").Cycle, p.Node("hr:b").Cycle}, []string{"hr:a", "hr:a"})
 }
 
-func TestCompositeKeysAreUsedWholeD14(t *testing.T) {
+func TestCompositeKeysAreUsedWhole(t *testing.T) { // D14
 	d := describe(
 		collection("s.order", field("tenant", key), field("no", key), field("mail", identity("email"), cat("user.contact.email"))),
 		collection("s.line", field("id", key), field("tenant", ref("s.order.tenant", dataset.From)), field("order_no", ref("s.order.no", dataset.From)), field("gift", cat("user.content"))),
@@ -291,7 +291,7 @@ func TestCompositeKeysAreUsedWholeD14(t *testing.T) {
 	equal(t, "source", line.Matches[0].Source, []string{"tenant", "no"})
 }
 
-func TestForeignKeysOfTheCatalogueMakeCompositesD14(t *testing.T) {
+func TestForeignKeysOfTheCatalogueMakeComposites(t *testing.T) { // D14
 	d := describe(
 		collection("s.order", field("id", key), field("tenant"), field("no"), field("mail", identity("email"), cat("user.contact.email"))),
 		collection("s.line", field("id", key), field("tenant", ref("s.order.tenant", dataset.From)), field("order_no", ref("s.order.no", dataset.From)), field("gift", cat("user.content"))),
@@ -302,12 +302,21 @@ func TestForeignKeysOfTheCatalogueMakeCompositesD14(t *testing.T) {
 	equal(t, "one match", len(p.Node("s:line").Matches), 1)
 }
 
-func TestOnlyWhatIsNeededIsReadX8(t *testing.T) {
+func TestDatasetsMayBeLeftAndEnteredAgain(t *testing.T) { // X18
+	d := describe(
+		collection("a.person", field("id", key), field("email", identity("email"), cat("user.contact.email"))),
+		collection("b.account", field("id", key), field("person", ref("a.person.id", dataset.From))),
+		collection("a.log", field("id", key), field("account", ref("b.account.id", dataset.From)), field("text", cat("user.content"))),
+	)
+	equal(t, "order", addresses(build(t, input(accessAll, d, "email"))), []string{"a:person", "b:account", "a:log"})
+}
+
+func TestOnlyWhatIsNeededIsRead(t *testing.T) { // X8
 	p := build(t, input(eraseContact, shop(), "email"))
 	equal(t, "columns", p.Node("shop:customer").Columns, []string{"address_id", "email", "id"})
 }
 
-func TestErasureTargetsD21(t *testing.T) {
+func TestErasureTargets(t *testing.T) { // D21
 	address := field("address", cat("user.contact"))
 	address.Fields = []dataset.Field{{Name: "city", Path: "address.city"}}
 	profile := field("profile")
@@ -325,7 +334,7 @@ func TestErasureTargetsD21(t *testing.T) {
 	equal(t, "refused", refused, []string{"id", "locked"}) // D24
 }
 
-func TestObjectIsNotMaskedWholeWhenAPartOfItStaysD21(t *testing.T) {
+func TestObjectIsNotMaskedWholeWhenAPartOfItStays(t *testing.T) { // D21
 	contact := field("contact", cat("user.contact"), mask("null_rewrite"))
 	contact.Fields = []dataset.Field{{Name: "email", Path: "contact.email", Categories: []taxonomy.Category{"user.contact.email"}}, {Name: "fax", Path: "contact.fax"}, {Name: "id", Path: "contact.id", ReadOnly: true}}
 	pol := eraseContact
@@ -337,7 +346,7 @@ func TestObjectIsNotMaskedWholeWhenAPartOfItStaysD21(t *testing.T) {
 	equal(t, "refused", n.Refused[0].Field, "contact.id")
 }
 
-func TestCategoryOfTheCollectionCoversFieldsWithoutTheirOwnD21(t *testing.T) {
+func TestCategoryOfTheCollectionCoversFieldsWithoutTheirOwn(t *testing.T) { // D21
 	c := collection("s.person", field("id", key), field("email", identity("email")), field("phone"), field("theme", cat("system.operations")))
 	c.Categories = []taxonomy.Category{"user.contact"}
 	both := policy.Policy{Key: "both", Rules: append(slices.Clone(accessAll.Rules), eraseContact.Rules...)}
@@ -351,7 +360,7 @@ func TestCategoryOfTheCollectionCoversFieldsWithoutTheirOwnD21(t *testing.T) {
 	equal(t, "keys and references are reported as kept", kept, []string{"id", "email"})
 }
 
-func TestRowsAreAddressedByTheWholeKeyD22(t *testing.T) {
+func TestRowsAreAddressedByTheWholeKey(t *testing.T) { // D22
 	d := describe(collection("s.person", field("no", key), field("email", identity("email"), cat("user.contact.email"))))
 	in := input(eraseContact, d, "email")
 	table(in, "s.person").Columns = append(table(in, "s.person").Columns, catalogue.Column{Name: "tenant"})
@@ -362,7 +371,7 @@ func TestRowsAreAddressedByTheWholeKeyD22(t *testing.T) {
 	equal(t, "no key: all that rows are found by", build(t, input(eraseContact, d, "email", "device_id")).Node("s:log").KeyColumns, []string{"device", "email"})
 }
 
-func TestMaskThatTheColumnCannotHoldIsRefusedBeforehandD25(t *testing.T) {
+func TestMaskThatTheColumnCannotHoldIsRefusedBeforehand(t *testing.T) { // D25
 	in := input(eraseContact, shop(), "email")
 	table(in, "shop.customer").Column("email").NotNull = true
 	n := build(t, in).Node("shop:customer")
@@ -371,7 +380,7 @@ func TestMaskThatTheColumnCannotHoldIsRefusedBeforehandD25(t *testing.T) {
 	}
 }
 
-func TestKeptDataIsNamedWithItsGroundD4(t *testing.T) {
+func TestKeptDataIsNamedWithItsGround(t *testing.T) { // D4
 	p := eraseContact
 	p.Rules = slices.Clone(p.Rules)
 	p.Rules[0].Keep = []policy.Keep{{Category: "user.contact.email", Reason: "invoices", Ground: "Art. 17(3)(b) GDPR", Until: "2030-12-31"}}
@@ -382,7 +391,7 @@ func TestKeptDataIsNamedWithItsGroundD4(t *testing.T) {
 	equal(t, "after the duty has ended", build(t, in).Node("shop:customer").FieldsMasked, map[string]string{"email": "null_rewrite"})
 }
 
-func TestReadOnlyConnectionBlocksItsCollectionsD26(t *testing.T) {
+func TestReadOnlyConnectionBlocksItsCollections(t *testing.T) { // D26
 	in := input(eraseContact, shop(), "email")
 	in.Connections[0].Write = false
 	n := build(t, in).Node("shop:customer")
@@ -415,7 +424,7 @@ func TestMissingTablesAndColumnsAreDrift(t *testing.T) {
 	}
 }
 
-func TestPlansAreTheSameByteForByteX19(t *testing.T) {
+func TestPlansAreTheSameByteForByte(t *testing.T) { // X19
 	both := policy.Policy{Key: "both", Rules: append(slices.Clone(accessAll.Rules), eraseContact.Rules...)}
 	first, err := json.Marshal(build(t, input(both, shop(), "email", "phone_number")))
 	if err != nil {
@@ -435,7 +444,7 @@ func TestPlansAreTheSameByteForByteX19(t *testing.T) {
 	}
 }
 
-func TestHashCoversThePlanAndNotItsCountsX17(t *testing.T) {
+func TestHashCoversThePlanAndNotItsCounts(t *testing.T) { // X17
 	p := build(t, input(eraseContact, shop(), "email"))
 	hash := p.Hash
 	rows := int64(3)
@@ -459,7 +468,7 @@ func TestHashCoversThePlanAndNotItsCountsX17(t *testing.T) {
 	}
 }
 
-func TestCheckNamesUnreachableCollectionsD5(t *testing.T) {
+func TestCheckNamesUnreachableCollections(t *testing.T) { // D5
 	d := append(shop(), describe(collection("hr.employee", field("id", key), field("mail", cat("user.contact.email"))))...)
 	found := Check(d, []policy.Policy{accessAll})
 	if len(found) != 1 || !strings.Contains(found[0].Message, "hr:employee") || !strings.Contains(found[0].Message, "tried: email") {
@@ -482,7 +491,7 @@ func chain(n int) []dataset.Dataset {
 	return describe(all...)
 }
 
-func BenchmarkPlan(b *testing.B) { // F7: 1,000 collections under 10 ms, linear growth
+func BenchmarkPlan(b *testing.B) { // F7, D13: 1,000 collections in milliseconds, linear growth
 	for _, n := range []int{100, 1000, 10000} {
 		in := input(accessAll, chain(n), "email")
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

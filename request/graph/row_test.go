@@ -23,7 +23,7 @@ func inputs(pairs map[string]list) []Values {
 	return all
 }
 
-func TestCollectWalksObjectsAndArraysD14(t *testing.T) {
+func TestCollectWalksObjectsAndArrays(t *testing.T) { // D14
 	row := object{"a": list{object{"b": int64(0)}, object{"b": list{"", false}}, object{"c": 1}, nil}, "n": nil, "z": "x"}
 	equal(t, "nested", Collect(row, "a.b"), list{int64(0), "", false}) // 0, "" and false are values
 	equal(t, "null", Collect(row, "n"), list(nil))
@@ -38,7 +38,7 @@ func example() object {
 	}
 }
 
-func TestArraysKeepWhatMatchesD18(t *testing.T) {
+func TestArraysKeepWhatMatches(t *testing.T) { // D18
 	// The example of the requirement: what stays, and the positions that an
 	// erasure may touch.
 	row := example()
@@ -63,7 +63,7 @@ func TestArraysKeepWhatMatchesD18(t *testing.T) {
 	equal(t, "the row itself", row, example())
 }
 
-func TestSiftRulesD18(t *testing.T) {
+func TestSiftRules(t *testing.T) { // D18
 	people := func() object {
 		return object{"people": list{
 			object{"mail": "a", "phones": list{"1", "2"}},
@@ -90,13 +90,13 @@ func TestSiftRulesD18(t *testing.T) {
 	}
 }
 
-func TestArraysOfArraysAreMatchedD18(t *testing.T) {
+func TestArraysOfArraysAreMatched(t *testing.T) { // D18
 	row := object{"grid": list{list{int64(1), int64(2)}, list{int64(3)}, list{int64(2)}}}
 	keep := Sift(row, inputs(map[string]list{"grid": {2.0}}), nil) // equal numbers are equal, D15
 	equal(t, "grid", keep.Own(row)["grid"], list{list{int64(2)}, list{int64(2)}})
 }
 
-func TestOnlyWhatMatchedIsFollowedD19(t *testing.T) {
+func TestOnlyWhatMatchedIsFollowed(t *testing.T) { // D19
 	row := example()
 	keep := Sift(row, inputs(map[string]list{"C.D": {int64(5)}}), nil)
 	equal(t, "followed", Collect(keep.Own(row), "C.E"), list{int64(6), int64(7)})
@@ -118,7 +118,7 @@ func TestKeepSurvivesStorage(t *testing.T) {
 	}
 }
 
-func TestSelectReturnsWhatARuleAsksForD20(t *testing.T) {
+func TestSelectReturnsWhatARuleAsksFor(t *testing.T) { // D20
 	row := object{
 		"id": int64(7), "name": nil, "note": "", "tags": list{},
 		"address": object{"city": "Bern", "geo": object{}},
