@@ -754,3 +754,50 @@ func TestPermanentFailureStopsItsDependentsOnly(t *testing.T) {
 	}
 	w.equal("the execution log", letters, []string{"error 1 0", "complete 2 2"})
 }
+
+func TestTargetedFieldThatCannotBeMaskedIsNamedAndNeverComplete(t *testing.T) { // D24, D25
+	everywhere(t, func(t *testing.T, w *world) {
+		// email is NOT NULL, so null_rewrite is refused beforehand.
+		w.configure(shopDataset, strings.Replace(shopPolicies, "{strategy: hash, configuration: {algorithm: SHA-256}}", "{strategy: null_rewrite}", 1))
+		d := w.open()
+		plan, err := d.plan("erasure", person(t, subject.Email, "anna@example.com"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if refused := plan.Node("shop:customer").Refused; len(refused) != 1 || refused[0].Field != "email" {
+			t.Errorf("the plan does not say what it cannot mask: %+v", refused)
+		}
+		report := d.run("erasure", "anna@example.com")
+		w.equal("status", report.Status, request.CompleteWithResidue)
+		customer := line(report, "shop:customer", request.Erasure)
+		named := false
+		for _, f := range customer.Fields {
+			named = named || f.Field == "email" && f.Status == "refused" && f.Reason != ""
+		}
+		if !named {
+			t.Errorf("the report does not name the field: %+v", customer.Fields)
+		}
+		w.equal("the rest is masked", w.table("SELECT email, name FROM customer WHERE id = 0"), []string{"anna@example.com|<null>"})
+		w.equal("where there are no rows, nothing is left", d.run("erasure", "nobody@example.com").Status, request.Complete)
+	})
+}
+
+func TestRowsWithoutAKeyAreAddressedByWhatTheyAreFoundBy(t *testing.T) { // D22
+	everywhere(t, func(t *testing.T, w *world) {
+		w.exec("CREATE TABLE mail (address VARCHAR(60), body TEXT);\nINSERT INTO mail VALUES ('anna@example.com', 'one'), ('anna@example.com', 'one'), ('anna@example.com', 'two'), ('ben@example.com', 'one');\n")
+		w.configure(`
+dataset:
+- fides_key: shop
+  collections:
+  - name: mail
+    fields:
+    - {name: address, data_categories: [user.contact.email], fides_meta: {identity: email, read_only: true}}
+    - {name: body, data_categories: [user.content]}
+`, shopPolicies)
+		d := w.open()
+		report := d.run("erasure", "anna@example.com")
+		// Without a key, rows are addressed by all that they are found by.
+		w.equal("masked", w.table("SELECT address, body FROM mail ORDER BY address"), []string{"anna@example.com|<null>", "anna@example.com|<null>", "anna@example.com|<null>", "ben@example.com|one"})
+		w.equal("rows", line(report, "shop:mail", request.Erasure).RowsMasked, int64(3))
+	})
+}
