@@ -58,7 +58,8 @@ type commands struct {
 		Export auditExportCommand `cmd:"" help:"Write the audit log to a file that verifies on its own."`
 		Verify auditVerifyCommand `cmd:"" help:"Verify an exported audit log."`
 	} `cmd:"" help:"Export and verify the log of every act."`
-	Version versionCommand `cmd:"" help:"Show the version."`
+	Ledger  consentCommands `embed:""`
+	Version versionCommand  `cmd:"" help:"Show the version."`
 }
 
 // Main runs a command and gives its exit code.

@@ -1,0 +1,362 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/consent/notice"
+	"volenti.dev/volenti/internal/server"
+	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/subject"
+)
+
+// consentCommands are the commands of the consent ledger.
+type consentCommands struct {
+	Consent struct {
+		Set     consentSetCommand     `cmd:"" help:"Record what somebody chose."`
+		Check   consentCheckCommand   `cmd:"" help:"May this be done to this person? Exit code 0 for yes, 5 for no."`
+		Get     consentGetCommand     `cmd:"" help:"Show what stands for somebody, for every purpose."`
+		History consentHistoryCommand `cmd:"" help:"Show all that somebody ever chose."`
+		Publish consentPublishCommand `cmd:"" help:"Publish a version of the notice that people are shown."`
+		Import  consentImportCommand  `cmd:"" help:"Take over choices from elsewhere: CSV or JSON Lines."`
+		Export  consentExportCommand  `cmd:"" help:"Write all records as JSON Lines."`
+		Receipt consentReceiptCommand `cmd:"" help:"Write a receipt that verifies on its own."`
+		Erase   consentEraseCommand   `cmd:"" help:"Make the records of somebody nobody's, for good."`
+	} `cmd:"" help:"Keep consent as evidence and ask it."`
+	Receipt struct {
+		Verify receiptVerifyCommand `cmd:"" help:"Verify a consent receipt, with nothing but the file."`
+	} `cmd:"" help:"Verify consent receipts."`
+}
+
+// atHome is where the ledger is.
+type atHome struct {
+	State    string `required:"" help:"Directory that keeps the ledger; made when it is not there." placeholder:"DIR" type:"path"`
+	Database string `help:"Database where it is not a file in that directory: postgres://..." placeholder:"URL"`
+}
+
+// open opens the ledger. The caller closes the house.
+func (h atHome) open(s *session) (*server.House, *store.Consents, error) {
+	key, _ := s.Env("VOLENTI_MASTER_KEY")
+	house, err := server.Open(s.ctx, server.Config{Data: h.State, Database: h.Database, MasterKey: key})
+	if err != nil {
+		return nil, nil, err
+	}
+	return house, house.Store.Consents(), nil
+}
+
+// who says whose consent it is about.
+type who struct {
+	Identity []string `help:"What the person is known by, like email=anna@example.com." placeholder:"TYPE=VALUE" sep:"none"`
+	Subject  string   `help:"Or the id of the subject." placeholder:"ID"`
+}
+
+func (w who) read(s *session) (id consent.SubjectID, identities []subject.Identity, err error) {
+	if w.Subject != "" {
+		if id, err = consent.ParseSubjectID(w.Subject); err != nil {
+			return id, nil, usage("--subject is not an id")
+		}
+		if len(w.Identity) == 0 {
+			return id, nil, nil
+		}
+	}
+	identities, err = (&about{Identity: w.Identity}).identities(s)
+	return id, identities, err
+}
+
+// find gives the subject that all identities lead to.
+func (w who) find(s *session, c *store.Consents) (id consent.SubjectID, err error) {
+	id, identities, err := w.read(s)
+	if err != nil {
+		return id, err
+	}
+	for _, i := range identities {
+		found, err := c.Find(s.ctx, store.DefaultTenant, i)
+		if err != nil {
+			return id, err
+		}
+		if id != (consent.SubjectID{}) && id != found {
+			return id, failure{exitProblems, errors.New("the identities belong to different subjects")}
+		}
+		id = found
+	}
+	return id, nil
+}
+
+type consentSetCommand struct {
+	atHome
+	who
+	Choices  []string `arg:"" help:"PURPOSE=yes or PURPOSE=no, any number: all of them are recorded or none."`
+	Notice   string   `help:"Version that was shown; the current one unless told." placeholder:"VERSION"`
+	Language string   `help:"Language in which it was shown." placeholder:"LANGUAGE"`
+	Source   string   `help:"Where the choice was made." default:"api"`
+	Key      string   `help:"Idempotency key: sent again with the same choices, nothing happens twice." placeholder:"KEY"`
+	Reaffirm bool     `help:"Make a record even where nothing changes."`
+	JSON     bool     `help:"Write the outcome as JSON."`
+}
+
+// Run records choices in one commit.
+func (c *consentSetCommand) Run(s *session) error {
+	id, identities, err := c.who.read(s)
+	if err != nil {
+		return err
+	}
+	var entries []consent.Entry
+	for _, choice := range c.Choices {
+		purpose, answer, _ := strings.Cut(choice, "=")
+		granted, ok := yesOrNo(answer)
+		if !ok {
+			return usage("a choice is PURPOSE=yes or PURPOSE=no")
+		}
+		entries = append(entries, consent.Entry{
+			Subject: id, Identities: identities, Purpose: purpose, Granted: granted, Notice: c.Notice,
+			Language: c.Language, Source: consent.Source(c.Source), Reaffirm: c.Reaffirm,
+		})
+	}
+	house, ledger, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	defer house.Close()
+	outcomes, err := ledger.Append(s.ctx, store.DefaultTenant, c.Key, entries)
+	if err != nil {
+		return ofConsent(err)
+	}
+	if c.JSON {
+		return writeJSON(s, outcomes)
+	}
+	for _, o := range outcomes {
+		note := ""
+		if o.Unchanged {
+			note = ", as before"
+		}
+		fmt.Fprintf(s.Out, "%-20s %s%s, record %d\n", o.Purpose, o.Choice, note, o.Sequence)
+	}
+	return nil
+}
+
+func yesOrNo(text string) (yes, ok bool) {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "yes", "true", "1", "granted":
+		return true, true
+	case "no", "false", "0", "refused", "withdrawn":
+		return false, true
+	}
+	return false, false
+}
+
+type consentCheckCommand struct {
+	atHome
+	who
+	Purpose string `arg:"" help:"What is to be done."`
+	JSON    bool   `help:"Write the decision as JSON."`
+}
+
+// Run asks the gate. Who is not known has granted nothing.
+func (c *consentCheckCommand) Run(s *session) error {
+	house, ledger, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	defer house.Close()
+	id, err := c.find(s, ledger)
+	if err != nil && !errors.Is(err, consent.ErrNotFound) {
+		return err
+	}
+	checks, err := ledger.Checks(s.ctx, store.DefaultTenant)
+	if err != nil {
+		return err
+	}
+	gate := consent.Gate{Tenant: store.DefaultTenant, States: checks, Now: s.Now}
+	d := gate.Allowed(s.ctx, id, c.Purpose)
+	if c.JSON {
+		if err := writeJSON(s, map[string]any{"allowed": d.Allowed, "reason": d.Reason}); err != nil {
+			return err
+		}
+	} else if d.Allowed {
+		fmt.Fprintln(s.Out, "yes: granted")
+	} else {
+		fmt.Fprintf(s.Out, "no: %s\n", d.Reason)
+	}
+	if !d.Allowed {
+		return failure{code: exitNotAllowed}
+	}
+	return nil
+}
+
+type consentGetCommand struct {
+	atHome
+	who
+	JSON bool `help:"Write it as JSON."`
+}
+
+// standing is what stands about a purpose.
+type standing struct {
+	Purpose string          `json:"purpose"`
+	Granted bool            `json:"granted"`
+	Choice  *consent.Choice `json:"choice"`     // null without a record
+	At      *time.Time      `json:"granted_at"` // null unless granted
+	Notice  *string         `json:"policy_version"`
+	Reason  consent.Reason  `json:"reason"`
+	Renewal bool            `json:"reconsent_due"`
+}
+
+// Run shows every purpose, also those that nobody asked about.
+func (c *consentGetCommand) Run(s *session) error {
+	house, ledger, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	defer house.Close()
+	id, err := c.find(s, ledger)
+	if err != nil {
+		return ofConsent(err)
+	}
+	rules, err := ledger.Rules(s.ctx, store.DefaultTenant)
+	if err != nil {
+		return err
+	}
+	states, err := ledger.States(s.ctx, store.DefaultTenant, id)
+	if err != nil {
+		return err
+	}
+	all := standings(rules, states, s.Now())
+	if c.JSON {
+		return writeJSON(s, map[string]any{"subject": id, "purposes": all, "reconsent": rules.Due(states, s.Now())})
+	}
+	fmt.Fprintf(s.Out, "Subject %s\n", id)
+	for _, g := range all {
+		fmt.Fprintf(s.Out, "  %-20s %s\n", g.Purpose, g.Reason)
+	}
+	for _, r := range rules.Due(states, s.Now()) {
+		fmt.Fprintf(s.Out, "To be asked again about %s: version %s. %s\n", r.Purpose, r.To, r.Summary)
+	}
+	return nil
+}
+
+func standings(rules *consent.Rules, states map[string]consent.State, now time.Time) []standing {
+	judgements := rules.Judgements()
+	all := make([]standing, 0, len(rules.Purposes))
+	for _, p := range rules.Purposes {
+		g := standing{Purpose: p.Key}
+		st, known := states[p.Key]
+		d := judgements[p.Key].Decide(st.Choice, st.Era, st.Given, now)
+		g.Granted, g.Reason = d.Allowed, d.Reason
+		if known {
+			g.Choice, g.Notice = &st.Choice, &st.Notice
+			g.Renewal = st.Choice == consent.Granted && judgements[p.Key].Due(st.Era)
+		}
+		if d.Allowed {
+			g.At = &st.Given
+		}
+		all = append(all, g)
+	}
+	return all
+}
+
+type consentHistoryCommand struct {
+	atHome
+	who
+	JSON bool `help:"Write it as JSON."`
+}
+
+// Run shows the records in the order of the ledger.
+func (c *consentHistoryCommand) Run(s *session) error {
+	house, ledger, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	defer house.Close()
+	id, err := c.find(s, ledger)
+	if err != nil {
+		return ofConsent(err)
+	}
+	records, err := ledger.History(s.ctx, store.DefaultTenant, id)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(s, records)
+	}
+	for _, r := range records {
+		showRecord(s.Out, r)
+	}
+	return nil
+}
+
+func showRecord(w io.Writer, r consent.Record) {
+	fmt.Fprintf(w, "%6d  %s  %-20s %-9s", r.Sequence, r.Given.Format(time.RFC3339), r.Purpose, r.Choice)
+	if r.Notice != "" {
+		fmt.Fprintf(w, " version %s", r.Notice)
+	}
+	fmt.Fprintf(w, " (%s)\n", r.Source)
+}
+
+type consentPublishCommand struct {
+	atHome
+	Version  string   `arg:"" help:"Label of the version."`
+	Text     []string `required:"" help:"File with the full text in a language, like en=notice.txt." placeholder:"LANGUAGE=FILE" sep:"none"`
+	Summary  string   `help:"What changed, for the people who are asked again." placeholder:"TEXT"`
+	Material bool     `help:"Ask those again who agreed to an earlier version."`
+	Purpose  []string `help:"Purpose that a material change affects; all unless told." placeholder:"PURPOSE"`
+}
+
+// Run publishes a version and queues who is to be asked again.
+func (c *consentPublishCommand) Run(s *session) error {
+	v := notice.Version{Version: c.Version, Summary: c.Summary, Material: c.Material, Purposes: c.Purpose, ClassifiedBy: s.User}
+	for _, text := range c.Text {
+		t, err := readText(text)
+		if err != nil {
+			return err
+		}
+		v.Texts = append(v.Texts, t)
+	}
+	house, ledger, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	defer house.Close()
+	entry := audit.Entry{Act: "notice.publish", Object: "notice", Details: map[string]any{"version": c.Version, "material": c.Material, "by": s.User}}
+	if err := ledger.Publish(s.ctx, store.DefaultTenant, v, entry); err != nil {
+		return ofConsent(err)
+	}
+	total, err := queueAll(s, ledger)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Out, "Published version %s; %s to be asked for again.\n", c.Version, count(int(total), "grant"))
+	return nil
+}
+
+func queueAll(s *session, ledger *store.Consents) (total int64, err error) {
+	for done := false; !done; {
+		var n int64
+		if n, done, err = ledger.Queue(s.ctx, store.DefaultTenant, 1000); err != nil {
+			return total, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// ofConsent gives errors of the ledger their exit code.
+func ofConsent(err error) error {
+	var invalid *consent.Invalid
+	switch {
+	case errors.Is(err, consent.ErrNotFound):
+		return failure{exitNotFound, errors.New("nobody is known by this, or the person was erased")}
+	case errors.Is(err, consent.ErrConflict), errors.Is(err, consent.ErrPublished):
+		return failure{exitConflict, err}
+	case errors.As(err, &invalid):
+		text := "nothing was recorded:"
+		for _, v := range invalid.Violations {
+			text += "\n  " + v.Field + ": " + v.Text
+		}
+		return failure{exitProblems, errors.New(text)}
+	}
+	return err
+}
