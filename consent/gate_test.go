@@ -229,22 +229,3 @@ func TestACheckAllocatesNothing(t *testing.T) { // F4
 		t.Errorf("%v allocations", n)
 	}
 }
-
-func BenchmarkCheck(b *testing.B) { // F4
-	g, l := gate(b)
-	ids := make([]consent.SubjectID, 1<<17)
-	for i := range ids {
-		ids[i] = consent.SubjectID{0: byte(i), 1: byte(i >> 8), 2: byte(i >> 16), 15: byte(i * 7)}
-		for _, p := range consent.DefaultPurposes() {
-			l.Set(ids[i], p.Key, consent.State{Choice: consent.Granted, Given: now})
-		}
-	}
-	b.ReportAllocs()
-	i := 0
-	for b.Loop() {
-		i++
-		if !g.Allowed(ctx, ids[i*40503&(1<<17-1)], "research").Allowed {
-			b.Fatal("not allowed")
-		}
-	}
-}

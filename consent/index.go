@@ -26,10 +26,13 @@ const (
 	stopped
 )
 
-// view is what checks need besides the states.
-type view struct {
-	columns map[string]int // by purpose; never taken back
-	rules   map[string]*Judgement
+// view is what checks need besides the states: by purpose, also by those that
+// are no more.
+type view map[string]column
+
+type column struct {
+	place int        // in the rows; never taken back
+	rules *Judgement // nil when the purpose is no more
 }
 
 type shard struct {
@@ -66,36 +69,35 @@ func NewIndex(r *Rules) *Index {
 	for i := range x.shards {
 		x.shards[i] = shard{rows: map[SubjectID]uint32{}, touched: map[SubjectID]bool{}}
 	}
-	x.view.Store(&view{columns: map[string]int{}})
+	x.view.Store(&view{})
 	x.Follow(r)
 	return x
 }
 
 // Follow goes over to changed rules.
 func (x *Index) Follow(r *Rules) {
-	old := x.view.Load()
-	next := &view{columns: map[string]int{}, rules: r.Judgements()}
-	for key, column := range old.columns {
-		next.columns[key] = column
+	next, rules := view{}, r.Judgements()
+	for key, c := range *x.view.Load() {
+		next[key] = column{c.place, rules[key]}
 	}
 	for _, p := range r.Purposes {
-		if _, ok := next.columns[p.Key]; !ok {
-			next.columns[p.Key] = len(next.columns)
+		if _, ok := next[p.Key]; !ok {
+			next[p.Key] = column{len(next), rules[p.Key]}
 		}
 	}
-	x.view.Store(next)
+	x.view.Store(&next)
 }
 
 // Set makes s the state of a subject about a purpose.
 func (x *Index) Set(id SubjectID, purpose string, s State) {
-	column, ok := x.view.Load().columns[purpose]
+	c, ok := (*x.view.Load())[purpose]
 	if !ok {
 		return // a purpose that is no more; a check says no without a state
 	}
 	h := x.shard(id)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.set(id, column, s)
+	h.set(id, c.place, s)
 	if h.touched != nil {
 		h.touched[id] = true
 	}
@@ -104,12 +106,12 @@ func (x *Index) Set(id SubjectID, purpose string, s State) {
 // Load is Set for a state that was read from the ledger before: it does not
 // overtake what was set since the index was made.
 func (x *Index) Load(id SubjectID, purpose string, s State) {
-	column, ok := x.view.Load().columns[purpose]
+	c, ok := (*x.view.Load())[purpose]
 	h := x.shard(id)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if ok && !h.touched[id] {
-		h.set(id, column, s)
+		h.set(id, c.place, s)
 	}
 }
 
@@ -144,23 +146,19 @@ func (x *Index) Decide(id SubjectID, purpose string, now time.Time) (d Decision,
 	if x.phase.Load() != ready {
 		return Decision{}, false
 	}
-	h := x.shard(id)
-	h.mu.RLock()
-	v := x.view.Load()
-	j := v.rules[purpose]
-	if j == nil {
-		h.mu.RUnlock()
+	in := (*x.view.Load())[purpose]
+	if in.rules == nil {
 		return Decision{Reason: UnknownPurpose}, true
 	}
 	var s slot
-	if row, found := h.rows[id]; found {
-		if column := v.columns[purpose]; column < h.width {
-			s = h.slots[int(row)*h.width+column]
-		}
+	h := x.shard(id)
+	h.mu.RLock()
+	if row, found := h.rows[id]; found && in.place < h.width {
+		s = h.slots[int(row)*h.width+in.place]
 	}
 	h.mu.RUnlock()
 	c, era, given := s.open()
-	return j.Decide(c, era, given, now), true
+	return in.rules.Decide(c, era, given, now), true
 }
 
 func (x *Index) shard(id SubjectID) *shard { return &x.shards[id[15]%shards] }

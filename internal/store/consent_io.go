@@ -37,12 +37,19 @@ func into(table, columns, tail string) *insertion {
 	return &insertion{"INSERT INTO " + table + " (" + columns + ") VALUES ", strings.Count(columns, ",") + 1, tail}
 }
 
+// Rows in a statement. A round trip costs most on a server; in the process it
+// is to find a place among many, for which the driver walks all before it.
+const (
+	manyRows = 64
+	someRows = 8
+)
+
 // insert writes rows, a few statements for any number of them: of few sizes,
 // because databases prepare each text.
-func (i *insertion) insert(ctx context.Context, q querier, rows [][]any) error {
+func (i *insertion) insert(ctx context.Context, q querier, rows [][]any, most int) error {
 	for len(rows) > 0 {
 		n := 1
-		for _, size := range []int{64, 8} {
+		for _, size := range []int{most, someRows} {
 			if len(rows) >= size {
 				n = size
 				break
@@ -202,8 +209,12 @@ func (b *batch) flush(ctx context.Context) error {
 		s := b.states[a]
 		b.add(intoState, b.t.tenant, a.subject.String(), a.purpose, s.Sequence, s.Record, string(s.Choice), micros(s.Given), s.Notice, s.Digest, s.Language, s.Era)
 	}
+	most := manyRows
+	if b.c.db.Exclusive() {
+		most = someRows
+	}
 	for _, table := range tables {
-		if err := table.insert(ctx, b.t, b.rows[table]); err != nil {
+		if err := table.insert(ctx, b.t, b.rows[table], most); err != nil {
 			return fmt.Errorf("store consent records: %w", err)
 		}
 	}
