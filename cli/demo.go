@@ -38,7 +38,7 @@ func (c *demoCommand) Run(s *session) error {
 		}
 	}
 	t := &tour{session: s, dir: dir}
-	for _, step := range []func() error{t.makeShop, t.openHouse, t.access, t.erasure, t.look, t.verifyAudit} {
+	for _, step := range []func() error{t.makeShop, t.openHouse, t.consents, t.access, t.erasure, t.look, t.verifyAudit} {
 		if err := step(); err != nil {
 			return errors.Join(err, t.close())
 		}

@@ -40,7 +40,11 @@ func (r *Rules) Judgements() map[string]*Judgement {
 		j := &Judgement{expires: p.Expires.Microseconds(), last: len(eras), blocks: make([]int64, len(eras))}
 		first := int64(0)
 		for i := len(eras) - 1; i >= 0; i-- { // whoever is in era i has missed all from here on
-			if from := eras[i].BlocksFrom; !from.IsZero() && (first == 0 || from.UnixMicro() < first) {
+			from := eras[i].BlocksFrom
+			switch {
+			case eras[i].AtOnce:
+				first = 1 // long ago
+			case !from.IsZero() && (first == 0 || from.UnixMicro() < first):
 				first = from.UnixMicro()
 			}
 			j.blocks[i] = first

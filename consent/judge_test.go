@@ -66,6 +66,9 @@ func TestWhatIsNotAGrantThatHoldsIsANoWithItsReason(t *testing.T) { // A12, A13
 		}
 	}
 	r := asked(t, consent.Purpose{Key: "ads", Block: true})
+	if got := r.Judgements()["ads"].Decide(consent.Granted, 0, now, now.Add(-time.Hour)); got.Reason != consent.ReconsentDue {
+		t.Errorf("by a clock that is slow: %+v", got)
+	}
 	if got := r.Judgements()["cookies"].Decide(consent.Granted, 9, now, now); got.Allowed || got.Reason != consent.UnknownPurpose {
 		t.Errorf("unknown purpose: %+v", got)
 	}

@@ -29,6 +29,8 @@ type Era struct {
 	Version string `json:"version"`
 	// BlocksFrom is when grants of earlier eras stop to hold; zero for never.
 	BlocksFrom time.Time `json:"blocks_from,omitzero"`
+	// AtOnce: they stop with the publication, whatever a clock says.
+	AtOnce bool `json:"at_once,omitempty"`
 }
 
 // DefaultRules are those of a tenant that has changed nothing.
@@ -173,7 +175,7 @@ func (r *Rules) begin(v notice.Published) {
 		e := Era{Version: v.Version}
 		switch {
 		case p.Block:
-			e.BlocksFrom = v.PublishedAt
+			e.BlocksFrom, e.AtOnce = v.PublishedAt, true
 		case p.Patience > 0:
 			e.BlocksFrom = v.PublishedAt.Add(p.Patience)
 		}

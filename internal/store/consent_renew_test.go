@@ -58,7 +58,7 @@ func TestAMaterialVersionAsksThoseWhoAgreedToAnOlderOne(t *testing.T) { // A17, 
 		publish(t, db, version("2", true, "analytics", "research"))
 		fresh := give(t, db, says("new@example.com", "analytics", true))[0].Subject // under the new one
 
-		g := gate(t, db, time.Now().Add(time.Minute))
+		g := gate(t, db, time.Now().Add(-time.Minute))
 		for _, c := range []struct {
 			id      consent.SubjectID
 			purpose string
@@ -101,7 +101,7 @@ func TestAMaterialVersionAsksThoseWhoAgreedToAnOlderOne(t *testing.T) { // A17, 
 		if len(queued(t, db)) != 14 {
 			t.Error("an answer to the old version counts")
 		}
-		g = gate(t, db, time.Now().Add(time.Minute))
+		g = gate(t, db, time.Now().Add(-time.Minute))
 		if d := g.Allowed(ctx, people[0], "analytics"); !d.Allowed {
 			t.Errorf("renewed: %v", d)
 		}
