@@ -15,15 +15,14 @@ import (
 )
 
 type auditExportCommand struct {
-	State    string `required:"" help:"Directory that keeps the runs, or the data of the server." placeholder:"DIR" type:"existingdir"`
+	State    string `required:"" help:"Directory that keeps the runs, or the data of the server." placeholder:"DIR"`
 	Database string `help:"Database where it is not a file in that directory: postgres://..." placeholder:"URL"`
 	Out      string `required:"" help:"File to write." placeholder:"FILE"`
 }
 
 // Run writes the log of the default tenant with a fresh checkpoint.
 func (c *auditExportCommand) Run(s *session) (err error) {
-	key, _ := s.Env("VOLENTI_MASTER_KEY")
-	house, err := server.Open(s.ctx, server.Config{Data: c.State, Database: c.Database, MasterKey: key})
+	house, err := openState(s, c.State, c.Database)
 	if err != nil {
 		return err
 	}
@@ -38,6 +37,15 @@ func (c *auditExportCommand) Run(s *session) (err error) {
 	}
 	fmt.Fprintf(s.Out, "Wrote %s. Anyone can verify it: volenti audit verify %s\n", c.Out, c.Out)
 	return nil
+}
+
+// openState opens a data directory that must be there already.
+func openState(s *session, dir, database string) (*server.House, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, failure{exitNotFound, err}
+	}
+	key, _ := s.Env("VOLENTI_MASTER_KEY")
+	return server.Open(s.ctx, server.Config{Data: dir, Database: database, MasterKey: key})
 }
 
 type auditVerifyCommand struct {

@@ -51,8 +51,9 @@ type commands struct {
 	Demo    demoCommand  `cmd:"" help:"Show it all on a shop of made-up people."`
 	Check   checkCommand `cmd:"" help:"Find what is wrong in a configuration directory."`
 	Request struct {
-		Plan planCommand `cmd:"" help:"Show what a request would do. Changes nothing."`
-		Run  runCommand  `cmd:"" help:"Carry a request out here, without a server."`
+		Plan   planCommand   `cmd:"" help:"Show what a request would do. Changes nothing."`
+		Run    runCommand    `cmd:"" help:"Carry a request out here, without a server."`
+		Cancel cancelCommand `cmd:"" help:"Give up a request that cannot go on, and destroy what it had found."`
 	} `cmd:"" help:"Plan and carry out privacy requests."`
 	Audit struct {
 		Export auditExportCommand `cmd:"" help:"Write the audit log to a file that verifies on its own."`

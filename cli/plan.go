@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -11,6 +12,7 @@ import (
 
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/connector/builtin"
+	"volenti.dev/volenti/datamap/dataset"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/internal/server"
 	"volenti.dev/volenti/request/graph"
@@ -86,6 +88,9 @@ func (a *about) prepare(s *session) (*prepared, error) {
 		}
 		return nil, failure{exitNotFound, fmt.Errorf("there is no policy %q in %s; it has: %s", a.Policy, a.Config, strings.Join(keys, ", "))}
 	}
+	if err := declared(cfg, identities); err != nil {
+		return nil, err
+	}
 	return &prepared{cfg, cfg.Policies[at], identities, server.NewSystems(cfg, builtin.Registry())}, nil
 }
 
@@ -99,39 +104,67 @@ func (p *prepared) plan(s *session) (*graph.Plan, error) {
 	return p.systems.Plan(s.ctx, p.policy, types, value.Date(s.Now().UTC().Format("2006-01-02")))
 }
 
+// declared refuses a type of identity that no dataset knows: a request about
+// it would find nothing and look complete.
+func declared(cfg *config.Config, identities []subject.Identity) error {
+	known := map[string]bool{}
+	for c := range cfg.Datasets.Collections() {
+		c.Walk(func(f *dataset.Field) {
+			if f.Identity != "" {
+				known[f.Identity] = true
+			}
+		})
+	}
+	for _, id := range identities {
+		if !known[string(id.Type)] {
+			types := slices.Sorted(maps.Keys(known))
+			return usage("no dataset has an identity of type %q; there are: %s", id.Type, strings.Join(types, ", "))
+		}
+	}
+	return nil
+}
+
 // identities reads what was typed and what stands in the file.
 func (a *about) identities(s *session) ([]subject.Identity, error) {
-	lines := slices.Clone(a.Identity)
+	var given []typed
+	for k, text := range a.Identity {
+		given = append(given, typed{fmt.Sprintf("identity %d", k+1), text})
+	}
 	if a.Identities != "" {
 		more, err := a.fromFile(s)
 		if err != nil {
 			return nil, err
 		}
-		lines = append(lines, more...)
+		given = append(given, more...)
 	}
 	var all []subject.Identity
-	for k, line := range lines {
-		kind, raw, ok := strings.Cut(line, "=")
+	var wrong []error
+	for _, g := range given {
+		kind, raw, ok := strings.Cut(g.text, "=")
 		if !ok {
-			return nil, usage("identity %d is not TYPE=VALUE, for example email=anna@example.com", k+1)
+			wrong = append(wrong, fmt.Errorf("%s is not TYPE=VALUE, for example email=anna@example.com", g.where))
+			continue
 		}
-		t, err := subject.ParseType(kind)
+		id, err := subject.New(subject.Type(kind), raw)
 		if err != nil {
-			return nil, usage("identity %d: %w", k+1, err)
-		}
-		id, err := subject.New(t, raw)
-		if err != nil {
-			return nil, usage("identity %d (%s): %w", k+1, t, err)
+			wrong = append(wrong, fmt.Errorf("%s: %w", g.where, err))
+			continue
 		}
 		all = append(all, id)
 	}
-	if len(all) == 0 {
+	switch {
+	case len(wrong) > 0:
+		return nil, failure{exitUsage, errors.Join(wrong...)}
+	case len(all) == 0:
 		return nil, usage("whose request is it? Give --identity TYPE=VALUE or --identities FILE")
 	}
-	return all, nil
+	return subject.Together(all), nil
 }
 
-func (a *about) fromFile(s *session) ([]string, error) {
+// typed is an identity as it was handed in, and where.
+type typed struct{ where, text string }
+
+func (a *about) fromFile(s *session) ([]typed, error) {
 	in := s.In
 	if a.Identities != "-" {
 		f, err := os.Open(a.Identities)
@@ -141,11 +174,11 @@ func (a *about) fromFile(s *session) ([]string, error) {
 		defer func() { _ = f.Close() }()
 		in = f
 	}
-	var lines []string
+	var lines []typed
 	scan := bufio.NewScanner(io.LimitReader(in, 1<<20))
-	for scan.Scan() {
+	for n := 1; scan.Scan(); n++ {
 		if line := strings.TrimSpace(scan.Text()); line != "" && !strings.HasPrefix(line, "#") {
-			lines = append(lines, line)
+			lines = append(lines, typed{fmt.Sprintf("%s:%d", a.Identities, n), line})
 		}
 	}
 	return lines, scan.Err()

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/internal/server"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/fulfill"
@@ -67,12 +68,36 @@ func (c *runCommand) Run(s *session) (err error) {
 	return errors.Join(failed, c.verdict(report, failed))
 }
 
+type cancelCommand struct {
+	ID       string `arg:"" help:"The request's id, as the run and its report say it."`
+	State    string `required:"" help:"Directory that keeps the run." placeholder:"DIR"`
+	Database string `help:"Database where the run is not kept in that directory: postgres://..." placeholder:"URL"`
+}
+
+// Run gives a request up that cannot go on: its key and all that it had found
+// are destroyed. What it has written stays written.
+func (c *cancelCommand) Run(s *session) (err error) {
+	house, err := openState(s, c.State, c.Database)
+	if err != nil {
+		return err
+	}
+	defer closing(house, &err)
+	l := server.Local{House: house, By: s.User}
+	if err := l.Cancel(s.ctx, c.ID); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Out, "Request %s is canceled; what it had found is destroyed.\n", c.ID)
+	return nil
+}
+
 // verdict turns a request that did not end well into an exit code.
 func (c *runCommand) verdict(r fulfill.Report, failed error) error {
 	switch {
 	case failed != nil && c.State == "":
 		return errors.New("what was found is destroyed with this run; with --state DIR it could have been resumed")
-	case failed != nil:
+	case failed != nil && connector.KindOf(failed) == connector.Drift:
+		return fmt.Errorf("it cannot go on under its plan: give it up with volenti request cancel --state %s %s, and begin anew", c.State, r.Request)
+	case failed != nil && !errors.Is(failed, fulfill.ErrPaused):
 		return errors.New("the same command resumes it")
 	case r.Status == request.CompleteWithResidue:
 		return failure{code: exitProblems}
@@ -175,7 +200,11 @@ func summary(c fulfill.CollectionReport) string {
 	if c.Action == request.Access {
 		s += ", " + count(int(c.RowsRead), "row")
 	} else {
-		s += fmt.Sprintf(", %d of %s masked", c.RowsMasked, count(int(c.RowsRead), "row"))
+		done := "masked"
+		if slices.ContainsFunc(c.Fields, func(f fulfill.FieldReport) bool { return f.Status == "deleted" }) {
+			done = "deleted"
+		}
+		s += fmt.Sprintf(", %d of %s %s", c.RowsMasked, count(int(c.RowsRead), "row"), done)
 		if c.RowsAlready > 0 {
 			s += fmt.Sprintf(", %d needed nothing", c.RowsAlready)
 		}

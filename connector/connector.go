@@ -71,9 +71,8 @@ type Reader interface {
 	// values, shown with one value per match. It is pure: no connection is
 	// made.
 	Queries(Read) ([]string, error)
-	// Read streams the matching rows in no particular order; a row may come
-	// more than once when a list of values had to be sent in chunks. It stops
-	// at the first error of each. It reports values that it could not turn
+	// Read streams the matching rows in no particular order, each once, however
+	// many of its values match. It stops at the first error of each. It reports values that it could not turn
 	// into the column's type in ReadResult, and never sends those.
 	Read(ctx context.Context, r Read, each func(Row) error) (ReadResult, error)
 	// Count tells how many distinct rows match.

@@ -23,9 +23,11 @@ type Key interface {
 // under the tenant's digest key, read only with the request's key.
 func SealIdentity(k Sealer, tenant, id string, i subject.Identity, digestKey []byte) Identity {
 	stored := Identity{Type: i.Type, Digest: i.Digest(digestKey)}
-	// Neither form can hold a 0 byte.
-	plain := i.Value.Reveal() + "\x00" + i.Given.Reveal()
-	stored.Sealed = k.Seal([]byte(plain), stored.associated(tenant, id))
+	forms := []string{i.Value.Reveal()} // none can hold a 0 byte
+	for _, g := range i.Given {
+		forms = append(forms, g.Reveal())
+	}
+	stored.Sealed = k.Seal([]byte(strings.Join(forms, "\x00")), stored.associated(tenant, id))
 	return stored
 }
 
@@ -35,11 +37,12 @@ func (i Identity) Unseal(k Sealer, tenant, id string) (subject.Identity, error) 
 	if err != nil {
 		return subject.Identity{}, fmt.Errorf("open identity of type %s: %w", i.Type, err)
 	}
-	value, given, ok := strings.Cut(string(plain), "\x00")
-	if !ok {
-		return subject.Identity{}, fmt.Errorf("read identity of type %s: it is damaged", i.Type)
+	forms := strings.Split(string(plain), "\x00")
+	known := subject.Identity{Type: i.Type, Value: subject.Conceal(forms[0])}
+	for _, given := range forms[1:] {
+		known.Given = append(known.Given, subject.Conceal(given))
 	}
-	return subject.Identity{Type: i.Type, Value: subject.Conceal(value), Given: subject.Conceal(given)}, nil
+	return known, nil
 }
 
 // associated ties the ciphertext to its row, so that it opens nowhere else.

@@ -36,7 +36,7 @@ func newHolder() holder {
 		list:    subject.Conceal(map[string]string{"k": canary}),
 		pointer: &text,
 	}
-	h.inner.id = subject.Identity{Type: subject.Email, Value: text, Given: text}
+	h.inner.id = subject.Identity{Type: subject.Email, Value: text, Given: []subject.Personal[string]{text}}
 	return h
 }
 

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -53,9 +54,9 @@ type Identity struct {
 	Type Type
 	// Value is the normal form.
 	Value Personal[string]
-	// Given is what was handed in, without surrounding space: a database may
-	// hold it in that form.
-	Given Personal[string]
+	// Given is what was handed in, in each spelling, without surrounding space:
+	// a database may hold it in that form.
+	Given []Personal[string]
 }
 
 // New brings raw into the normal form of type t. The error wraps ErrInvalid.
@@ -68,7 +69,7 @@ func New(t Type, raw string) (Identity, error) {
 	if err != nil {
 		return Identity{}, fmt.Errorf("%w: %s: %w", ErrInvalid, t, err)
 	}
-	return Identity{Type: t, Value: Conceal(normal), Given: Conceal(given)}, nil
+	return Identity{Type: t, Value: Conceal(normal), Given: []Personal[string]{Conceal(given)}}, nil
 }
 
 // Digest is what the identity is found by: the hex HMAC-SHA256 under the
@@ -82,10 +83,28 @@ func (id Identity) Digest(key []byte) string {
 }
 
 // Values are the forms in which a database may hold the identity: the normal
-// form, then what was given where that differs.
+// form, then each spelling that was given and differs.
 func (id Identity) Values() []Personal[string] {
-	if given := id.Given.Reveal(); given == "" || given == id.Value.Reveal() {
-		return []Personal[string]{id.Value}
+	values := []Personal[string]{id.Value}
+	for _, g := range id.Given {
+		if !slices.ContainsFunc(values, func(v Personal[string]) bool { return v.Reveal() == g.Reveal() }) {
+			values = append(values, g)
+		}
 	}
-	return []Personal[string]{id.Value, id.Given}
+	return values
+}
+
+// Together makes one identity of those that are the same but for their
+// spelling. The first of each keeps its place.
+func Together(ids []Identity) []Identity {
+	var all []Identity
+	for _, id := range ids {
+		at := slices.IndexFunc(all, func(o Identity) bool { return o.Type == id.Type && o.Value.Reveal() == id.Value.Reveal() })
+		if at < 0 {
+			all = append(all, id)
+			continue
+		}
+		all[at].Given = append(slices.Clip(all[at].Given), id.Given...)
+	}
+	return all
 }

@@ -40,7 +40,7 @@ func TestIdentitiesTakeTheirNormalForm(t *testing.T) {
 		if got := id.Value.Reveal(); got != c.want {
 			t.Errorf("%s %q has the normal form %q, want %q", c.t, c.raw, got, c.want)
 		}
-		if got, want := id.Given.Reveal(), strings.TrimSpace(c.raw); got != want {
+		if got, want := id.Given[0].Reveal(), strings.TrimSpace(c.raw); got != want {
 			t.Errorf("%s %q was given as %q, want %q", c.t, c.raw, got, want)
 		}
 	}
@@ -181,6 +181,18 @@ func TestDigestKeepsTypesValuesAndKeysApart(t *testing.T) {
 	} {
 		if other == want {
 			t.Errorf("%s has the same digest", name)
+		}
+	}
+}
+
+func TestSpellingsOfOneIdentityAreKeptTogether(t *testing.T) {
+	normal, _ := subject.New(subject.Email, "ann@example.org")
+	capital, _ := subject.New(subject.Email, "Ann@example.org")
+	other, _ := subject.New(subject.Email, "ben@example.org")
+	for _, ids := range [][]subject.Identity{{normal, other, capital}, {capital, other, normal}} {
+		got := subject.Together(ids)
+		if len(got) != 2 || len(got[0].Values()) != 2 || len(got[1].Values()) != 1 {
+			t.Errorf("%d identities; the first has %d forms", len(got), len(got[0].Values()))
 		}
 	}
 }

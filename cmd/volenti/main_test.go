@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 //	sqlite FILE 'SQL'          runs statements; the rows of a query go to stdout
 //	exits CODE volenti ...     runs a command that must end with this exit code
 //	hashof PLAN NAME           keeps the hash of a plan in JSON as $NAME
+//	idof REPORT NAME           keeps the request's id of a report as $NAME
 //	spoil FILE                 changes one byte in the middle of a file
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -36,6 +37,11 @@ func TestStories(t *testing.T) {
 				var plan struct{ Hash string }
 				ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &plan))
 				ts.Setenv(args[1], plan.Hash)
+			},
+			"idof": func(ts *testscript.TestScript, _ bool, args []string) {
+				var report struct{ Request string }
+				ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &report))
+				ts.Setenv(args[1], report.Request)
 			},
 		},
 		RequireExplicitExec: true,

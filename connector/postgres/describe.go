@@ -35,7 +35,8 @@ SELECT r.nspname, r.relname, a.attname,
 	format_type(t.oid, coalesce(b.typtypmod, a.atttypmod)),
 	coalesce(e.typname, t.typname), coalesce(e.typtype, t.typtype) = 'e', e.oid IS NOT NULL,
 	coalesce(b.typtypmod, a.atttypmod),
-	a.attnotnull OR coalesce(b.typnotnull, false), a.attgenerated <> '' OR a.attidentity = 'a'
+	a.attnotnull OR coalesce(b.typnotnull, false), a.attgenerated <> '' OR a.attidentity = 'a',
+	(SELECT coalesce(json_agg(x.enumlabel ORDER BY x.enumsortorder), '[]') FROM pg_enum AS x WHERE x.enumtypid = coalesce(e.oid, t.oid))::text
 FROM tables AS r
 JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN base AS b ON b.declared = a.atttypid
@@ -103,7 +104,8 @@ func (r *reader) columns(ctx context.Context) error {
 	var base string
 	var enum bool
 	var limits int
-	into := []any{&n.Schema, &n.Table, &c.Name, &c.Native, &base, &enum, &c.Type.Array, &limits, &c.NotNull, &c.Generated}
+	var labels string
+	into := []any{&n.Schema, &n.Table, &c.Name, &c.Native, &base, &enum, &c.Type.Array, &limits, &c.NotNull, &c.Generated, &labels}
 	return r.each(ctx, queryColumns, into, func() {
 		i, ok := r.places[n]
 		if !ok {
@@ -116,6 +118,7 @@ func (r *reader) columns(ctx context.Context) error {
 		switch {
 		case enum:
 			c.Type.Kind = value.String
+			_ = json.Unmarshal([]byte(labels), &c.Labels) // json_agg wrote it
 		case c.Type.Kind == value.Unknown:
 			c.Type.Kind = value.Other
 		}

@@ -3,6 +3,7 @@ package relational
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/datamap/catalogue"
@@ -50,11 +51,17 @@ func (db *DB) Read(ctx context.Context, r connector.Read, each func(connector.Ro
 	if err != nil || len(q.terms) == 0 {
 		return result, err
 	}
+	asked := q.columns
+	chunks := split(q.terms, db.dialect.Parameters-len(q.conditions))
+	once := db.onlyOnce(&q, chunks)
 	err = db.read(ctx, q.doing, func(tx *sql.Tx) error {
-		for _, terms := range split(q.terms, db.dialect.Parameters-len(q.conditions)) {
+		for n, terms := range chunks {
 			err := db.stream(ctx, tx, db.selectRows(q, terms), q.columns, func(values []any) error {
-				row := make(connector.Row, len(q.columns))
-				for i, c := range q.columns {
+				if once.came(n, values) {
+					return nil
+				}
+				row := make(connector.Row, len(asked))
+				for i, c := range asked {
 					row[c.Name] = values[i]
 				}
 				result.Rows++
@@ -81,8 +88,20 @@ func (db *DB) Count(ctx context.Context, r connector.Read) (n int64, err error) 
 	chunks := split(q.terms, db.dialect.Parameters-len(q.conditions))
 	err = db.read(ctx, q.doing, func(tx *sql.Tx) error {
 		if len(chunks) > 1 && len(q.terms) > 1 {
-			n, err = db.countOnce(ctx, tx, q, chunks)
-			return err
+			q.columns = nil
+			once := db.onlyOnce(&q, chunks)
+			for i, terms := range chunks {
+				err := db.stream(ctx, tx, db.selectRows(q, terms), q.columns, func(values []any) error {
+					if !once.came(i, values) {
+						n++
+					}
+					return nil
+				})
+				if err != nil {
+					return err
+				}
+			}
+			return nil
 		}
 		for _, terms := range chunks {
 			s := db.dialect.statement("SELECT count(*) FROM ")
@@ -140,17 +159,25 @@ func (db *DB) selectRows(q query, terms []term) *statement {
 	return s
 }
 
-// countOnce counts rows that several chunks may match: a row counts in the
-// first chunk that holds one of its values. It keeps the values sent, not the
-// rows.
-func (db *DB) countOnce(ctx context.Context, tx *sql.Tx, q query, chunks [][]term) (n int64, err error) {
-	first := make(map[string]int) // term and tuple -> chunk
-	place := func(t term, tuple []any) string {
-		key := make([]any, 0, 2*len(tuple))
-		for i, v := range tuple {
-			key = append(key, t.columns[i].Name, v)
-		}
-		return value.Key(key)
+// once tells rows that an earlier chunk has given already: a row belongs to
+// the first chunk that holds one of its values. It keeps the values that were
+// sent, not the rows. Nil where no row can come twice.
+type once struct {
+	terms []term
+	at    []int          // where the columns of each term begin among the values
+	first map[string]int // column names and values -> chunk, from 1
+}
+
+// onlyOnce adds what it must see of a row to the columns of the query. With
+// one term no row can come twice, since its values differ.
+func (db *DB) onlyOnce(q *query, chunks [][]term) *once {
+	if len(chunks) < 2 || len(q.terms) < 2 {
+		return nil
+	}
+	o := &once{terms: q.terms, first: make(map[string]int)}
+	for _, t := range q.terms {
+		o.at = append(o.at, len(q.columns))
+		q.columns = append(slices.Clip(q.columns), t.columns...)
 	}
 	for i, terms := range chunks {
 		for _, t := range terms {
@@ -159,33 +186,44 @@ func (db *DB) countOnce(ctx context.Context, tx *sql.Tx, q query, chunks [][]ter
 				for j, v := range tuple {
 					stored[j] = db.stored(t.columns[j], v)
 				}
-				if k := place(t, stored); first[k] == 0 {
-					first[k] = i + 1
+				if k := t.place(stored); o.first[k] == 0 {
+					o.first[k] = i + 1
 				}
 			}
 		}
 	}
-	var at []int // where the columns of each term begin in a row
-	q.columns = nil
-	for _, t := range q.terms {
-		at = append(at, len(q.columns))
-		q.columns = append(q.columns, t.columns...)
+	return o
+}
+
+// came says whether a row of chunk i was in an earlier one.
+func (o *once) came(i int, values []any) bool {
+	if o == nil {
+		return false
 	}
-	for i, terms := range chunks {
-		err := db.stream(ctx, tx, db.selectRows(q, terms), q.columns, func(values []any) error {
-			for j, t := range q.terms {
-				if k := first[place(t, values[at[j]:at[j]+len(t.columns)])]; k != 0 && k <= i {
-					return nil
+	for j, t := range o.terms {
+		own := values[o.at[j] : o.at[j]+len(t.columns)]
+		if t.overlap {
+			elements, _ := own[0].([]any)
+			for _, e := range elements {
+				if k := o.first[t.place([]any{e})]; k != 0 && k <= i {
+					return true
 				}
 			}
-			n++
-			return nil
-		})
-		if err != nil {
-			return 0, err
+			continue
+		}
+		if k := o.first[t.place(own)]; k != 0 && k <= i {
+			return true
 		}
 	}
-	return n, nil
+	return false
+}
+
+func (t term) place(tuple []any) string {
+	key := make([]any, 0, 2*len(tuple))
+	for i, v := range tuple {
+		key = append(key, t.columns[i].Name, v)
+	}
+	return value.Key(key)
 }
 
 // stream sends a query and gives the decoded values of each row. The slice is

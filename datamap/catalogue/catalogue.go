@@ -42,6 +42,7 @@ type Column struct {
 	Length    int        `json:"length,omitempty"`    // text: characters at most, 0 for no limit
 	Precision int        `json:"precision,omitempty"` // exact numbers: digits in all, 0 for no limit
 	Scale     int        `json:"scale,omitempty"`     // exact numbers: digits behind the point
+	Labels    []string   `json:"labels,omitempty"`    // enumerations: what the column can hold
 	NotNull   bool       `json:"not_null,omitempty"`
 	Generated bool       `json:"generated,omitempty"` // computed by the database: cannot be written
 }

@@ -63,8 +63,8 @@ func (l *Local) Resumable(ctx context.Context, policyKey string, identities []su
 		switch r := &found[i]; {
 		case !r.Status.Terminal():
 			return r, nil
-		case reported.Request == r.ID && !reported.Status.Terminal():
-			return r, nil
+		case r.Status != request.Canceled && reported.Request == r.ID && !reported.Status.Terminal():
+			return r, nil // it ended, and was stopped before it could say so
 		}
 	}
 	return nil, nil
@@ -125,6 +125,12 @@ func (l *Local) Raise(ctx context.Context, r *request.Request, maxRows int64) er
 	}
 	entry := audit.Entry{Act: "request.raise", Object: "request/" + r.ID, Details: map[string]any{"by": l.By, "max_rows": maxRows}}
 	return l.House.Store.Requests().Raise(ctx, r.Tenant, r.ID, maxRows, entry)
+}
+
+// Cancel gives a request up; what it had found is destroyed.
+func (l *Local) Cancel(ctx context.Context, id string) error {
+	entry := audit.Entry{Act: "request.cancel", Object: "request/" + id, Details: map[string]any{"by": l.By}}
+	return l.House.Store.Requests().Apply(ctx, store.DefaultTenant, id, request.Cancel, entry)
 }
 
 // Prepare makes the directory ready for a new request: what another one left

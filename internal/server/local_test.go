@@ -801,3 +801,38 @@ dataset:
 		w.equal("rows", line(report, "shop:mail", request.Erasure).RowsMasked, int64(3))
 	})
 }
+
+const mailDataset = `
+dataset:
+- fides_key: shop
+  collections:
+  - name: mail
+    fides_meta: {masking_strategy_override: {strategy: delete}}
+    fields:
+    - {name: kind, fides_meta: {primary_key: true}}
+    - {name: sender, data_categories: [user.contact.email], fides_meta: {identity: email}}
+    - {name: receiver, data_categories: [user.contact.email], fides_meta: {identity: email}}
+`
+
+func TestDeclaredKeyThatIsNotUniqueTouchesNobodyElse(t *testing.T) { // D22, D23
+	everywhere(t, func(t *testing.T, w *world) {
+		w.exec("CREATE TABLE mail (kind VARCHAR(9), sender VARCHAR(60), receiver VARCHAR(60));\nINSERT INTO mail VALUES ('note', 'anna@example.com', NULL), ('note', 'ben@example.com', NULL), ('note', NULL, NULL), ('memo', 'ben@example.com', 'anna@example.com'), ('memo', 'anna@example.com', 'ben@example.com'), ('memo', 'anna@example.com', 'ben@example.com');\n")
+		w.configure(mailDataset, shopPolicies)
+		report := w.open().run("erasure", "anna@example.com")
+		w.equal("nobody else's rows are gone", w.table("SELECT kind, sender, receiver FROM mail ORDER BY kind, sender"), map[string][]string{
+			"sqlite":   {"note|<null>|<null>", "note|ben@example.com|<null>"},
+			"postgres": {"note|ben@example.com|<null>", "note|<null>|<null>"},
+		}[w.target])
+		mail := line(report, "shop:mail", request.Erasure)
+		w.equal("rows", []int64{mail.RowsRead, mail.RowsMasked, mail.RowsResidue}, []int64{4, 4, 0})
+	})
+}
+
+func TestTableWithoutAKeyGivesAllItsRows(t *testing.T) { // X6, D16
+	everywhere(t, func(t *testing.T, w *world) {
+		w.exec("CREATE TABLE mail (kind VARCHAR(9), sender VARCHAR(60), receiver VARCHAR(60));\nINSERT INTO mail VALUES ('a', 'anna@example.com', 'anna@example.com'), ('b', 'anna@example.com', 'anna@example.com'), ('c', 'anna@example.com', 'x'), ('c', 'anna@example.com', 'x'), ('d', 'x', 'x');\n")
+		w.configure(strings.Replace(mailDataset, ", fides_meta: {primary_key: true}", ", data_categories: [user.content]", 1), shopPolicies)
+		w.open().run("access", "anna@example.com")
+		w.equal("rows", len(w.access()["shop:mail"]), 4)
+	})
+}

@@ -26,4 +26,10 @@ func (s *Requests) Raise(ctx context.Context, tenant, id string, maxRows int64, 
 
 // Lock keeps something that a path stands for to one process, until it is
 // closed or the process ends, however it ends. ErrInUse names the holder.
-func Lock(path string) (io.Closer, error) { return acquire(path) }
+func Lock(path string) (io.Closer, error) {
+	l, err := acquire(path)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}

@@ -74,7 +74,7 @@ func (r *run) accessOne(ctx context.Context, n *graph.Node) error {
 		return err
 	}
 	return r.attempt(ctx, p, func(p *request.Progress) error {
-		chunks := r.newChunks(ctx, n, len(found.matches) > 1)
+		chunks := r.newChunks(ctx, n, n.Keyed && len(n.Partitions) > 1)
 		chunks.sift = sift(n, r.tables[n.Address], found.matches)
 		result, err := r.read(ctx, n, found.matches, chunks.add)
 		if err != nil {

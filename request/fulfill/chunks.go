@@ -30,8 +30,8 @@ type chunks struct {
 	total  int64
 }
 
-// newChunks begins a collection. distinct is for reads that may give a row
-// more than once: then rows are told apart by their key.
+// newChunks begins a collection. distinct is for several reads that may give
+// the same row: then rows are told apart by their key.
 func (r *run) newChunks(ctx context.Context, n *graph.Node, distinct bool) *chunks {
 	c := &chunks{run: r, ctx: ctx, node: n}
 	if distinct {
@@ -47,7 +47,7 @@ func (c *chunks) add(row connector.Row) error {
 
 // addNew adds a row unless it is there already.
 func (c *chunks) addNew(row connector.Row) (bool, error) {
-	if c.seen != nil && len(c.node.KeyColumns) > 0 {
+	if c.seen != nil {
 		k := rowKey(row, c.node.KeyColumns)
 		if c.seen[k] {
 			return false, nil

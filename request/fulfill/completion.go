@@ -14,7 +14,7 @@ func (r *run) completion(ctx context.Context) error {
 	residue, refused := r.leftovers()
 	if residue > 0 || refused > 0 {
 		event = request.Leave
-		message = fmt.Sprintf("%d rows are not as they must be, %d fields could not be masked", residue, refused)
+		message = fmt.Sprintf("rows that are not as they must be: %d; fields that cannot be masked: %d", residue, refused)
 	}
 	crash("verified")
 	entry := r.entry("request.complete", map[string]any{"plan": r.plan.Hash, "residue": residue, "refused_fields": refused})

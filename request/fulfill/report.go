@@ -50,7 +50,7 @@ type FieldReport struct {
 
 // NewReport puts together what the store knows of a request.
 func NewReport(ctx context.Context, req request.Request, plan *graph.Plan, work Work) (Report, error) {
-	rep := Report{Request: req.ID, Status: req.Status, Message: req.Message, Policy: req.Policy, Plan: req.PlanHash, Skipped: plan.Skipped}
+	rep := Report{Request: req.ID, Status: req.Status, Message: req.Message, Policy: req.Policy, Plan: req.PlanHash, Collections: []CollectionReport{}, Skipped: plan.Skipped}
 	rows, err := work.Progress(ctx, req.Tenant, req.ID)
 	if err != nil {
 		return rep, fmt.Errorf("read progress: %w", err)

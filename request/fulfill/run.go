@@ -331,6 +331,7 @@ func (r *run) save(ctx context.Context, p request.Progress, outcomes []request.F
 	r.mu.Lock()
 	r.progress[progressKey{p.Address, p.Action}] = p
 	r.mu.Unlock()
+	r.Log.Info("collection", "request", r.lease.Request, "collection", p.Address, "action", p.Action, "status", p.Status, "rows", rows, "attempt", p.Attempt, "message", p.Message)
 	r.tell(Event{Address: p.Address, Action: p.Action, Status: p.Status, Rows: rows, Message: p.Message})
 	return nil
 }

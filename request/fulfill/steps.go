@@ -59,6 +59,7 @@ func (r *run) dispatch(ctx context.Context) error {
 			return fmt.Errorf("go on to %s: %w", s.name, err)
 		}
 		crash("step.advanced")
+		r.Log.Info("step", "request", r.lease.Request, "step", s.name)
 		r.tell(Event{Step: s.name})
 		if err := s.do(r, ctx); err != nil {
 			return r.stop(ctx, s.name, err)

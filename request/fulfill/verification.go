@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/request"
@@ -39,19 +40,19 @@ func (r *run) verifyOne(ctx context.Context, n *graph.Node) error {
 		if err != nil {
 			return err
 		}
-		fresh, err := r.newRows(ctx, n, found.matches, known)
+		fresh, err := r.newRows(ctx, n, found.matches, known, p.RowsMatched)
 		if err != nil {
 			return err
 		}
 		p.RowsResidue = stale + fresh
-		switch {
-		case stale > 0 && fresh > 0:
-			p.Message = fmt.Sprintf("%d rows do not hold their mask, %d rows are new", stale, fresh)
-		case stale > 0:
-			p.Message = fmt.Sprintf("%d rows do not hold their mask", stale)
-		case fresh > 0:
-			p.Message = fmt.Sprintf("%d rows are new since access", fresh)
+		var found []string
+		if stale > 0 {
+			found = append(found, fmt.Sprintf("not as it must be: %d of %d", stale, p.RowsMatched))
 		}
+		if fresh > 0 {
+			found = append(found, fmt.Sprintf("new since access: %d", fresh))
+		}
+		p.Message = strings.Join(found, ", ")
 		return nil
 	})
 }
@@ -101,17 +102,21 @@ func (r *run) holds(ctx context.Context, n *graph.Node, p *request.Progress, kno
 }
 
 // newRows counts the rows that the same values find now and did not find
-// before.
-func (r *run) newRows(ctx context.Context, n *graph.Node, matches []connector.Match, known map[[16]byte]bool) (int64, error) {
-	var fresh int64
+// before. Where rows cannot be told apart, it is how many more there are.
+func (r *run) newRows(ctx context.Context, n *graph.Node, matches []connector.Match, known map[[16]byte]bool, before int64) (int64, error) {
+	var fresh, now int64
 	keys := *n
 	keys.Columns = n.KeyColumns
 	_, err := r.read(ctx, &keys, matches, func(row connector.Row) error {
+		now++
 		if k := rowKey(row, n.KeyColumns); !known[k] {
 			known[k] = true
 			fresh++
 		}
 		return nil
 	})
+	if !n.Keyed {
+		fresh = max(0, now-before)
+	}
 	return fresh, err
 }

@@ -29,12 +29,13 @@ type web struct {
 	directed    []edge
 	either      []edge // the direction is decided per request
 	seeds       []seed
+	joined      map[int]map[string]bool     // the paths that references of others end at
 	dangling    map[int][]dataset.Reference // by the collection that declares them
 }
 
 // newWeb reads the datasets once. Collections are in order of address.
 func newWeb(datasets []dataset.Dataset) *web {
-	w := &web{index: map[dataset.Address]int{}, datasets: map[string]*dataset.Dataset{}, dangling: map[int][]dataset.Reference{}}
+	w := &web{index: map[dataset.Address]int{}, datasets: map[string]*dataset.Dataset{}, joined: map[int]map[string]bool{}, dangling: map[int][]dataset.Reference{}}
 	for i := range datasets {
 		w.datasets[datasets[i].Key] = &datasets[i]
 		for j := range datasets[i].Collections {
@@ -73,6 +74,10 @@ func (w *web) refer(i int, f *dataset.Field, r dataset.Reference, paths []map[st
 		}
 		return
 	}
+	if w.joined[j] == nil {
+		w.joined[j] = map[string]bool{}
+	}
+	w.joined[j][r.Field] = true
 	inward := edge{from: j, to: i, fromPath: r.Field, toPath: f.Path}
 	switch r.Direction {
 	case dataset.From:

@@ -24,9 +24,8 @@ type target struct {
 	field      *dataset.Field
 	rule       policy.Rule
 	categories []taxonomy.Category
-	// structural: it falls under the rule only by the collection's category,
-	// and it is a key or a reference that holds the data together.
-	structural bool
+	// inherited: it falls under the rule only by the collection's category.
+	inherited bool
 }
 
 func (w wants) any() bool { return len(w.returned) > 0 || len(w.targets) > 0 }
@@ -87,8 +86,7 @@ func targetsOf(rule policy.Rule, c *dataset.Collection) []target {
 			case len(f.Fields) > 0:
 				down(f.Fields, covered && len(f.Categories) == 0)
 			case covered && len(f.Categories) == 0:
-				structural := f.PrimaryKey || f.Identity != "" || len(f.References) > 0
-				targets = append(targets, target{field: f, rule: rule, categories: c.Categories, structural: structural})
+				targets = append(targets, target{field: f, rule: rule, categories: c.Categories, inherited: true})
 			}
 		}
 	}
@@ -114,7 +112,7 @@ func (p *planner) masks(i int, n *Node) {
 			n.Kept = append(n.Kept, Kept{tg.field.Path, tg.rule.Key, keep.Reason, keep.Ground, keep.Until})
 		case masking.Deletes(spec):
 			deletes = append(deletes, tg)
-		case tg.structural:
+		case tg.inherited && p.structural(i, tg.field):
 			n.Kept = append(n.Kept, Kept{Field: tg.field.Path, Rule: tg.rule.Key, Reason: "a key or reference without a category of its own: it ties records together and tells nothing by itself"})
 		default:
 			p.mask(i, n, tg, spec)
@@ -127,6 +125,11 @@ func (p *planner) masks(i int, n *Node) {
 	if len(n.KeyColumns) == 0 && n.Erases() {
 		n.Blocked = "no primary key, reference or identity tells one row from another"
 	}
+}
+
+// structural says whether a field is a key or one end of a reference.
+func (p *planner) structural(i int, f *dataset.Field) bool {
+	return f.PrimaryKey || len(f.References) > 0 || p.joined[i][f.Path] || slices.Contains(p.tables[i].PrimaryKey, f.Path)
 }
 
 // split turns an object that is to be masked whole into its leaves when one
@@ -185,7 +188,7 @@ func (p *planner) mask(i int, n *Node, tg target, spec masking.Spec) {
 		p.problem.Drift = true
 		p.problem.add(f.At, fmt.Sprintf("%s has a field %s, but the table %s has no column %s", n.Address, f.Path, t.Name, top(f.Path)), "describe the table as it is now")
 		return
-	case f.PrimaryKey || slices.Contains(p.keyOf(i), f.Path):
+	case f.PrimaryKey || slices.Contains(p.declared(i), f.Path):
 		refuse("it is part of the primary key, which rows are addressed by")
 		return
 	}
@@ -249,7 +252,7 @@ func ShapeOf(t *catalogue.Table, m Mask) masking.Column {
 	}
 	shape := masking.Column{
 		Type: column.Type, Native: column.Native, Bits: column.Bits, Length: shorter(m.Length, column.Length),
-		Precision: column.Precision, Scale: column.Scale, NotNull: column.NotNull, Generated: column.Generated,
+		Labels: column.Labels, Precision: column.Precision, Scale: column.Scale, NotNull: column.NotNull, Generated: column.Generated,
 	}
 	for _, u := range t.Unique {
 		shape.Unique = shape.Unique || len(u) == 1 && u[0] == column.Name
@@ -305,7 +308,7 @@ func address(s string) dataset.Address {
 
 // orderErasure says what must be erased before what: as described, and
 // children before the parents whose rows are deleted. It refuses deletes that
-// would reach rows outside the plan.
+// would reach rows outside the plan, or that no order allows.
 func (p *planner) orderErasure() {
 	for k := range p.plan.Nodes {
 		n := &p.plan.Nodes[k]
@@ -317,32 +320,49 @@ func (p *planner) orderErasure() {
 				n.EraseAfter = append(n.EraseAfter, a.String())
 			}
 		}
-		if n.Delete != "" {
-			p.protectChildren(n)
-		}
 		slices.Sort(n.EraseAfter)
-		n.EraseAfter = slices.Compact(n.EraseAfter)
 	}
+	if stuck := p.stuck(); len(stuck) > 0 {
+		first := p.collections[p.index[address(stuck[0])]]
+		p.problem.add(first.At, fmt.Sprintf("`erase_after` goes in a circle: %s wait for one another", strings.Join(stuck, ", ")), "remove one of the `erase_after`")
+		return
+	}
+	for k := range p.plan.Nodes {
+		if n := &p.plan.Nodes[k]; n.Erases() && n.Delete != "" {
+			p.protectChildren(n)
+			slices.Sort(n.EraseAfter)
+			n.EraseAfter = slices.Compact(n.EraseAfter)
+		}
+	}
+	stuck := p.stuck()
+	for _, a := range stuck {
+		if n := p.plan.Node(a); n.Delete != "" {
+			n.Blocked = fmt.Sprintf("no order of deleting fits the foreign keys and `erase_after` among %s; mask one of them instead", strings.Join(stuck, ", "))
+			n.EraseAfter = nil
+		}
+	}
+}
+
+// stuck lists the nodes that wait for one another, or for such, by EraseAfter.
+func (p *planner) stuck() []string {
 	position := map[string]int{}
+	members := make([]int, len(p.plan.Nodes))
 	for k, n := range p.plan.Nodes {
 		position[n.Address] = k
+		members[k] = k
 	}
 	before := map[int][]int{}
-	var members []int
 	for k, n := range p.plan.Nodes {
-		members = append(members, k)
 		for _, a := range n.EraseAfter {
 			before[k] = append(before[k], position[a])
 		}
 	}
-	if _, stuck := sorted(members, before); len(stuck) > 0 {
-		names := make([]string, len(stuck))
-		for i, k := range stuck {
-			names[i] = p.plan.Nodes[k].Address
-		}
-		first := p.collections[p.index[address(names[0])]]
-		p.problem.add(first.At, fmt.Sprintf("`erase_after` goes in a circle: %s wait for one another", strings.Join(names, ", ")), "remove one of the `erase_after`")
+	_, waiting := sorted(members, before)
+	var names []string
+	for _, k := range waiting {
+		names = append(names, p.plan.Nodes[k].Address)
 	}
+	return names
 }
 
 // erasedBefore follows erase_after through collections that are not erased

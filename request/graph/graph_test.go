@@ -352,12 +352,17 @@ func TestCategoryOfTheCollectionCoversFieldsWithoutTheirOwn(t *testing.T) { // D
 	both := policy.Policy{Key: "both", Rules: append(slices.Clone(accessAll.Rules), eraseContact.Rules...)}
 	n := build(t, input(both, describe(c), "email")).Node("s:person")
 	equal(t, "whole rows", n.FieldsReturned, []string{"email", "id", "phone", "theme"}) // D20
-	equal(t, "masked", n.FieldsMasked, map[string]string{"phone": "null_rewrite"})
+	equal(t, "identities are no keys", n.FieldsMasked, map[string]string{"email": "null_rewrite", "phone": "null_rewrite"})
 	var kept []string
 	for _, k := range n.Kept {
 		kept = append(kept, k.Field)
 	}
-	equal(t, "keys and references are reported as kept", kept, []string{"id", "email"})
+	equal(t, "keys and references are reported as kept", kept, []string{"id"})
+
+	log := collection("s.log", field("id", key), field("owner", ref("s.person.phone", dataset.From)), field("text"))
+	log.Categories = []taxonomy.Category{"user.contact"}
+	p := build(t, input(both, describe(c, log), "email"))
+	equal(t, "both ends of a reference stay", []int{len(p.Node("s:person").Masks), len(p.Node("s:log").Masks)}, []int{1, 1})
 }
 
 func TestRowsAreAddressedByTheWholeKey(t *testing.T) { // D22
@@ -366,6 +371,15 @@ func TestRowsAreAddressedByTheWholeKey(t *testing.T) { // D22
 	table(in, "s.person").Columns = append(table(in, "s.person").Columns, catalogue.Column{Name: "tenant"})
 	table(in, "s.person").PrimaryKey = []string{"tenant", "no"}
 	equal(t, "the live key", build(t, in).Node("s:person").KeyColumns, []string{"tenant", "no"})
+
+	in = input(eraseContact, describe(collection("s.log", field("kind", key), field("email", identity("email"), cat("user.contact.email")))), "email")
+	table(in, "s.log").PrimaryKey = nil
+	n := build(t, in).Node("s:log")
+	equal(t, "a declared key that the database does not keep unique", []any{n.KeyColumns, n.Keyed}, []any{[]string{"email", "kind"}, false})
+	table(in, "s.log").Unique = [][]string{{"kind"}}
+	table(in, "s.log").Columns[0].NotNull = true
+	n = build(t, in).Node("s:log")
+	equal(t, "and one that it does", []any{n.KeyColumns, n.Keyed}, []any{[]string{"kind"}, true})
 
 	d = describe(collection("s.log", field("email", identity("email"), cat("user.contact.email")), field("device", identity("device_id"))))
 	equal(t, "no key: all that rows are found by", build(t, input(eraseContact, d, "email", "device_id")).Node("s:log").KeyColumns, []string{"device", "email"})
@@ -408,6 +422,24 @@ func TestDeletesDoNotReachRowsOutsideThePlan(t *testing.T) {
 	table(in, "shop.orders").ForeignKeys = []catalogue.ForeignKey{{Columns: []string{"customer_id"}, References: catalogue.Name{Table: "customer"}, ReferencedColumns: []string{"id"}, OnDelete: "cascade"}}
 	if n := build(t, in).Node("shop:customer"); n.Erases() || !strings.Contains(n.Blocked, "orders") {
 		t.Errorf("a cascade into orders: %q", n.Blocked)
+	}
+}
+
+func TestForeignKeysInACircleBlockTheDeletes(t *testing.T) { // D12
+	d := shop()
+	d[0].Collections[0].Masking = &masking.Spec{Strategy: "delete"}
+	d[0].Collections[1].Masking = &masking.Spec{Strategy: "delete"}
+	in := input(eraseContact, d, "email")
+	fk := func(child, parent string) {
+		table(in, "shop."+child).ForeignKeys = []catalogue.ForeignKey{{Columns: []string{"id"}, References: catalogue.Name{Table: parent}, ReferencedColumns: []string{"id"}}}
+	}
+	fk("customer", "address")
+	equal(t, "children before parents", build(t, in).Node("shop:address").EraseAfter, []string{"shop:customer"})
+	fk("address", "customer")
+	for _, a := range []string{"shop:address", "shop:customer"} {
+		if n := build(t, in).Node(a); !strings.Contains(n.Blocked, "foreign keys") {
+			t.Errorf("%s in a circle of foreign keys: %q", a, n.Blocked)
+		}
 	}
 }
 

@@ -27,10 +27,7 @@ func (p *planner) node(i int) {
 		n.Cycle = p.collections[slices.Index(p.group, p.group[i])].Address.String()
 	}
 	p.inputs(i, &n)
-	n.KeyColumns = p.keyOf(i)
-	if len(n.KeyColumns) == 0 { // D22: all that rows are found by, together
-		n.KeyColumns = slices.Sorted(maps.Keys(n.Inputs))
-	}
+	p.key(i, &n)
 	p.returned(i, &n)
 	p.masks(i, &n)
 	p.columns(i, &n)
@@ -61,7 +58,7 @@ func (p *planner) inputs(i int, n *Node) {
 		for _, e := range edges[at:end] {
 			n.Inputs[e.toPath] = append(n.Inputs[e.toPath], source+"."+e.fromPath)
 		}
-		for _, tied := range composites(edges[at:end], p.keyOf(from), p.keyOf(i), p.tables[from], t) {
+		for _, tied := range composites(edges[at:end], p.declared(from), p.declared(i), p.tables[from], t) {
 			m := Match{From: source}
 			for _, e := range tied {
 				m.Source, m.Fields = append(m.Source, e.fromPath), append(m.Fields, e.toPath)
@@ -142,9 +139,40 @@ func tie(edges []edge, from, to []string) []edge {
 	return tied
 }
 
-// keyOf gives the columns that identify a row: the primary key of the live
-// table, whole; else the one that the description declares.
-func (p *planner) keyOf(i int) []string {
+// key says what rows are addressed by (D22): the whole primary key of the live
+// table, or one that is declared and that the database keeps unique. A
+// declared key that the database does not know to be unique could be shared
+// with other people; it counts only together with all that rows are found by.
+func (p *planner) key(i int, n *Node) {
+	n.KeyColumns = p.declared(i)
+	if len(p.tables[i].PrimaryKey) > 0 || unique(p.tables[i], n.KeyColumns) {
+		n.Keyed = true
+		return
+	}
+	n.KeyColumns = append(slices.Clone(n.KeyColumns), slices.Collect(maps.Keys(n.Inputs))...)
+	slices.Sort(n.KeyColumns)
+	n.KeyColumns = slices.Compact(n.KeyColumns)
+	if n.Cycle != "" {
+		p.problem.add(p.collections[i].At, fmt.Sprintf("%s feeds itself through others and has no primary key, so its rows cannot be told apart in rounds", n.Address),
+			"give the table a primary key, or break the circle by a direction")
+	}
+}
+
+// unique says whether the database keeps columns unique and not null.
+func unique(t *catalogue.Table, columns []string) bool {
+	for _, name := range columns {
+		if c := t.Column(name); c == nil || !c.NotNull {
+			return false
+		}
+	}
+	return slices.ContainsFunc(t.Unique, func(u []string) bool {
+		return !slices.ContainsFunc(u, func(name string) bool { return !slices.Contains(columns, name) })
+	})
+}
+
+// declared gives the primary key of the live table, whole; else the one that
+// the description declares.
+func (p *planner) declared(i int) []string {
 	if pk := p.tables[i].PrimaryKey; len(pk) > 0 {
 		return pk
 	}
@@ -196,7 +224,7 @@ func (p *planner) columns(i int, n *Node) {
 	for _, e := range p.out[i] {
 		needs[top(e.fromPath)] = true
 	}
-	if n.Targeted() || len(p.keyOf(i)) > 0 {
+	if n.Targeted() || n.Keyed {
 		for _, k := range n.KeyColumns {
 			needs[top(k)] = true
 		}

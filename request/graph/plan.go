@@ -64,6 +64,10 @@ type Node struct {
 	// Delete names the rule whose strategy removes the rows of this collection.
 	Delete     string   `json:"delete,omitempty"`
 	KeyColumns []string `json:"key_columns,omitempty"` // what a row is addressed by when it is written
+	// Keyed: no two rows have the same values in KeyColumns. Otherwise rows
+	// that are alike in them are all the person's, since that is what they were
+	// found by.
+	Keyed      bool     `json:"keyed,omitempty"`
 	EraseAfter []string `json:"erase_after,omitempty"` // what must have been erased before
 	// Kept is targeted and stays, for a reason that the data subject is told.
 	Kept []Kept `json:"kept,omitempty"`

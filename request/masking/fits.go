@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -36,6 +37,8 @@ func Fits(s Spec, c Column) error {
 		return fmt.Errorf("the column is NOT NULL: null_rewrite cannot be applied; use %s", forType(c))
 	case s.Strategy == NullRewrite:
 		return nil
+	case len(c.Labels) > 0 && (s.Strategy != StringRewrite || !slices.Contains(c.Labels, o.rewrite)):
+		return fmt.Errorf("the column takes only %s: %s cannot be applied; use %s", strings.Join(c.Labels, ", "), s.Strategy, orNull("string_rewrite with one of them", c))
 	case s.Strategy == StringRewrite && c.Unique:
 		return fmt.Errorf("the column is UNIQUE: string_rewrite would give every row the same value; use %s", orNull("hash or random_string_rewrite", c))
 	}

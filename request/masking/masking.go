@@ -49,11 +49,12 @@ var names = []string{NullRewrite, StringRewrite, RandomStringRewrite, Hash, HMAC
 // is a field of a document of which nothing is declared.
 type Column struct {
 	Type      value.Type
-	Native    string // the declared type in the database's words, for messages
-	Bits      int    // integers: 16, 32 or 64; 0 for not known
-	Length    int    // text: characters at most; bytes: bytes at most; 0 for no limit
-	Precision int    // exact numbers: digits in all, 0 for no limit
-	Scale     int    // exact numbers: digits behind the point
+	Native    string   // the declared type in the database's words, for messages
+	Bits      int      // integers: 16, 32 or 64; 0 for not known
+	Length    int      // text: characters at most; bytes: bytes at most; 0 for no limit
+	Precision int      // exact numbers: digits in all, 0 for no limit
+	Scale     int      // exact numbers: digits behind the point
+	Labels    []string // enumerations: what the column can hold
 	NotNull   bool
 	Unique    bool
 	Generated bool
