@@ -42,7 +42,7 @@ func entry(act string) audit.Entry {
 func named(object string) audit.Entry { return audit.Entry{Act: "test.act", Object: object} }
 
 func person(email string) []subject.Identity {
-	return []subject.Identity{{Type: subject.Email, Value: subject.Conceal(email), Given: subject.Conceal(email)}}
+	return []subject.Identity{{Type: subject.Email, Value: subject.Conceal(email), Given: []subject.Personal[string]{subject.Conceal(email)}}}
 }
 
 // create stores a request that awaits approval and gives its id.
