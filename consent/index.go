@@ -2,13 +2,12 @@ package consent
 
 import (
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Index holds the states of one tenant in memory for checks, in four bytes
-// per purpose and a map's entry per subject. Whoever owns it changes it when a
+// Index holds the states of one tenant in memory for checks: four bytes per
+// purpose, and some twenty per subject. Whoever owns it changes it when a
 // commit stands and before the commit is acknowledged; that is why no check
 // that begins after an acknowledged withdrawal finds the grant.
 type Index struct {
@@ -35,15 +34,6 @@ type column struct {
 	rules *Judgement // nil when the purpose is no more
 }
 
-type shard struct {
-	mu      sync.RWMutex
-	rows    map[SubjectID]uint32
-	slots   []slot // rows of width slots
-	width   int
-	free    []uint32
-	touched map[SubjectID]bool // while loading: newer than what is loaded
-}
-
 // slot is a state: 3 bits of choice, 9 of era, 20 of hours since 1970. The
 // hour is rounded down, so that a grant expires up to an hour early here.
 type slot uint32
@@ -67,7 +57,7 @@ func (s slot) open() (c Choice, era int, given time.Time) {
 func NewIndex(r *Rules) *Index {
 	x := &Index{}
 	for i := range x.shards {
-		x.shards[i] = shard{rows: map[SubjectID]uint32{}, touched: map[SubjectID]bool{}}
+		x.shards[i].touched = map[SubjectID]bool{}
 	}
 	x.view.Store(&view{})
 	x.Follow(r)
@@ -120,11 +110,7 @@ func (x *Index) Forget(id SubjectID) {
 	h := x.shard(id)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if row, ok := h.rows[id]; ok {
-		clear(h.slots[int(row)*h.width:][:h.width])
-		h.free = append(h.free, row)
-		delete(h.rows, id)
-	}
+	h.remove(id)
 	if h.touched != nil {
 		h.touched[id] = true
 	}
@@ -150,53 +136,15 @@ func (x *Index) Decide(id SubjectID, purpose string, now time.Time) (d Decision,
 	if in.rules == nil {
 		return Decision{Reason: UnknownPurpose}, true
 	}
-	var s slot
 	h := x.shard(id)
 	h.mu.RLock()
-	if row, found := h.rows[id]; found && in.place < h.width {
-		s = h.slots[int(row)*h.width+in.place]
-	}
+	s := h.get(id, in.place)
 	h.mu.RUnlock()
 	c, era, given := s.open()
 	return in.rules.Decide(c, era, given, now), true
 }
 
 func (x *Index) shard(id SubjectID) *shard { return &x.shards[id[15]%shards] }
-
-func (h *shard) set(id SubjectID, column int, s State) {
-	h.widen(column + 1)
-	row, ok := h.rows[id]
-	switch {
-	case ok:
-	case len(h.free) > 0:
-		row = h.free[len(h.free)-1]
-		h.free = h.free[:len(h.free)-1]
-		h.rows[id] = row
-	default:
-		row = uint32(len(h.slots) / h.width)
-		h.rows[id] = row
-		h.slots = append(h.slots, make([]slot, h.width)...)
-	}
-	h.slots[int(row)*h.width+column] = newSlot(s)
-}
-
-// widen gives each row room for more purposes.
-func (h *shard) widen(width int) {
-	if width <= h.width {
-		return
-	}
-	width = max(width, 6)
-	if h.width == 0 {
-		h.width = width
-		return
-	}
-	n := len(h.slots) / h.width
-	wider := make([]slot, n*width)
-	for i := range n {
-		copy(wider[i*width:], h.slots[i*h.width:][:h.width])
-	}
-	h.slots, h.width = wider, width
-}
 
 // Stop ends the index: it answers no more.
 func (x *Index) Stop() { x.phase.Store(stopped) }
