@@ -223,7 +223,7 @@ func TestDescribeKnowsWhatOnlyPostgreSQLHas(t *testing.T) {
 			{Name: "nick", Native: "character varying(20)", Type: text, Length: 20, NotNull: true},
 			{Name: "price", Native: "numeric(10,2)", Type: value.Type{Kind: value.Number}, Precision: 10, Scale: 2},
 			{Name: "tags", Native: "character varying(9)[]", Type: value.Type{Kind: value.String, Array: true}, Length: 9},
-			{Name: "feel", Native: "mood", Type: text},
+			{Name: "feel", Native: "mood", Type: text, Labels: []string{"sad", "happy"}},
 			{Name: "size", Native: "smallint", Type: value.Type{Kind: value.Integer}, Bits: 16},
 			{Name: "upper_nick", Native: "text", Type: text, Generated: true},
 		},

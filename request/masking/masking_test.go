@@ -352,3 +352,18 @@ func ExampleStrategy() {
 	// a7e0cb390f4478a7ac83@example.com
 	// hash makes no sense for timestamp; use null_rewrite, or string_rewrite with a rewrite_value that is a timestamp
 }
+
+func TestEnumerationTakesOnlyItsLabels(t *testing.T) { // D25
+	mood := masking.Column{Type: value.Type{Kind: value.String}, Native: "mood", Labels: []string{"sad", "happy"}}
+	rewrite := func(to string) masking.Spec {
+		return masking.Spec{Strategy: masking.StringRewrite, Configuration: map[string]any{"rewrite_value": to}}
+	}
+	if err := masking.Fits(rewrite("sad"), mood); err != nil {
+		t.Errorf("a label: %v", err)
+	}
+	for _, s := range []masking.Spec{rewrite("gone"), {Strategy: masking.Hash, Configuration: map[string]any{"algorithm": "SHA-256"}}} {
+		if err := masking.Fits(s, mood); err == nil || !strings.Contains(err.Error(), "sad, happy") {
+			t.Errorf("%s: %v, want a refusal that names the labels", s.Strategy, err)
+		}
+	}
+}
