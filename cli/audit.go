@@ -52,13 +52,14 @@ type auditVerifyCommand struct {
 	Source     string `arg:"" help:"Exported log: a file or a URL."`
 	Key        string `help:"Verifier key of the tenant, from a source that you trust. Without it the key in the export is used." placeholder:"KEY"`
 	Remembered string `help:"File with a checkpoint that you saw earlier: the log must be a continuation of it." placeholder:"FILE" type:"existingfile"`
+	Token      string `help:"API key to show where the log is at a URL; better in the environment." placeholder:"KEY" env:"VOLENTI_TOKEN"`
 	JSON       bool   `help:"Write the result as JSON."`
 }
 
 // Run verifies an export with nothing but the export, and what the verifier
 // remembers.
 func (c *auditVerifyCommand) Run(s *session) (err error) {
-	in, err := open(s, c.Source)
+	in, err := open(s, c.Source, c.Token)
 	if err != nil {
 		return err
 	}
@@ -87,7 +88,7 @@ func (c *auditVerifyCommand) Run(s *session) (err error) {
 	return nil
 }
 
-func open(s *session, source string) (io.ReadCloser, error) {
+func open(s *session, source, token string) (io.ReadCloser, error) {
 	if !strings.HasPrefix(source, "http://") && !strings.HasPrefix(source, "https://") {
 		f, err := os.Open(source)
 		if errors.Is(err, os.ErrNotExist) {
@@ -98,6 +99,9 @@ func open(s *session, source string) (io.ReadCloser, error) {
 	r, err := http.NewRequestWithContext(s.ctx, http.MethodGet, source, nil)
 	if err != nil {
 		return nil, usage("%s is not a URL", source)
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
 	}
 	answer, err := (&http.Client{Timeout: 5 * time.Minute}).Do(r)
 	if err != nil {

@@ -48,6 +48,7 @@ type IO struct {
 type commands struct {
 	Verbose bool `short:"v" help:"Log what happens to standard error."`
 
+	Serve   serveCommand `cmd:"" help:"Answer HTTP requests."`
 	Demo    demoCommand  `cmd:"" help:"Show it all on a shop of made-up people."`
 	Check   checkCommand `cmd:"" help:"Find what is wrong in a configuration directory."`
 	Request struct {
@@ -59,8 +60,13 @@ type commands struct {
 		Export auditExportCommand `cmd:"" help:"Write the audit log to a file that verifies on its own."`
 		Verify auditVerifyCommand `cmd:"" help:"Verify an exported audit log."`
 	} `cmd:"" help:"Export and verify the log of every act."`
-	Ledger  consentCommands `embed:""`
-	Version versionCommand  `cmd:"" help:"Show the version."`
+	Ledger consentCommands `embed:""`
+	APIKey struct {
+		Create apikeyCreateCommand `cmd:"" help:"Make a key and show it, this once."`
+		List   apikeyListCommand   `cmd:"" help:"List the keys."`
+		Revoke apikeyRevokeCommand `cmd:"" help:"End a key."`
+	} `cmd:"" name:"apikey" help:"Make and end the keys that programs show to the server."`
+	Version versionCommand `cmd:"" help:"Show the version."`
 }
 
 // Main runs a command and gives its exit code.

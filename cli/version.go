@@ -9,10 +9,13 @@ type versionCommand struct{}
 
 // Run shows what this program was built from.
 func (versionCommand) Run(s *session) error {
-	version := "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
-	}
-	_, err := fmt.Fprintln(s.Out, "volenti", version)
+	_, err := fmt.Fprintln(s.Out, "volenti", version())
 	return err
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "unknown"
 }

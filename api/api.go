@@ -1,0 +1,219 @@
+// Package api is the HTTP interface. Everything that it answers stands in one
+// table of routes (Table), from which the dispatcher, the scopes that keys
+// need, the OpenAPI document and the tests derive.
+//
+//	request -> id, headers, log, panics      api.go
+//	        -> route, or 404, 405            api.go
+//	        -> key, scope, audit entry       guard.go
+//	        -> Idempotency-Key on POST       idempotency.go
+//	        -> decode and check the input    huma
+//	        -> the act                       requests.go, audit.go, health.go
+//	        -> problem+json on any error     problem.go
+//
+// What it needs of the other rooms is handed in. It keeps nothing between two
+// requests. Neither identities nor secrets belong into a URL; for those who
+// put them there all the same, the log has the pattern of the route and not
+// what was asked for.
+package api
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/request"
+)
+
+// Config is what the interface needs of the house.
+type Config struct {
+	Keys     Keys
+	Requests Requests
+	Audit    Audit
+	Answers  Answers
+	// Ready says whether the store answers.
+	Ready func(context.Context) error
+	// Unavailable says of an error that the store takes nothing now, and that
+	// the same request may go through later.
+	Unavailable func(error) bool
+	Log         *slog.Logger
+	Now         func() time.Time
+	NewID       func() string // of a request to us, not of a privacy request
+	Version     string        // of the program
+}
+
+// Keys finds API keys by id, of whatever tenant.
+type Keys interface {
+	Find(ctx context.Context, id string) ([]auth.Key, error)
+}
+
+// Requests reads privacy requests.
+type Requests interface {
+	// Page gives up to limit requests older than the one with id before, newest
+	// first; "" for any status, any policy, from the newest.
+	Page(ctx context.Context, tenant string, status request.Status, policy, before string, limit int) ([]request.Request, error)
+	// Report gives a request and what became of it, or request.ErrNotFound.
+	Report(ctx context.Context, tenant, id string) (request.Request, Report, error)
+}
+
+// Audit is the log of every act.
+type Audit interface {
+	Append(ctx context.Context, tenant string, entry audit.Entry) error
+	Checkpoint(ctx context.Context, tenant string) ([]byte, error)
+	Export(ctx context.Context, tenant string, w io.Writer) error
+}
+
+// API answers HTTP requests.
+type API struct {
+	config Config
+	routes []Route
+	mux    *http.ServeMux
+	huma   huma.API
+	// handlers are what huma makes of each route, by method and path.
+	handlers map[string]func(huma.Context)
+}
+
+// New builds the interface from a table of routes. It panics when the table
+// is wrong: a route that says neither which scope it needs nor that it is
+// public, or two of the same.
+func New(c Config, table []Route) *API {
+	a := &API{config: c, routes: table, mux: http.NewServeMux(), handlers: map[string]func(huma.Context){}}
+	a.huma = huma.NewAPI(document(c.Version), adapter{a})
+	paths := map[string]methods{}
+	for _, route := range table {
+		if err := route.check(); err != nil {
+			panic("api: " + err.Error())
+		}
+		if paths[route.Path] == nil {
+			paths[route.Path] = methods{}
+		}
+		if paths[route.Path][route.Method] != nil {
+			panic("api: two routes " + route.Method + " " + route.Path)
+		}
+		route.mount(a, route.operation())
+		paths[route.Path][route.Method] = a.guard(route)
+	}
+	for p, m := range paths {
+		a.mux.Handle(p, m)
+	}
+	return a
+}
+
+// Routes gives the table.
+func (a *API) Routes() []Route { return slices.Clone(a.routes) }
+
+// ServeHTTP answers a request, whatever it is.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := a.config.Now()
+	out := &response{ResponseWriter: w, id: a.config.NewID()}
+	for name, value := range securityHeaders {
+		out.Header().Set(name, value)
+	}
+	out.Header().Set("X-Request-Id", out.id)
+	defer func() {
+		aborted := a.recovered(out, recover())
+		a.config.Log.LogAttrs(r.Context(), slog.LevelInfo, "answered", slog.String("id", out.id),
+			slog.String("method", knownMethod(r.Method)), slog.String("route", out.route), slog.Int("status", out.status),
+			slog.Int64("bytes", out.bytes), slog.Duration("took", a.config.Now().Sub(began)),
+			slog.String("tenant", out.key.Tenant), slog.String("key", out.key.ID))
+		if aborted {
+			panic(http.ErrAbortHandler) // an answer that was cut must not look whole
+		}
+	}()
+	_, pattern := a.mux.Handler(r)
+	if pattern == "" || path.Clean(r.URL.Path) != r.URL.Path { // the mux would redirect
+		write(out, notFound())
+		return
+	}
+	out.route = pattern
+	a.mux.ServeHTTP(out, r)
+}
+
+// recovered answers when a handler has panicked, and says whether it was too
+// late for that. What a panic says may be personal; where it was is not.
+func (a *API) recovered(out *response, panicked any) (aborted bool) {
+	if panicked == nil {
+		return false
+	}
+	if panicked != http.ErrAbortHandler {
+		a.config.Log.Error("a handler panicked", "id", out.id, "route", out.route, "kind", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
+	}
+	if out.status != 0 {
+		return true
+	}
+	write(out, internal())
+	return false
+}
+
+var securityHeaders = map[string]string{
+	"Cache-Control":                "no-store",
+	"Content-Security-Policy":      "default-src 'none'; frame-ancestors 'none'",
+	"Cross-Origin-Resource-Policy": "same-origin",
+	"Referrer-Policy":              "no-referrer",
+	"X-Content-Type-Options":       "nosniff",
+}
+
+// knownMethod keeps what a client made up out of the log.
+func knownMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "other"
+}
+
+// methods are the handlers of one path.
+type methods map[string]http.Handler
+
+func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h, ok := m[r.Method]; ok {
+		h.ServeHTTP(w, r)
+		return
+	}
+	var allowed []string
+	for method := range m {
+		allowed = append(allowed, method)
+	}
+	slices.Sort(allowed)
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	write(w, &Problem{Status: http.StatusMethodNotAllowed, Detail: "This path is for " + strings.Join(allowed, ", ") + "."})
+}
+
+// response sees what is answered.
+type response struct {
+	http.ResponseWriter
+	id     string
+	route  string
+	key    auth.Key
+	status int // 0 until the answer has begun
+	bytes  int64
+}
+
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *response) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }

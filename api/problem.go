@@ -1,0 +1,127 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"volenti.dev/volenti/request"
+)
+
+// Problem is an error as it is answered (RFC 9457). It repeats no value that
+// was sent, and names no id: what belongs to others and what does not exist
+// give the same bytes.
+type Problem struct {
+	Title  string      `json:"title" doc:"What the status means"`
+	Status int         `json:"status" doc:"The HTTP status"`
+	Detail string      `json:"detail,omitempty" doc:"What is wrong, and the mend"`
+	Errors []Violation `json:"errors,omitempty" doc:"Everything that is wrong with the input"`
+
+	retry time.Duration
+}
+
+// Violation is one thing that is wrong with the input.
+type Violation struct {
+	Where string `json:"where,omitempty" doc:"Like query.limit or body.items[3].key"`
+	What  string `json:"what" doc:"What is wrong there"`
+}
+
+var (
+	_           huma.StatusError       = (*Problem)(nil)
+	_           huma.HeadersError      = (*Problem)(nil)
+	_           huma.ContentTypeFilter = (*Problem)(nil)
+	problemType                        = reflect.TypeFor[Problem]()
+)
+
+const problemJSON = "application/problem+json"
+
+// Error gives the detail.
+func (p *Problem) Error() string { return p.Detail }
+
+// GetStatus gives the HTTP status.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType is what the problem is sent as.
+func (p *Problem) ContentType(string) string { return problemJSON }
+
+// GetHeaders says when to try again, where that helps.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(p.retry.Seconds())))
+	}
+	return h
+}
+
+// problem maps the kinds of the domain to HTTP, once and for all.
+func (a *API) problem(ctx context.Context, err error) *Problem {
+	var p *Problem
+	switch {
+	case errors.As(err, &p):
+		p.Title = http.StatusText(p.Status)
+		return p
+	case errors.Is(err, request.ErrNotFound):
+		return notFound()
+	case errors.Is(err, request.ErrTransition), errors.Is(err, request.ErrLeased), errors.Is(err, request.ErrFenced):
+		return &Problem{Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict, Detail: "This is not possible in the state that it is in. Read it again."}
+	case a.config.Unavailable(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		a.config.Log.WarnContext(ctx, "not available", "error", err)
+		return unavailable("The store does not answer now. Try again.")
+	}
+	a.config.Log.ErrorContext(ctx, "a request failed", "error", err)
+	return internal()
+}
+
+func notFound() *Problem {
+	return &Problem{Title: http.StatusText(http.StatusNotFound), Status: http.StatusNotFound, Detail: "There is nothing here."}
+}
+
+func internal() *Problem {
+	return &Problem{Title: http.StatusText(http.StatusInternalServerError), Status: http.StatusInternalServerError, Detail: "Something is wrong on our side; the log has it under the X-Request-Id of this answer."}
+}
+
+func unavailable(detail string) *Problem {
+	return &Problem{Title: http.StatusText(http.StatusServiceUnavailable), Status: http.StatusServiceUnavailable, Detail: detail, retry: 5 * time.Second}
+}
+
+// invalid is a problem with one parameter or field.
+func invalid(where, what string) *Problem {
+	return &Problem{Status: http.StatusUnprocessableEntity, Detail: "The request is not valid.", Errors: []Violation{{where, what}}}
+}
+
+// write answers with a problem.
+func write(w http.ResponseWriter, p *Problem) {
+	p.Title = http.StatusText(p.Status)
+	body, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // it has strings and a number only
+	}
+	for name, values := range p.GetHeaders() {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", problemJSON)
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(append(body, '\n'))
+}
+
+// ourProblem replaces huma's error, which repeats the values that were sent.
+func ourProblem(_ huma.Context, _ string, v any) (any, error) {
+	theirs, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	p := &Problem{Title: http.StatusText(theirs.Status), Status: theirs.Status, Detail: theirs.Detail}
+	if p.Status >= http.StatusInternalServerError {
+		return internal(), nil
+	}
+	for _, e := range theirs.Errors {
+		p.Errors = append(p.Errors, Violation{e.Location, e.Message})
+	}
+	return p, nil
+}

@@ -1,0 +1,144 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"time"
+
+	"github.com/google/uuid"
+
+	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/request"
+)
+
+// Request is a privacy request, without anything personal.
+type Request struct {
+	ID       string     `json:"id" format:"uuid"`
+	Policy   string     `json:"policy"`
+	Status   string     `json:"status"`
+	PlanHash string     `json:"plan_hash"`
+	Message  string     `json:"message,omitempty" doc:"Why it is in this status"`
+	Created  time.Time  `json:"created"`
+	Ended    *time.Time `json:"ended,omitempty"`
+}
+
+// Report says what became of a request, collection by collection.
+type Report struct {
+	Collections []Collection `json:"collections" nullable:"false"`
+	Skipped     []Skipped    `json:"skipped" nullable:"false" doc:"What the plan cannot reach"`
+}
+
+// Collection is one collection in one action.
+type Collection struct {
+	Address     string  `json:"address" doc:"dataset:collection"`
+	Action      string  `json:"action"`
+	Status      string  `json:"status"`
+	RowsRead    int64   `json:"rows_read"`
+	RowsMasked  int64   `json:"rows_masked"`
+	RowsAlready int64   `json:"rows_already_masked"`
+	RowsFailed  int64   `json:"rows_failed"`
+	RowsResidue int64   `json:"rows_residue"`
+	Verified    bool    `json:"verified" doc:"The database was asked again, and every row is as it must be"`
+	Message     string  `json:"message"`
+	Attempts    int     `json:"attempts"`
+	Fields      []Field `json:"fields" nullable:"false"`
+}
+
+// Field is what became of one field.
+type Field struct {
+	Field  string `json:"field" doc:"Empty for the row as a whole"`
+	Status string `json:"status"`
+	Rows   int64  `json:"rows"`
+	Reason string `json:"reason,omitempty"`
+	Ground string `json:"ground,omitempty" doc:"The law that asks for it to be kept"`
+}
+
+// Skipped is a collection outside the plan.
+type Skipped struct {
+	Address string `json:"address"`
+	Reason  string `json:"reason"`
+}
+
+type listInput struct {
+	Status string `query:"status" doc:"Only requests in this status" enum:"identity_unverified,awaiting_approval,requires_input,approved,denied,in_processing,paused,awaiting_email_send,requires_finalization,error,complete,complete_with_residue,canceled,duplicate"`
+	Policy string `query:"policy" doc:"Only requests under the policy with this key" maxLength:"256" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]*$"`
+	Limit  int    `query:"limit" doc:"How many at once" minimum:"1" maximum:"200" default:"50"`
+	Cursor string `query:"cursor" doc:"The next of the page before" maxLength:"100"`
+}
+
+type listOutput struct {
+	Body RequestPage
+}
+
+// RequestPage is a page of requests.
+type RequestPage struct {
+	Items []Request `json:"items" nullable:"false"`
+	Next  string    `json:"next,omitempty" doc:"The cursor of the next page; absent on the last"`
+}
+
+func listRequests(a *API, ctx context.Context, key auth.Key, in *listInput) (*listOutput, error) {
+	before, err := openCursor(in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.config.Requests.Page(ctx, key.Tenant, request.Status(in.Status), in.Policy, before, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	page := RequestPage{Items: []Request{}}
+	if len(found) > in.Limit {
+		found = found[:in.Limit]
+		page.Next = cursor(found[len(found)-1].ID)
+	}
+	for _, r := range found {
+		page.Items = append(page.Items, shown(r))
+	}
+	return &listOutput{page}, nil
+}
+
+type showInput struct {
+	ID string `path:"id" format:"uuid"`
+}
+
+type showOutput struct {
+	Body RequestWithReport
+}
+
+// RequestWithReport is a request and what became of it.
+type RequestWithReport struct {
+	Request
+	Report Report `json:"report"`
+}
+
+func showRequest(a *API, ctx context.Context, key auth.Key, in *showInput) (*showOutput, error) {
+	r, report, err := a.config.Requests.Report(ctx, key.Tenant, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &showOutput{RequestWithReport{shown(r), report}}, nil
+}
+
+func shown(r request.Request) Request {
+	s := Request{ID: r.ID, Policy: r.Policy, Status: string(r.Status), PlanHash: r.PlanHash, Message: r.Message, Created: r.Created}
+	if !r.Ended.IsZero() {
+		s.Ended = &r.Ended
+	}
+	return s
+}
+
+// cursor hides that a page goes on behind an id, so that it may change.
+func cursor(id string) string { return base64.RawURLEncoding.EncodeToString([]byte(id)) }
+
+func openCursor(text string) (id string, err error) {
+	if text == "" {
+		return "", nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		_, err = uuid.Parse(string(b))
+	}
+	if err != nil {
+		return "", invalid("query.cursor", "it is not the next of a page")
+	}
+	return string(b), nil
+}

@@ -1,0 +1,162 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"volenti.dev/volenti/auth"
+)
+
+// Route is a line of the table.
+type Route struct {
+	Method string
+	Path   string // as http.ServeMux reads it, without the method
+	// Scope is what a key must be for. A route has one, or is Public.
+	Scope  auth.Scope
+	Public bool
+	// Reveals is the act of a privileged read, like "audit.export": it is in the
+	// audit log before anything is read, or nothing is read.
+	Reveals string
+	// Streams: the answer may take long. Others end after handlerTime.
+	Streams bool
+	MaxBody int64 // in bytes; 0 for defaultBody
+	Does    string
+	Act     Act
+}
+
+// Act is what a route does; Handle makes one.
+type Act func(a *API, op huma.Operation)
+
+const defaultBody = 64 << 10
+
+// Handle makes an act of a function. In and Out are structs as huma reads
+// them: parameters and Body in, headers and Body out.
+func Handle[In, Out any](act func(a *API, ctx context.Context, key auth.Key, in *In) (*Out, error)) Act {
+	return func(a *API, op huma.Operation) {
+		huma.Register(a.huma, op, func(ctx context.Context, in *In) (*Out, error) {
+			key, _ := ctx.Value(callerKey{}).(auth.Key)
+			out, err := act(a, ctx, key, in)
+			if err != nil {
+				return nil, a.problem(ctx, err)
+			}
+			return out, nil
+		})
+	}
+}
+
+func (r Route) check() error {
+	at := r.Method + " " + r.Path
+	switch {
+	case r.Act == nil:
+		return errors.New(at + " does nothing")
+	case r.Does == "":
+		return errors.New(at + " does not say what it does")
+	case r.Public == (r.Scope != ""):
+		return errors.New(at + " needs either a scope or to be public")
+	case r.Public && r.Reveals != "":
+		return errors.New(at + " reveals something and is public")
+	case r.Public && r.Method != http.MethodGet:
+		return errors.New(at + " changes something and is public")
+	case r.Method != http.MethodGet && r.Method != http.MethodPost:
+		return errors.New(at + " has a method that Idempotency-Key does not cover")
+	}
+	if r.Scope != "" {
+		_, err := auth.ParseScope(string(r.Scope))
+		return err
+	}
+	return nil
+}
+
+func (r Route) mount(a *API, op huma.Operation) { r.Act(a, op) }
+
+// operation describes the route in OpenAPI.
+func (r Route) operation() huma.Operation {
+	op := huma.Operation{
+		OperationID:  r.operationID(),
+		Method:       r.Method,
+		Path:         r.Path,
+		Summary:      r.Does,
+		MaxBodyBytes: r.maxBody() + 1, // huma refuses a body of just this size; ours is checked before
+		Responses: map[string]*huma.Response{"default": {
+			Description: "What went wrong",
+			Content: map[string]*huma.MediaType{"application/problem+json": {
+				Schema: &huma.Schema{Ref: "#/components/schemas/Problem"},
+			}},
+		}},
+		RejectUnknownQueryParameters: true,
+	}
+	if !r.Public {
+		op.Security = []map[string][]string{{"apiKey": {string(r.Scope)}}}
+		op.Description = "Needs the scope " + string(r.Scope) + "."
+	}
+	if r.Method == http.MethodPost {
+		op.Parameters = []*huma.Param{{
+			Name: "Idempotency-Key", In: "header", Required: true,
+			Description: "Made up by the client, up to 255 characters of printable ASCII. The same key with the same request gives the same answer for 24 hours.",
+			Schema:      &huma.Schema{Type: huma.TypeString},
+		}}
+	}
+	return op
+}
+
+func (r Route) operationID() string {
+	words := strings.FieldsFunc(strings.TrimPrefix(r.Path, "/api/v1"), func(c rune) bool { return strings.ContainsRune("/{}.", c) })
+	return strings.ToLower(r.Method) + "-" + strings.Join(words, "-")
+}
+
+func (r Route) maxBody() int64 {
+	if r.MaxBody == 0 {
+		return defaultBody
+	}
+	return r.MaxBody
+}
+
+// adapter takes from huma what it makes of each route.
+type adapter struct{ a *API }
+
+func (h adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
+	h.a.handlers[op.Method+" "+op.Path] = handler
+}
+
+func (h adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.a.ServeHTTP(w, r) }
+
+// decoded is the part of a route that huma does.
+func (a *API) decoded(route Route) http.HandlerFunc {
+	handler := a.handlers[route.Method+" "+route.Path]
+	if handler == nil {
+		panic(fmt.Sprintf("api: the act of %s %s was not made by Handle", route.Method, route.Path))
+	}
+	op := route.operation()
+	return func(w http.ResponseWriter, r *http.Request) { handler(humago.NewContext(&op, r, w)) }
+}
+
+// document is the frame of the OpenAPI document. Nothing of what huma would
+// serve by itself is switched on.
+func document(version string) huma.Config {
+	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	registry.Schema(problemType, true, "Problem")
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "Volenti", Version: version,
+				Description: "Privacy requests and consent. Errors are application/problem+json (RFC 9457).",
+			},
+			Components: &huma.Components{
+				Schemas: registry,
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					"apiKey": {Type: "http", Scheme: "bearer", Description: "An API key, as volenti apikey create shows it."},
+				},
+			},
+		},
+		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat: "application/json",
+		Transformers:  []huma.Transformer{ourProblem},
+	}
+}

@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+
+	"volenti.dev/volenti/internal/server"
+	"volenti.dev/volenti/internal/store"
+)
+
+type serveCommand struct {
+	place
+	Listen string `default:"127.0.0.1:8080" help:"Address to listen on. It speaks HTTP; put a proxy in front that speaks TLS." placeholder:"HOST:PORT" env:"VOLENTI_LISTEN"`
+}
+
+// Run answers HTTP requests until the process is told to end. The log goes to
+// standard error, a JSON object a line.
+func (c *serveCommand) Run(s *session) (err error) {
+	house, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	defer closing(house, &err)
+	keys, err := house.Store.APIKeys().List(s.ctx, store.DefaultTenant)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", c.Listen, err)
+	}
+	fmt.Fprintf(s.Out, "Volenti answers on http://%s\n", listener.Addr())
+	if len(keys) == 0 {
+		fmt.Fprintln(s.Out, "There is no API key yet. To make one, stop the server and run: volenti apikey create --scope requests:read (with the same --data and --database)")
+	}
+	srv := &server.Server{
+		House: house, Now: s.Now, Version: version(),
+		Log: slog.New(slog.NewJSONHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelInfo})),
+	}
+	return srv.Serve(s.ctx, listener)
+}

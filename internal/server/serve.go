@@ -1,0 +1,102 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"volenti.dev/volenti/api"
+	"volenti.dev/volenti/internal/store"
+)
+
+// Server answers HTTP requests on an open house. It speaks plain HTTP; a
+// proxy in front of it speaks TLS.
+type Server struct {
+	House   *House
+	Log     *slog.Logger
+	Now     func() time.Time
+	Version string
+	// Routes is the table; nil for api.Table.
+	Routes []api.Route
+}
+
+// The store is what the interface needs.
+var (
+	_ api.Keys    = (*store.APIKeys)(nil)
+	_ api.Audit   = (*store.Audit)(nil)
+	_ api.Answers = (*store.Answers)(nil)
+)
+
+// Time limits. An orderly end takes less than ten seconds in all.
+const (
+	headerTime   = 10 * time.Second
+	readTime     = 30 * time.Second
+	writeTime    = time.Minute // a stream moves it on
+	idleTime     = 2 * time.Minute
+	graceTime    = 8 * time.Second // for requests under way at the end
+	headerBytes  = 32 << 10
+	DefaultAddr  = "127.0.0.1:8080"
+	DefaultPlace = "volenti-data"
+)
+
+// Serve answers on the listener until ctx ends. Then it takes no more
+// requests, finishes those under way, and cuts those that take too long.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	under, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	server := &http.Server{
+		Handler:           s.Handler(),
+		BaseContext:       func(net.Listener) context.Context { return under },
+		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       readTime,
+		WriteTimeout:      writeTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    headerBytes,
+		ErrorLog:          log.New(io.Discard, "", 0), // it would name addresses of clients
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	grace, end := context.WithTimeout(context.WithoutCancel(ctx), graceTime)
+	defer end()
+	err := server.Shutdown(grace)
+	if err != nil {
+		s.Log.Warn("requests were cut off at the end")
+		cut()
+		err = server.Close()
+	}
+	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return err
+}
+
+// Handler is the interface over the house.
+func (s *Server) Handler() http.Handler {
+	routes := s.Routes
+	if routes == nil {
+		routes = api.Table()
+	}
+	db := s.House.Store
+	return api.New(api.Config{
+		Keys: db.APIKeys(), Requests: requests{db}, Audit: db.Audit(), Answers: db.Answers(),
+		Ready:       db.Ready,
+		Unavailable: func(err error) bool { return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) },
+		Log:         s.Log,
+		Now:         s.Now,
+		NewID:       uuid.NewString,
+		Version:     s.Version,
+	}, routes)
+}

@@ -1,0 +1,59 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"volenti.dev/volenti/api"
+	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/fulfill"
+	"volenti.dev/volenti/request/graph"
+)
+
+// requests shows the requests of the store to the interface.
+type requests struct{ db *store.DB }
+
+var _ api.Requests = requests{}
+
+func (s requests) Page(ctx context.Context, tenant string, status request.Status, policy, before string, limit int) ([]request.Request, error) {
+	return s.db.Requests().Page(ctx, tenant, status, policy, before, limit)
+}
+
+func (s requests) Report(ctx context.Context, tenant, id string) (request.Request, api.Report, error) {
+	r, err := s.db.Requests().Get(ctx, tenant, id)
+	if err != nil {
+		return r, api.Report{}, err
+	}
+	plan := &graph.Plan{}
+	if len(r.Plan) > 0 { // it has none before it was planned
+		if err := json.Unmarshal(r.Plan, plan); err != nil {
+			return r, api.Report{}, fmt.Errorf("read the stored plan: %w", err)
+		}
+	}
+	report, err := fulfill.NewReport(ctx, r, plan, s.db.Work())
+	return r, reported(report), err
+}
+
+// reported writes a report as the interface promises it, whatever becomes of
+// the report's own form.
+func reported(from fulfill.Report) api.Report {
+	to := api.Report{Collections: []api.Collection{}, Skipped: []api.Skipped{}}
+	for i := range from.Collections {
+		c := &from.Collections[i]
+		fields := []api.Field{}
+		for _, f := range c.Fields {
+			fields = append(fields, api.Field(f))
+		}
+		to.Collections = append(to.Collections, api.Collection{
+			Address: c.Address, Action: string(c.Action), Status: string(c.Status),
+			RowsRead: c.RowsRead, RowsMasked: c.RowsMasked, RowsAlready: c.RowsAlready, RowsFailed: c.RowsFailed, RowsResidue: c.RowsResidue,
+			Verified: c.Verified, Message: c.Message, Attempts: c.Attempts, Fields: fields,
+		})
+	}
+	for _, k := range from.Skipped {
+		to.Skipped = append(to.Skipped, api.Skipped{Address: k.Address, Reason: k.Reason})
+	}
+	return to
+}
