@@ -140,18 +140,18 @@ func (t *tour) carryOut(policyKey, title string) error {
 	if err != nil {
 		return err
 	}
-	t.say(title, "Plan %.12s: %d collections of two databases, %d left out with their reason.\n%s", plan.Hash, len(plan.Nodes), len(plan.Skipped), told(report))
+	t.say(title, "Plan %.12s: %d collections of two databases, %d left out with their reason.\n%s", plan.Hash, len(plan.Nodes), len(plan.Skipped), told(report, policyKey))
 	if report.Status != request.Complete {
 		return fmt.Errorf("the request ended as %s: %s", report.Status, report.Message)
 	}
 	return nil
 }
 
-// told is a report in a few lines.
-func told(r fulfill.Report) string {
+// told is a report in a few lines: of an erasure, what was erased.
+func told(r fulfill.Report, policyKey string) string {
 	var b strings.Builder
 	for _, c := range r.Collections {
-		if c.RowsRead > 0 {
+		if c.RowsRead > 0 && (policyKey == "access" || c.Action == request.Erasure) {
 			fmt.Fprintf(&b, "%-8s %-34s %s\n", c.Action, c.Address, summary(c))
 		}
 	}

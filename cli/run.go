@@ -196,6 +196,9 @@ func showReport(w io.Writer, r fulfill.Report, out string) {
 }
 
 func summary(c fulfill.CollectionReport) string {
+	if c.Action == request.Erasure && c.Status == request.Skipped {
+		return fmt.Sprintf("kept, all that is targeted of %s", count(int(c.RowsRead), "row"))
+	}
 	s := string(c.Status)
 	if c.Action == request.Access {
 		s += ", " + count(int(c.RowsRead), "row")
