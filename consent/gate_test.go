@@ -180,6 +180,36 @@ func TestIndexAnswersLikeTheFullState(t *testing.T) {
 	})
 }
 
+func TestAnIndexThatForgetsFindsAllTheOthers(t *testing.T) {
+	x := consent.NewIndex(consent.DefaultRules())
+	x.Ready()
+	id := func(i int) consent.SubjectID { return consent.SubjectID{0: byte(i), 1: byte(i >> 8), 15: 1} } // of one shard
+	const people = 3000
+	for i := range people {
+		x.Set(id(i), "analytics", consent.State{Choice: consent.Granted, Given: now})
+	}
+	for i := range people {
+		if i%3 == 0 {
+			x.Forget(id(i))
+		}
+	}
+	for i := range people / 6 { // take the rows of others
+		x.Set(id(people+i), "research", consent.State{Choice: consent.Granted, Given: now})
+	}
+	for i := range people {
+		if d, _ := x.Decide(id(i), "analytics", now); d.Allowed != (i%3 != 0) {
+			t.Fatalf("subject %d: %v", i, d)
+		}
+	}
+	for i := range people / 6 {
+		a, _ := x.Decide(id(people+i), "analytics", now)
+		r, _ := x.Decide(id(people+i), "research", now)
+		if a.Allowed || !r.Allowed {
+			t.Fatalf("subject in the row of another: %v, %v", a, r)
+		}
+	}
+}
+
 func TestWhatIsLoadedDoesNotOvertakeWhatWasSet(t *testing.T) { // A27
 	x := consent.NewIndex(consent.DefaultRules())
 	x.Set(anna, "analytics", consent.State{Choice: consent.Withdrawn, Given: now})

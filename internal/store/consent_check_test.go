@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -62,9 +63,16 @@ func TestAnotherProcessSeesAWithdrawalAtOnce(t *testing.T) { // A27
 		t.Errorf("decision %v", d)
 	}
 	give(t, other, says("anna@example.com", "analytics", true))
+	if d := gate(t, db, time.Now()).Allowed(ctx, anna, "analytics"); !d.Allowed { // db knows the rules now
+		t.Fatal(d)
+	}
 	must(t, other.Consents().Configure(ctx, tenant, []consent.Purpose{{Key: "research"}}, nil, entry("purposes.set")))
 	if d := gate(t, db, time.Now()).Allowed(ctx, anna, "analytics"); d.Reason != consent.UnknownPurpose {
 		t.Errorf("a purpose that is no more: %v", d)
+	}
+	var invalid *consent.Invalid
+	if _, err := db.Consents().Append(ctx, tenant, "", []consent.Entry{says("anna@example.com", "analytics", true)}); !errors.As(err, &invalid) {
+		t.Errorf("recorded for a purpose that is no more: %v", err)
 	}
 	if d := gate(t, db, time.Now()).Allowed(ctx, anna, "research"); d.Reason != consent.Absent {
 		t.Errorf("decision %v", d)
@@ -87,4 +95,19 @@ func TestAGateThatCannotAskSaysNo(t *testing.T) { // A15
 			t.Errorf("another tenant: %v", d)
 		}
 	})
+}
+
+// When it is not known whether a commit stands, memory is not believed.
+func TestAfterACommitInDoubtTheDatabaseIsAsked(t *testing.T) { // A27
+	db := storetest.SQLite(t)
+	anna := give(t, db, says("anna@example.com", "analytics", true))[0].Subject
+	g := gate(t, db, time.Now())
+	db.Consents().Doubt(tenant)
+	give(t, db, says("anna@example.com", "analytics", false))
+	if d := g.Allowed(ctx, anna, "analytics"); d.Reason != consent.WasWithdrawn {
+		t.Errorf("decision %v", d)
+	}
+	if d := gate(t, db, time.Now()).Allowed(ctx, anna, "analytics"); d.Reason != consent.WasWithdrawn { // loaded anew
+		t.Errorf("decision %v", d)
+	}
 }

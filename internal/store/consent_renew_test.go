@@ -163,6 +163,25 @@ func TestExpiredGrantsAreSweptOnce(t *testing.T) { // A13
 	})
 }
 
+func TestASweepLeavesAGrantAloneThatWasRenewedMeanwhile(t *testing.T) { // A13
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		p := consent.Purpose{Key: "analytics", Expires: 24 * time.Hour}
+		configure(t, db, p)
+		old := says("a@example.com", "analytics", true)
+		old.Source, old.Given = consent.Import, time.Now().Add(-48*time.Hour)
+		give(t, db, old)
+		var renewed consent.Outcome
+		found, err := db.Consents().SweepAfter(ctx, tenant, p, func() { renewed = give(t, db, says("a@example.com", "analytics", true))[0] })
+		if found != 1 || err != nil {
+			t.Fatalf("found %d, %v", found, err)
+		}
+		if d := gate(t, db, time.Now()).Allowed(ctx, renewed.Subject, "analytics"); !d.Allowed {
+			t.Errorf("the gate says %v", d)
+		}
+		sound(t, db)
+	})
+}
+
 func TestErasedSubjectsAreNobodyAndTheirReceiptsVerify(t *testing.T) { // A31
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		publish(t, db, version("1", false))
