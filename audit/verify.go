@@ -26,13 +26,14 @@ type Options struct {
 
 // Report is what an export was found to be.
 type Report struct {
-	Tenant         string // "" when there are no records to show it
-	Size           int64  // records
-	Root           tlog.Hash
-	Checkpoint     string // signed; to be remembered for the next time
-	Erased         int64  // records whose details are gone
-	KeyFromOutside bool   // the key was given, not taken from the export
-	First, Last    time.Time
+	Tenant         string    `json:"tenant"` // "" when there are no records to show it
+	Size           int64     `json:"size"`   // records
+	Root           tlog.Hash `json:"root"`
+	Checkpoint     string    `json:"checkpoint"`       // signed; to be remembered for the next time
+	Erased         int64     `json:"erased"`           // records whose details are gone
+	KeyFromOutside bool      `json:"key_from_outside"` // the key was given, not taken from the export
+	First          time.Time `json:"first"`
+	Last           time.Time `json:"last"`
 }
 
 // Finding is the error of an export that does not verify.

@@ -18,13 +18,14 @@ import (
 
 type runCommand struct {
 	about
-	Out      string `required:"" help:"Directory for access.json, package.zip and report.json." placeholder:"DIR"`
-	Yes      bool   `help:"Approve whatever the plan is." xor:"approval"`
-	Approve  string `help:"Run only the plan with this hash." placeholder:"HASH" xor:"approval"`
-	MaxRows  int64  `help:"Let this request write up to so many rows per collection, instead of 1000 and 1 % of a large table." placeholder:"N"`
-	State    string `help:"Directory that keeps the run, so that the same command resumes it. Without it a run that is interrupted begins anew." placeholder:"DIR"`
-	Database string `help:"Keep the run on PostgreSQL instead of in a file: postgres://..." placeholder:"URL"`
-	JSON     bool   `help:"Write the report as JSON."`
+	Out        string `required:"" help:"Directory for access.json, package.zip and report.json." placeholder:"DIR"`
+	Yes        bool   `help:"Approve whatever the plan is." xor:"approval"`
+	Approve    string `help:"Run only the plan with this hash." placeholder:"HASH" xor:"approval"`
+	MaxRows    int64  `help:"Let this request write up to so many rows per collection, instead of 1000 and 1 % of a large table." placeholder:"N"`
+	State      string `help:"Directory that keeps the run, so that the same command resumes it. Without it a run that is interrupted begins anew." placeholder:"DIR"`
+	Database   string `help:"Keep the run on PostgreSQL instead of in a file: postgres://..." placeholder:"URL" env:"VOLENTI_DATABASE"`
+	Controller string `help:"Name of the company, for the package." placeholder:"NAME"`
+	JSON       bool   `help:"Write the report as JSON."`
 }
 
 // Run carries a request out, or goes on with it.
@@ -46,7 +47,7 @@ func (c *runCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(house, &err)
-	l := &server.Local{House: house, Systems: p.systems, Log: s.log, Out: c.Out, By: s.User, Now: s.Now}
+	l := &server.Local{House: house, Systems: p.systems, Log: s.log, Out: c.Out, Controller: c.Controller, By: s.User, Now: s.Now}
 	if s.Watch {
 		l.Tell = (&watch{w: s.Err}).tell
 	}
@@ -95,7 +96,7 @@ func (c *runCommand) verdict(r fulfill.Report, failed error) error {
 	switch {
 	case failed != nil && c.State == "":
 		return errors.New("what was found is destroyed with this run; with --state DIR it could have been resumed")
-	case failed != nil && connector.KindOf(failed) == connector.Drift:
+	case failed != nil && (connector.KindOf(failed) == connector.Drift || connector.KindOf(failed) == connector.Denied):
 		return fmt.Errorf("it cannot go on under its plan: give it up with volenti request cancel --state %s %s, and begin anew", c.State, r.Request)
 	case failed != nil && !errors.Is(failed, fulfill.ErrPaused):
 		return errors.New("the same command resumes it")

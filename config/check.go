@@ -128,8 +128,8 @@ func (ck *checker) keepsSomething(p policy.Policy, rule policy.Rule) {
 func (ck *checker) exempts(rule, only policy.Rule) bool {
 	for c := range ck.Datasets.Collections() {
 		for _, t := range targets(rule, c) {
-			kept := policy.Kept(only, c.Address.String(), t.field.Path, t.categories, "") != nil
-			part := dataset.Collection{Fields: t.field.Fields}
+			kept := policy.Kept(only, c.Address.String(), t.Field.Path, t.Categories, "") != nil
+			part := dataset.Collection{Fields: t.Field.Fields}
 			part.Walk(func(f *dataset.Field) {
 				kept = kept || policy.Kept(only, c.Address.String(), f.Path, f.Categories, "") != nil
 			})

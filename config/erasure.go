@@ -5,55 +5,24 @@ import (
 	"strings"
 
 	"volenti.dev/volenti/datamap/dataset"
-	"volenti.dev/volenti/datamap/taxonomy"
 	"volenti.dev/volenti/datamap/value"
+	"volenti.dev/volenti/request/graph"
 	"volenti.dev/volenti/request/masking"
 	"volenti.dev/volenti/request/policy"
 )
 
-// target is a field that a rule for erasure comes to.
-type target struct {
-	field      *dataset.Field
-	categories []taxonomy.Category // that count for it
-	structural bool                // stays, because only the collection's category says otherwise (D21)
-}
-
-// targets lists what a rule for erasure comes to in a collection: an object
-// with a matching category of its own as a whole, else the leaves (D21).
-func targets(rule policy.Rule, c *dataset.Collection) []target {
+// targets lists what a rule for erasure comes to in a collection.
+func targets(rule policy.Rule, c *dataset.Collection) []graph.Target {
 	if rule.Action != policy.Erasure || c.Skip {
 		return nil
 	}
-	var found []target
-	var down func([]dataset.Field, bool)
-	down = func(fields []dataset.Field, covered bool) {
-		for i := range fields {
-			f := &fields[i]
-			covered := covered && len(f.Categories) == 0
-			switch {
-			case rule.Matches(f.Categories):
-				found = append(found, target{f, f.Categories, false})
-			case len(f.Fields) > 0:
-				down(f.Fields, covered)
-			case covered:
-				found = append(found, target{f, c.Categories, f.PrimaryKey || f.Identity != "" || len(f.References) > 0})
-			}
-		}
-	}
-	down(c.Fields, rule.Matches(c.Categories))
-	return found
+	return graph.Targets(rule, c)
 }
 
-// strategy gives what masks a target: the field's own before the
-// collection's, before the rule's; nil when the rule has none either.
-func strategy(rule policy.Rule, c *dataset.Collection, f *dataset.Field) *masking.Spec {
-	switch {
-	case f.Masking != nil:
-		return f.Masking
-	case c.Masking != nil:
-		return c.Masking
-	}
-	return rule.Masking
+// structural says whether a target is a key or a reference without a category
+// of its own, which stays.
+func structural(t graph.Target) bool {
+	return t.Inherited && (t.Field.PrimaryKey || len(t.Field.References) > 0)
 }
 
 // erasures judges what every rule for erasure does to every collection.
@@ -89,26 +58,26 @@ func (ck *checker) erases(p policy.Policy, c *dataset.Collection) bool {
 	erases := false
 	for _, rule := range p.Of(policy.Erasure) {
 		for _, t := range targets(rule, c) {
-			spec := strategy(rule, c, t.field)
+			spec := graph.Strategy(c, t)
 			if spec == nil || masking.Check(*spec) != nil {
 				continue // reported by Load
 			}
-			if !t.field.ReadOnly {
+			if !t.Field.ReadOnly {
 				ck.used[spec] = true
 			}
-			if t.structural && !masking.Deletes(*spec) || ck.keptForGood(rule, c, t) {
+			if structural(t) && !masking.Deletes(*spec) || ck.keptForGood(rule, c, t) {
 				continue
 			}
-			erases = ck.maskable(p, rule, c, t.field, *spec) || erases
+			erases = ck.maskable(p, rule, c, t.Field, *spec) || erases
 		}
 	}
 	return erases
 }
 
 // keptForGood says whether a field is exempt without an end.
-func (ck *checker) keptForGood(rule policy.Rule, c *dataset.Collection, t target) bool {
+func (ck *checker) keptForGood(rule policy.Rule, c *dataset.Collection, t graph.Target) bool {
 	const never value.Date = "9999-12-31"
-	return policy.Kept(rule, c.Address.String(), t.field.Path, t.categories, never) != nil
+	return policy.Kept(rule, c.Address.String(), t.Field.Path, t.Categories, never) != nil
 }
 
 // maskable reports why a mask cannot be put on a field, and says whether it is

@@ -21,7 +21,7 @@ func (d Directory) Put(ctx context.Context, name string, write func(io.Writer) e
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !fs.ValidPath(name) || strings.ContainsAny(name, `\:`) {
+	if name == "." || !fs.ValidPath(name) || strings.ContainsAny(name, `\:`) {
 		return fmt.Errorf("%q is not a name for a file", name)
 	}
 	target := filepath.Join(d.Path, filepath.FromSlash(name))

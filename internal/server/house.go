@@ -5,6 +5,8 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -49,6 +51,9 @@ func Open(ctx context.Context, c Config) (h *House, err error) {
 			return nil, fmt.Errorf("make a temporary directory: %w", err)
 		}
 		c.Data = h.temporary
+		key := make([]byte, 32) // nowhere but in memory: what a killed process leaves behind opens no more
+		_, _ = rand.Read(key)
+		c.MasterKey = base64.StdEncoding.EncodeToString(key)
 	}
 	defer func() {
 		if err != nil {

@@ -30,10 +30,12 @@ type Local struct {
 	Systems *Systems
 	Log     *slog.Logger
 	Out     string // directory for packages and the report
-	By      string // who vouches and approves: goes into the sealed details of the audit log
-	Limits  fulfill.Limits
-	Tell    func(fulfill.Event)
-	Now     func() time.Time
+	// Controller is the company's name, for packages.
+	Controller string
+	By         string // who vouches and approves: goes into the sealed details of the audit log
+	Limits     fulfill.Limits
+	Tell       func(fulfill.Event)
+	Now        func() time.Time
 }
 
 // The store is what the executor needs.
@@ -174,7 +176,7 @@ func (l *Local) executor() *fulfill.Executor {
 	return &fulfill.Executor{
 		Requests: l.House.Store.Requests(), Work: l.House.Store.Work(), Keys: l.House.Store.Keys(),
 		Connect: l.Systems.Connect, Output: blob.Directory{Path: l.Out}, Limits: l.Limits,
-		Log: l.Log, Tell: l.Tell, Owner: l.House.Owner, Now: l.Now,
+		Log: l.Log, Tell: l.Tell, Owner: l.House.Owner, Controller: l.Controller, Now: l.Now,
 	}
 }
 

@@ -16,16 +16,16 @@ import (
 // wants is what a policy needs of a collection.
 type wants struct {
 	returned map[string][]string // by access rule, paths
-	targets  []target
+	targets  []Target
 }
 
-// target is a field that an erasure rule applies to.
-type target struct {
-	field      *dataset.Field
-	rule       policy.Rule
-	categories []taxonomy.Category
-	// inherited: it falls under the rule only by the collection's category.
-	inherited bool
+// Target is a field that an erasure rule applies to.
+type Target struct {
+	Field      *dataset.Field
+	Rule       policy.Rule
+	Categories []taxonomy.Category // those that count for it
+	// Inherited: it falls under the rule only by the collection's category.
+	Inherited bool
 }
 
 func (w wants) any() bool { return len(w.returned) > 0 || len(w.targets) > 0 }
@@ -40,9 +40,9 @@ func wanted(c *dataset.Collection, pol policy.Policy) wants {
 	}
 	taken := map[string]bool{}
 	for _, rule := range pol.Of(policy.Erasure) {
-		for _, t := range targetsOf(rule, c) {
-			if !taken[t.field.Path] {
-				taken[t.field.Path] = true
+		for _, t := range Targets(rule, c) {
+			if !taken[t.Field.Path] {
+				taken[t.Field.Path] = true
 				w.targets = append(w.targets, t)
 			}
 		}
@@ -71,22 +71,22 @@ func returnedBy(rule policy.Rule, c *dataset.Collection) []string {
 	return paths
 }
 
-// targetsOf lists the fields that an erasure rule masks: an object with a
-// matching category of its own whole, else the leaves.
-func targetsOf(rule policy.Rule, c *dataset.Collection) []target {
+// Targets lists the fields that an erasure rule masks: an object with a
+// matching category of its own whole, else the leaves (D21).
+func Targets(rule policy.Rule, c *dataset.Collection) []Target {
 	whole := rule.Matches(c.Categories)
-	var targets []target
+	var targets []Target
 	var down func(fields []dataset.Field, covered bool)
 	down = func(fields []dataset.Field, covered bool) {
 		for i := range fields {
 			f := &fields[i]
 			switch {
 			case rule.Matches(f.Categories):
-				targets = append(targets, target{field: f, rule: rule, categories: f.Categories})
+				targets = append(targets, Target{Field: f, Rule: rule, Categories: f.Categories})
 			case len(f.Fields) > 0:
 				down(f.Fields, covered && len(f.Categories) == 0)
 			case covered && len(f.Categories) == 0:
-				targets = append(targets, target{field: f, rule: rule, categories: c.Categories, inherited: true})
+				targets = append(targets, Target{Field: f, Rule: rule, Categories: c.Categories, Inherited: true})
 			}
 		}
 	}
@@ -100,20 +100,20 @@ func (p *planner) masks(i int, n *Node) {
 	if len(p.wants[i].targets) == 0 {
 		return
 	}
-	var deletes []target
-	var targets []target
+	var deletes []Target
+	var targets []Target
 	for _, tg := range p.wants[i].targets {
 		targets = append(targets, p.split(n, tg)...)
 	}
 	for _, tg := range targets {
-		spec := effective(c, tg)
-		switch keep := policy.Kept(tg.rule, n.Address, tg.field.Path, tg.categories, p.Today); {
+		spec := *Strategy(c, tg)
+		switch keep := policy.Kept(tg.Rule, n.Address, tg.Field.Path, tg.Categories, p.Today); {
 		case keep != nil:
-			n.Kept = append(n.Kept, Kept{tg.field.Path, tg.rule.Key, keep.Reason, keep.Ground, keep.Until})
+			n.Kept = append(n.Kept, Kept{tg.Field.Path, tg.Rule.Key, keep.Reason, keep.Ground, keep.Until})
 		case masking.Deletes(spec):
 			deletes = append(deletes, tg)
-		case tg.inherited && p.structural(i, tg.field):
-			n.Kept = append(n.Kept, Kept{Field: tg.field.Path, Rule: tg.rule.Key, Reason: "a key or reference without a category of its own: it ties records together and tells nothing by itself"})
+		case tg.Inherited && p.structural(i, tg.Field):
+			n.Kept = append(n.Kept, Kept{Field: tg.Field.Path, Rule: tg.Rule.Key, Reason: "a key or reference without a category of its own: it ties records together and tells nothing by itself"})
 		default:
 			p.mask(i, n, tg, spec)
 		}
@@ -134,8 +134,8 @@ func (p *planner) structural(i int, f *dataset.Field) bool {
 
 // split turns an object that is to be masked whole into its leaves when one
 // of them must stay.
-func (p *planner) split(n *Node, tg target) []target {
-	var leaves []target
+func (p *planner) split(n *Node, tg Target) []Target {
+	var leaves []Target
 	stays := false
 	var down func(fields []dataset.Field, categories []taxonomy.Category)
 	down = func(fields []dataset.Field, categories []taxonomy.Category) {
@@ -144,40 +144,33 @@ func (p *planner) split(n *Node, tg target) []target {
 			if len(f.Categories) > 0 {
 				own = f.Categories
 			}
-			stays = stays || f.ReadOnly || policy.Kept(tg.rule, n.Address, f.Path, own, p.Today) != nil
+			stays = stays || f.ReadOnly || policy.Kept(tg.Rule, n.Address, f.Path, own, p.Today) != nil
 			if len(f.Fields) > 0 {
 				down(f.Fields, own)
 			} else {
 				leaf := *f
-				leaf.Masking = cmp.Or(f.Masking, tg.field.Masking)
-				leaves = append(leaves, target{field: &leaf, rule: tg.rule, categories: own})
+				leaf.Masking = cmp.Or(f.Masking, tg.Field.Masking)
+				leaves = append(leaves, Target{Field: &leaf, Rule: tg.Rule, Categories: own})
 			}
 		}
 	}
-	if down(tg.field.Fields, tg.categories); stays {
+	if down(tg.Field.Fields, tg.Categories); stays {
 		return leaves
 	}
-	return []target{tg}
+	return []Target{tg}
 }
 
-// effective gives the strategy for a target: the field's own override before
-// the collection's, before the rule's.
-func effective(c *dataset.Collection, tg target) masking.Spec {
-	switch {
-	case tg.field.Masking != nil:
-		return *tg.field.Masking
-	case c.Masking != nil:
-		return *c.Masking
-	default:
-		return *tg.rule.Masking
-	}
+// Strategy gives what masks a target: the field's own override before the
+// collection's, before the rule's; nil when there is none.
+func Strategy(c *dataset.Collection, tg Target) *masking.Spec {
+	return cmp.Or(tg.Field.Masking, c.Masking, tg.Rule.Masking)
 }
 
 // mask plans one field, or refuses it with the reason.
-func (p *planner) mask(i int, n *Node, tg target, spec masking.Spec) {
-	f, t := tg.field, p.tables[i]
+func (p *planner) mask(i int, n *Node, tg Target, spec masking.Spec) {
+	f, t := tg.Field, p.tables[i]
 	refuse := func(reason string) {
-		n.Refused = append(n.Refused, Refused{f.Path, tg.rule.Key, reason})
+		n.Refused = append(n.Refused, Refused{f.Path, tg.Rule.Key, reason})
 	}
 	column := t.Column(top(f.Path))
 	switch {
@@ -213,7 +206,7 @@ func (p *planner) mask(i int, n *Node, tg target, spec masking.Spec) {
 	if spec.Strategy == masking.Preserve {
 		return // neither read nor written
 	}
-	n.Masks = append(n.Masks, Mask{Field: f.Path, Rule: tg.rule.Key, Spec: spec, Column: column.Name, Type: f.Type, Length: f.Length})
+	n.Masks = append(n.Masks, Mask{Field: f.Path, Rule: tg.Rule.Key, Spec: spec, Column: column.Name, Type: f.Type, Length: f.Length})
 }
 
 // changedBy names a table that the database would change together with the
@@ -275,7 +268,7 @@ func shorter(a, b int) int {
 
 // deleteRows plans the removal of whole rows. It is all or nothing: a row
 // that holds something to be kept, or that others depend on, stays.
-func (p *planner) deleteRows(i int, n *Node, deletes []target) {
+func (p *planner) deleteRows(i int, n *Node, deletes []Target) {
 	if len(deletes) == 0 {
 		return
 	}
@@ -283,21 +276,21 @@ func (p *planner) deleteRows(i int, n *Node, deletes []target) {
 	switch {
 	case slices.ContainsFunc(n.Kept, func(k Kept) bool { return k.Ground != "" }):
 		reason = "the row holds data that is kept, so it cannot be deleted; give the collection a masking strategy"
-	case slices.ContainsFunc(deletes, func(d target) bool { return d.field.ReadOnly }):
+	case slices.ContainsFunc(deletes, func(d Target) bool { return d.Field.ReadOnly }):
 		reason = "the row holds a field that its description calls read_only, so it cannot be deleted"
 	}
 	if reason != "" {
 		for _, d := range deletes {
-			n.Refused = append(n.Refused, Refused{d.field.Path, d.rule.Key, reason})
+			n.Refused = append(n.Refused, Refused{d.Field.Path, d.Rule.Key, reason})
 		}
 		return
 	}
-	n.Delete = deletes[0].rule.Key
+	n.Delete = deletes[0].Rule.Key
 	n.Masks = nil
 	n.Kept, n.Refused = nil, nil
 	n.FieldsMasked = map[string]string{}
 	for _, tg := range p.wants[i].targets {
-		n.FieldsMasked[tg.field.Path] = "delete"
+		n.FieldsMasked[tg.Field.Path] = "delete"
 	}
 }
 

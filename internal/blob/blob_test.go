@@ -1,0 +1,76 @@
+package blob
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+func text(s string) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := io.WriteString(w, s)
+		return err
+	}
+}
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return all
+}
+
+func TestPutIsWholeOrNothing(t *testing.T) {
+	d := Directory{Path: t.TempDir()}
+	if err := d.Put(t.Context(), "a/b.json", text("first")); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("broken")
+	err := d.Put(t.Context(), "a/b.json", func(w io.Writer) error { _, _ = io.WriteString(w, "half"); return broken })
+	if !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	b, err := os.ReadFile(filepath.Join(d.Path, "a", "b.json"))
+	if err != nil || string(b) != "first" {
+		t.Errorf("it holds %q, %v", b, err)
+	}
+	if left := names(t, filepath.Join(d.Path, "a")); !slices.Equal(left, []string{"b.json"}) {
+		t.Errorf("left behind: %v", left)
+	}
+	if info, err := os.Stat(filepath.Join(d.Path, "a", "b.json")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("others can read it: %v, %v", info.Mode(), err)
+	}
+}
+
+func TestNamesStayInTheDirectory(t *testing.T) {
+	d := Directory{Path: filepath.Join(t.TempDir(), "in")}
+	for _, name := range []string{"../x", "/x", "a/../../x", "", ".", `a\b`, "c:x"} {
+		if err := d.Put(t.Context(), name, text("x")); err == nil {
+			t.Errorf("%q is taken", name)
+		}
+	}
+}
+
+func TestSetAsideKeepsWhatWasThereUnderOneNumber(t *testing.T) {
+	d := Directory{Path: t.TempDir()}
+	for _, name := range []string{"a", "b", "b.1"} {
+		if err := d.Put(t.Context(), name, text(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.SetAside("a", "b", "not there"); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, d.Path); !slices.Equal(got, []string{"a.2", "b.1", "b.2"}) {
+		t.Errorf("files: %v", got)
+	}
+}
