@@ -96,7 +96,9 @@ func (c *runCommand) verdict(r fulfill.Report, failed error) error {
 	switch {
 	case failed != nil && c.State == "":
 		return errors.New("what was found is destroyed with this run; with --state DIR it could have been resumed")
-	case failed != nil && (connector.KindOf(failed) == connector.Drift || connector.KindOf(failed) == connector.Denied):
+	case failed != nil && connector.KindOf(failed) == connector.Denied:
+		return fmt.Errorf("with the right granted, the same command resumes it; if the plan must change, give it up with volenti request cancel --state %s %s", c.State, r.Request)
+	case failed != nil && connector.KindOf(failed) == connector.Drift:
 		return fmt.Errorf("it cannot go on under its plan: give it up with volenti request cancel --state %s %s, and begin anew", c.State, r.Request)
 	case failed != nil && !errors.Is(failed, fulfill.ErrPaused):
 		return errors.New("the same command resumes it")
