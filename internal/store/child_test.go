@@ -30,10 +30,14 @@ func child() int {
 		fmt.Println("failed", err)
 		return 1
 	}
+	write := writeForever
+	if os.Getenv(childChooses) != "" {
+		write = chooseForever
+	}
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			if err := writeForever(db); err != nil {
+			if err := write(db); err != nil {
 				fmt.Println("failed", err)
 			}
 		})
