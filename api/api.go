@@ -79,15 +79,15 @@ type API struct {
 	routes []Route
 	mux    *http.ServeMux
 	huma   huma.API
-	// handlers are what huma makes of each route, by method and path.
-	handlers map[string]func(huma.Context)
+	// decoders are what huma makes of each route, by method and path.
+	decoders map[string]decoder
 }
 
 // New builds the interface from a table of routes. It panics when the table
 // is wrong: a route that says neither which scope it needs nor that it is
 // public, or two of the same.
 func New(c Config, table []Route) *API {
-	a := &API{config: c, routes: table, mux: http.NewServeMux(), handlers: map[string]func(huma.Context){}}
+	a := &API{config: c, routes: table, mux: http.NewServeMux(), decoders: map[string]decoder{}}
 	a.huma = huma.NewAPI(document(c.Version), adapter{a})
 	paths := map[string]methods{}
 	for _, route := range table {

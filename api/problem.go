@@ -39,6 +39,8 @@ var (
 	problemType                        = reflect.TypeFor[Problem]()
 )
 
+const notValid = "The request is not valid."
+
 const problemJSON = "application/problem+json"
 
 // Error gives the detail.
@@ -92,7 +94,7 @@ func unavailable(detail string) *Problem {
 
 // invalid is a problem with one parameter or field.
 func invalid(where, what string) *Problem {
-	return &Problem{Status: http.StatusUnprocessableEntity, Detail: "The request is not valid.", Errors: []Violation{{where, what}}}
+	return &Problem{Status: http.StatusUnprocessableEntity, Detail: notValid, Errors: []Violation{{where, what}}}
 }
 
 // write answers with a problem.
@@ -111,7 +113,7 @@ func write(w http.ResponseWriter, p *Problem) {
 }
 
 // ourProblem replaces huma's error, which repeats the values that were sent.
-func ourProblem(_ huma.Context, _ string, v any) (any, error) {
+func ourProblem(h huma.Context, _ string, v any) (any, error) {
 	theirs, ok := v.(*huma.ErrorModel)
 	if !ok {
 		return v, nil
@@ -122,6 +124,9 @@ func ourProblem(_ huma.Context, _ string, v any) (any, error) {
 	}
 	for _, e := range theirs.Errors {
 		p.Errors = append(p.Errors, Violation{e.Location, e.Message})
+	}
+	if p.Status == http.StatusUnprocessableEntity {
+		p.Detail, p.Errors = notValid, append(p.Errors, strangeIn(h.Context())...)
 	}
 	return p, nil
 }

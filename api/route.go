@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -40,6 +43,9 @@ const defaultBody = 64 << 10
 func Handle[In, Out any](act func(a *API, ctx context.Context, key auth.Key, in *In) (*Out, error)) Act {
 	return func(a *API, op huma.Operation) {
 		huma.Register(a.huma, op, func(ctx context.Context, in *In) (*Out, error) {
+			if strange := strangeIn(ctx); len(strange) > 0 {
+				return nil, a.problem(ctx, &Problem{Status: http.StatusUnprocessableEntity, Detail: notValid, Errors: strange})
+			}
 			key, _ := ctx.Value(callerKey{}).(auth.Key)
 			out, err := act(a, ctx, key, in)
 			if err != nil {
@@ -89,7 +95,6 @@ func (r Route) operation() huma.Operation {
 				Schema: &huma.Schema{Ref: "#/components/schemas/Problem"},
 			}},
 		}},
-		RejectUnknownQueryParameters: true,
 	}
 	if !r.Public {
 		op.Security = []map[string][]string{{"apiKey": {string(r.Scope)}}}
@@ -117,24 +122,69 @@ func (r Route) maxBody() int64 {
 	return r.MaxBody
 }
 
+// decoder is a route as huma has registered it.
+type decoder struct {
+	op     *huma.Operation
+	handle func(huma.Context)
+}
+
 // adapter takes from huma what it makes of each route.
 type adapter struct{ a *API }
 
-func (h adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
-	h.a.handlers[op.Method+" "+op.Path] = handler
+func (h adapter) Handle(op *huma.Operation, handle func(huma.Context)) {
+	h.a.decoders[op.Method+" "+op.Path] = decoder{op, handle}
 }
 
 func (h adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.a.ServeHTTP(w, r) }
 
 // decoded is the part of a route that huma does.
 func (a *API) decoded(route Route) http.HandlerFunc {
-	handler := a.handlers[route.Method+" "+route.Path]
-	if handler == nil {
+	d, ok := a.decoders[route.Method+" "+route.Path]
+	if !ok {
 		panic(fmt.Sprintf("api: the act of %s %s was not made by Handle", route.Method, route.Path))
 	}
-	op := route.operation()
-	return func(w http.ResponseWriter, r *http.Request) { handler(humago.NewContext(&op, r, w)) }
+	known := map[string]bool{}
+	for _, p := range d.op.Parameters {
+		known[p.Name] = known[p.Name] || p.In == "query"
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		r = r.WithContext(context.WithValue(r.Context(), strangeKey{}, strangers(r.URL.RawQuery, known)))
+		d.handle(humago.NewContext(d.op, r, w))
+	}
 }
+
+type strangeKey struct{}
+
+// strangeIn gives what strangers found, so that it is answered together with
+// what huma finds.
+func strangeIn(ctx context.Context) []Violation {
+	found, _ := ctx.Value(strangeKey{}).([]Violation)
+	return found
+}
+
+// strangers are parts of a query that the route does not know or cannot read:
+// what is misspelt must not count as not said.
+func strangers(query string, known map[string]bool) []Violation {
+	if len(query) > maxQuery {
+		return []Violation{{"query", fmt.Sprintf("it is longer than %d bytes", maxQuery)}}
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return []Violation{{"query", "it cannot be read"}}
+	}
+	var found []Violation
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		switch {
+		case !known[name]:
+			found = append(found, Violation{"query." + name, "there is no such parameter"})
+		case len(values[name]) > 1:
+			found = append(found, Violation{"query." + name, "it is given more than once"})
+		}
+	}
+	return found
+}
+
+const maxQuery = 4 << 10
 
 // document is the frame of the OpenAPI document. Nothing of what huma would
 // serve by itself is switched on.

@@ -1,0 +1,458 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"volenti.dev/volenti/api"
+	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/internal/store/storetest"
+	"volenti.dev/volenti/request"
+)
+
+// site is a server on loopback, over a store with two tenants.
+type site struct {
+	t     *testing.T
+	db    *storetest.Database
+	url   string
+	key   string // of the default tenant, for everything
+	log   *safeBuffer
+	stop  context.CancelFunc
+	ended chan error
+	// What the routes of the test do.
+	noted   chan string // the name in each note that was taken
+	arrived chan struct{}
+	proceed chan struct{}
+}
+
+const otherTenant = "other"
+
+func newSite(t *testing.T, db *storetest.Database) *site {
+	t.Helper()
+	s := &site{
+		t: t, db: db, log: &safeBuffer{}, ended: make(chan error, 1),
+		noted: make(chan string, 100), arrived: make(chan struct{}, 100), proceed: make(chan struct{}),
+	}
+	s.must(db.CreateTenant(t.Context(), otherTenant))
+	s.key = s.makeKey(store.DefaultTenant, time.Time{}, auth.Scopes()...)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	s.must(err)
+	s.url = "http://" + listener.Addr().String()
+	server := &Server{
+		House: &House{Store: db.DB}, Now: time.Now, Version: "test", Routes: append(api.Table(), s.routes()...),
+		Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	go func() { s.ended <- server.Serve(ctx, listener); close(s.ended) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-s.ended; err != nil {
+			t.Errorf("the server ended: %v", err)
+		}
+	})
+	return s
+}
+
+type noteInput struct {
+	Body struct {
+		Name  string `json:"name" minLength:"1" maxLength:"40"`
+		Count int    `json:"count" minimum:"1" maximum:"9"`
+	}
+}
+
+type noteOutput struct {
+	Status   int
+	Location string `header:"Location"`
+	Body     struct {
+		Name string `json:"name"`
+		ID   string `json:"id"`
+	}
+}
+
+// routes are such as the table will have: a POST that changes something, one
+// that takes its time, one with a mistake.
+func (s *site) routes() []api.Route {
+	return []api.Route{
+		{Method: "POST", Path: "/api/v1/test/notes", Scope: auth.ReadRequests, Does: "Take a note", MaxBody: 1000, Act: api.Handle(
+			func(_ *api.API, _ context.Context, _ auth.Key, in *noteInput) (*noteOutput, error) {
+				s.noted <- in.Body.Name
+				out := &noteOutput{Status: http.StatusCreated, Location: "/api/v1/test/notes/1"}
+				out.Body.Name, out.Body.ID = in.Body.Name, uuid.NewString()
+				return out, nil
+			})},
+		{Method: "POST", Path: "/api/v1/test/slow", Scope: auth.ReadRequests, Does: "Wait", Act: api.Handle(
+			func(*api.API, context.Context, auth.Key, *struct{}) (*noteOutput, error) {
+				s.arrived <- struct{}{}
+				<-s.proceed
+				s.noted <- "slow"
+				return &noteOutput{Status: http.StatusCreated}, nil
+			})},
+		{Method: "GET", Path: "/api/v1/test/panic", Scope: auth.ReadRequests, Does: "Fail", Act: api.Handle(
+			func(*api.API, context.Context, auth.Key, *struct{}) (*noteOutput, error) { panic(personal) })},
+		{Method: "GET", Path: "/api/v1/test/refuse", Scope: auth.ReadRequests, Does: "Refuse", Act: api.Handle(
+			func(*api.API, context.Context, auth.Key, *struct{}) (*noteOutput, error) {
+				return nil, fmt.Errorf("move: %w", request.ErrTransition)
+			})},
+	}
+}
+
+const personal = "canary.5c1d@example.com"
+
+func (s *site) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *site) makeKey(tenant string, expires time.Time, scopes ...auth.Scope) string {
+	s.t.Helper()
+	key, token, err := auth.New(tenant, "test", scopes, expires, rand.Reader)
+	s.must(err)
+	s.must(s.db.APIKeys().Create(s.t.Context(), key, audit.Entry{Act: "apikey.create", Object: "apikey/" + key.ID}))
+	return token
+}
+
+func (s *site) makeRequest(tenant, policy string, status request.Status) string {
+	s.t.Helper()
+	r := request.Request{ID: uuid.Must(uuid.NewV7()).String(), Tenant: tenant, Policy: policy, Status: status, PlanHash: "h", Plan: []byte(`{}`)}
+	s.must(s.db.Requests().Create(s.t.Context(), r, nil, audit.Entry{Act: "request.create", Object: "request/" + r.ID}))
+	return r.ID
+}
+
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// send sends a request with a key; headers are name, value, name, value.
+func (s *site) send(method, path, key string, body io.Reader, headers ...string) reply {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), method, s.url+path, body)
+	s.must(err)
+	if key != "" {
+		r.Header.Set("Authorization", "Bearer "+key)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	got, err := http.DefaultTransport.RoundTrip(r)
+	s.must(err)
+	text, err := io.ReadAll(got.Body)
+	s.must(err)
+	s.must(got.Body.Close())
+	return reply{got.StatusCode, got.Header, string(text)}
+}
+
+func (s *site) get(path string) reply {
+	s.t.Helper()
+	return s.send("GET", path, s.key, nil)
+}
+
+// problem checks that an answer is one, with this status.
+func (s *site) problem(what string, got reply, status int) {
+	s.t.Helper()
+	var p api.Problem
+	err := json.Unmarshal([]byte(got.body), &p)
+	if got.status != status || got.header.Get("Content-Type") != "application/problem+json" || err != nil || p.Status != status || p.Title == "" || p.Detail == "" {
+		s.t.Errorf("%s: status %d, want %d; %s %s", what, got.status, status, got.header.Get("Content-Type"), got.body)
+	}
+}
+
+func (s *site) entries() int {
+	s.t.Helper()
+	all, err := s.db.Audit().Records(s.t.Context(), store.DefaultTenant, 0, 10000)
+	s.must(err)
+	return len(all)
+}
+
+// call sends what a route takes: a valid id, a valid body.
+func (s *site) call(route api.Route, id, key string) reply {
+	s.t.Helper()
+	path := strings.ReplaceAll(route.Path, "{id}", id)
+	if route.Method == "POST" {
+		return s.send("POST", path, key, strings.NewReader(`{"name":"n","count":1}`), "Idempotency-Key", uuid.NewString(), "Content-Type", "application/json")
+	}
+	return s.send(route.Method, path, key, nil)
+}
+
+func TestEveryRouteAsksForItsScope(t *testing.T) { // SE13
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		close(s.proceed)
+		id := s.makeRequest(store.DefaultTenant, "access", request.AwaitingApproval)
+		hour := time.Hour
+		keys := map[string]string{
+			"none": "", "nonsense": "vk_nonsense", "all": s.key,
+			"expired": s.makeKey(store.DefaultTenant, time.Now().Add(-hour), auth.Scopes()...),
+			"unknown": strings.Replace(s.key, "vk_", "vk_a", 1)[:len(s.key)],
+			"altered": s.key[:len(s.key)-2] + "AA",
+			"revoked": s.makeKey(store.DefaultTenant, time.Time{}, auth.Scopes()...),
+		}
+		revoked, _ := auth.IDOf(keys["revoked"])
+		s.must(db.APIKeys().Revoke(t.Context(), store.DefaultTenant, revoked, audit.Entry{Act: "apikey.revoke", Object: "apikey/" + revoked}))
+		for _, scope := range auth.Scopes() {
+			keys[string(scope)] = s.makeKey(store.DefaultTenant, time.Time{}, scope)
+		}
+		for _, route := range append(api.Table(), s.routes()...) {
+			for name, key := range keys {
+				got := s.call(route, id, key)
+				want := 0
+				switch {
+				case route.Public || name == "all" || name == string(route.Scope):
+				case auth.Scope(name) == auth.ReadAudit || auth.Scope(name) == auth.ReadRequests:
+					want = http.StatusForbidden
+				default:
+					want = http.StatusUnauthorized
+				}
+				what := route.Method + " " + route.Path + " with " + name
+				switch {
+				case want != 0:
+					s.problem(what, got, want)
+				case got.status == http.StatusForbidden || got.status == http.StatusUnauthorized || got.status == http.StatusNotFound:
+					t.Errorf("%s: %d %s", what, got.status, got.body)
+				}
+				if (got.status == http.StatusUnauthorized) != (got.header.Get("WWW-Authenticate") != "") {
+					t.Errorf("%s: WWW-Authenticate %q", what, got.header.Get("WWW-Authenticate"))
+				}
+			}
+		}
+	})
+}
+
+func TestOtherTenantsObjectsAreAsIfTheyDidNotExist(t *testing.T) { // SE14
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		theirs := s.makeRequest(otherTenant, "access", request.AwaitingApproval)
+		theirKey := s.makeKey(otherTenant, time.Time{}, auth.Scopes()...)
+		asked := 0
+		for _, route := range api.Table() {
+			if !strings.Contains(route.Path, "{id}") {
+				if got := s.call(route, "", s.key); strings.Contains(got.body, theirs) || strings.Contains(got.body, otherTenant) {
+					t.Errorf("%s tells of the other tenant: %s", route.Path, got.body)
+				}
+				continue
+			}
+			asked++
+			if got := s.call(route, theirs, theirKey); got.status != http.StatusOK {
+				t.Fatalf("its owner gets %d %s", got.status, got.body)
+			}
+			foreign, missing := s.call(route, theirs, s.key), s.call(route, uuid.Must(uuid.NewV7()).String(), s.key)
+			for _, r := range []reply{foreign, missing} {
+				r.header.Del("X-Request-Id")
+				r.header.Del("Date")
+			}
+			s.problem(route.Path, foreign, http.StatusNotFound)
+			if d := cmp.Diff(missing, foreign, cmp.AllowUnexported(reply{})); d != "" {
+				t.Errorf("%s tells what exists: %s", route.Path, d)
+			}
+		}
+		if asked == 0 {
+			t.Error("no route was asked")
+		}
+	})
+}
+
+func TestNothingIsRevealedWithoutItsAuditEntry(t *testing.T) { // SE16
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		raw := db.Raw(t)
+		spoil, mend := `CREATE TRIGGER spoilt BEFORE INSERT ON audit_leaves BEGIN SELECT RAISE(ABORT, 'spoilt'); END`, `DROP TRIGGER spoilt`
+		if !db.Embedded() {
+			spoil = `CREATE FUNCTION spoilt() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'spoilt'; END $$;
+				CREATE TRIGGER spoilt BEFORE INSERT ON audit_leaves FOR EACH ROW EXECUTE FUNCTION spoilt()`
+			mend = `DROP TRIGGER spoilt ON audit_leaves`
+		}
+		exec := func(statement string) {
+			t.Helper()
+			_, err := raw.ExecContext(t.Context(), statement)
+			s.must(err)
+		}
+		exec(spoil)
+		before, revealing := s.entries(), 0
+		for _, route := range api.Table() {
+			got := s.call(route, uuid.Must(uuid.NewV7()).String(), s.key)
+			if route.Reveals == "" {
+				if got.status >= 500 {
+					t.Errorf("%s is down: %d %s", route.Path, got.status, got.body)
+				}
+				continue
+			}
+			revealing++
+			s.problem(route.Path, got, http.StatusServiceUnavailable)
+			if got.header.Get("Retry-After") == "" || strings.Contains(got.body, "leaf") {
+				t.Errorf("%s: %v %s", route.Path, got.header, got.body)
+			}
+		}
+		if revealing == 0 || s.entries() != before {
+			t.Errorf("%d routes reveal something, %d entries", revealing, s.entries()-before)
+		}
+		exec(mend)
+		got := s.get("/api/v1/audit/export")
+		report, err := audit.Verify(strings.NewReader(got.body), audit.Options{})
+		if err != nil || got.status != http.StatusOK || report.Size != int64(before+1) {
+			t.Errorf("export: %d, %d records, want %d: %v", got.status, report.Size, before+1, err)
+		}
+		if last := strings.Split(strings.TrimSpace(got.body), "\n"); !strings.Contains(last[len(last)-1], `"audit.export"`) {
+			t.Error("the export does not hold its own entry")
+		}
+		if got := s.get("/api/v1/audit/checkpoint"); got.status != http.StatusOK || !strings.Contains(got.body, "test.example/default") {
+			t.Errorf("checkpoint: %s", got.body)
+		}
+	})
+}
+
+func TestPagesGiveEveryRequestOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		var all []string
+		for i := range 7 {
+			s.makeRequest(otherTenant, "a", request.Approved)
+			all = append([]string{s.makeRequest(store.DefaultTenant, []string{"a", "b"}[i%2], []request.Status{request.Approved, request.Paused}[i/4])}, all...)
+		}
+		read := func(query string) (ids []string) {
+			t.Helper()
+			for next := ""; ; {
+				got := s.get("/api/v1/requests?" + query + "&cursor=" + next)
+				var page api.RequestPage
+				s.must(json.Unmarshal([]byte(got.body), &page))
+				for _, item := range page.Items {
+					ids = append(ids, item.ID)
+				}
+				if next = page.Next; next == "" || got.status != http.StatusOK {
+					return ids
+				}
+			}
+		}
+		for query, want := range map[string][]string{
+			"limit=2": all, "limit=7": all, "limit=200": all, "limit=1&status=paused": all[:3],
+			"limit=1&policy=b": {all[1], all[3], all[5]}, "limit=2&policy=a&status=paused": {all[0], all[2]}, "limit=5&policy=none": nil,
+		} {
+			if d := cmp.Diff(want, read(query)); d != "" {
+				t.Errorf("%s: %s", query, d)
+			}
+		}
+	})
+}
+
+func TestReportOfARunIsShown(t *testing.T) {
+	w := newWorld(t, "sqlite", "sqlite")
+	d := w.open()
+	report := d.run("erasure", "anna@example.com")
+	s := newSite(t, &storetest.Database{DB: d.House.Store})
+	got := s.get("/api/v1/requests/" + report.Request)
+	var shown api.RequestWithReport
+	s.must(json.Unmarshal([]byte(got.body), &shown))
+	if got.status != http.StatusOK || shown.Status != string(report.Status) || shown.PlanHash != report.Plan || len(shown.Report.Collections) != len(report.Collections) {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	for i, c := range report.Collections {
+		if g := shown.Report.Collections[i]; g.Address != c.Address || g.RowsMasked != c.RowsMasked || g.Verified != c.Verified || len(g.Fields) != len(c.Fields) {
+			t.Errorf("%+v, want %+v", g, c)
+		}
+	}
+	if strings.Contains(got.body, "anna") {
+		t.Error("the report names the person")
+	}
+}
+
+func TestStopFinishesWhatIsUnderWay(t *testing.T) { // R8
+	s := newSite(t, storetest.SQLite(t))
+	answers := make(chan reply, 1)
+	go func() {
+		answers <- s.send("POST", "/api/v1/test/slow", s.key, nil, "Idempotency-Key", "k")
+	}()
+	<-s.arrived
+	s.stop()
+	for { // until the listener is closed
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			break
+		}
+		_ = conn.Close()
+	}
+	select {
+	case err := <-s.ended:
+		t.Fatalf("it ended before the request: %v", err)
+	default:
+	}
+	close(s.proceed)
+	if got := <-answers; got.status != http.StatusCreated {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	s.must(<-s.ended)
+}
+
+func TestAccessLogTellsWhatWasDoneAndNothingPersonal(t *testing.T) { // promise 8
+	s := newSite(t, storetest.SQLite(t))
+	s.problem("panic", s.get("/api/v1/test/panic"), http.StatusInternalServerError)
+	s.problem("conflict", s.get("/api/v1/test/refuse"), http.StatusConflict)
+	s.get("/api/v1/requests?status=" + personal + "&email=" + personal)
+	s.get("/api/v1/requests/" + personal)
+	s.get("/" + personal)
+	s.send(strings.ToUpper(strings.NewReplacer("@", "", ".", "").Replace(personal)), "/healthz", "", nil)
+	s.send("POST", "/api/v1/test/notes", s.key, strings.NewReader(`{"name":"`+personal+`","count":77}`), "Idempotency-Key", personal, "User-Agent", personal, "X-Request-Id", personal)
+	s.send("POST", "/api/v1/test/notes", s.key, strings.NewReader(personal), "Idempotency-Key", personal)
+	s.stop()
+	s.must(<-s.ended)
+	log := s.log.String()
+	if strings.Contains(strings.ToLower(log), "canary") || strings.Contains(log, s.key) {
+		t.Error(log)
+	}
+	for _, want := range []string{"route=/api/v1/requests/{id}", "status=422", "kind=string", "serve_test.go", "tenant=default"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %s:\n%s", want, log)
+		}
+	}
+}
+
+func TestAnswersRepeatNoValueAndNoDetailOfAMistake(t *testing.T) {
+	s := newSite(t, storetest.SQLite(t))
+	got := s.send("POST", "/api/v1/test/notes", s.key, strings.NewReader(`{"name":"`+strings.Repeat(personal, 3)+`","count":77}`), "Idempotency-Key", "k")
+	s.problem("too long", got, http.StatusUnprocessableEntity)
+	mistake := s.get("/api/v1/test/panic")
+	for _, body := range []string{got.body, mistake.body} {
+		if strings.Contains(body, "canary") || strings.Contains(body, "77") || strings.Contains(body, "goroutine") {
+			t.Error(body)
+		}
+	}
+	for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"} {
+		if got.header.Get(name) != want || mistake.header.Get(name) != want {
+			t.Errorf("%s: %q, %q", name, got.header.Get(name), mistake.header.Get(name))
+		}
+	}
+	if got.header.Get("X-Request-Id") == mistake.header.Get("X-Request-Id") {
+		t.Error("two requests have one id")
+	}
+}
+
+func TestStoreThatIsClosedIsNotReady(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		if got := s.send("GET", "/readyz", "", nil); got.status != http.StatusOK {
+			t.Errorf("ready: %d %s", got.status, got.body)
+		}
+		s.must(db.Close())
+		s.problem("readyz", s.send("GET", "/readyz", "", nil), http.StatusServiceUnavailable)
+		if got := s.send("GET", "/healthz", "", nil); got.status != http.StatusOK {
+			t.Errorf("health: %d %s", got.status, got.body)
+		}
+	})
+}
+
