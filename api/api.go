@@ -4,9 +4,10 @@
 //
 //	request -> id, headers, log, panics      api.go
 //	        -> route, or 404, 405            api.go
-//	        -> key, scope, audit entry       guard.go
+//	        -> key, scope                    guard.go
 //	        -> Idempotency-Key on POST       idempotency.go
 //	        -> decode and check the input    huma
+//	        -> audit entry of a revelation   guard.go
 //	        -> the act                       requests.go, audit.go, health.go
 //	        -> problem+json on any error     problem.go
 //
@@ -100,7 +101,7 @@ func New(c Config, table []Route) *API {
 		if paths[route.Path][route.Method] != nil {
 			panic("api: two routes " + route.Method + " " + route.Path)
 		}
-		route.mount(a, route.operation())
+		route.Act(a, route, route.operation())
 		paths[route.Path][route.Method] = a.guard(route)
 	}
 	for p, m := range paths {

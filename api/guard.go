@@ -39,8 +39,8 @@ func (a *API) guard(route Route) http.Handler {
 			return
 		}
 		key, err := a.caller(ctx, r)
-		if err == nil {
-			err = a.permit(ctx, route, key)
+		if err == nil && !key.May(route.Scope) {
+			err = &Problem{Status: http.StatusForbidden, Detail: "This key does not have the scope " + string(route.Scope) + "."}
 		}
 		if err != nil {
 			refuse(w, a.problem(ctx, err))
@@ -76,12 +76,8 @@ func (a *API) caller(ctx context.Context, r *http.Request) (auth.Key, error) {
 	return auth.Key{}, unauthorized()
 }
 
-// permit says whether the key is for this, and logs the act of a privileged
-// read before it is done.
-func (a *API) permit(ctx context.Context, route Route, key auth.Key) error {
-	if !key.May(route.Scope) {
-		return &Problem{Status: http.StatusForbidden, Detail: "This key does not have the scope " + string(route.Scope) + "."}
-	}
+// reveal logs the act of a privileged read, before it is done.
+func (a *API) reveal(ctx context.Context, route Route, key auth.Key) error {
 	if route.Reveals == "" {
 		return nil
 	}

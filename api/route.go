@@ -34,19 +34,22 @@ type Route struct {
 }
 
 // Act is what a route does; Handle makes one.
-type Act func(a *API, op huma.Operation)
+type Act func(a *API, route Route, op huma.Operation)
 
 const defaultBody = 64 << 10
 
 // Handle makes an act of a function. In and Out are structs as huma reads
 // them: parameters and Body in, headers and Body out.
 func Handle[In, Out any](act func(a *API, ctx context.Context, key auth.Key, in *In) (*Out, error)) Act {
-	return func(a *API, op huma.Operation) {
+	return func(a *API, route Route, op huma.Operation) {
 		huma.Register(a.huma, op, func(ctx context.Context, in *In) (*Out, error) {
 			if strange := strangeIn(ctx); len(strange) > 0 {
 				return nil, a.problem(ctx, &Problem{Status: http.StatusUnprocessableEntity, Detail: notValid, Errors: strange})
 			}
 			key, _ := ctx.Value(callerKey{}).(auth.Key)
+			if err := a.reveal(ctx, route, key); err != nil {
+				return nil, a.problem(ctx, err)
+			}
 			out, err := act(a, ctx, key, in)
 			if err != nil {
 				return nil, a.problem(ctx, err)
@@ -78,8 +81,6 @@ func (r Route) check() error {
 	}
 	return nil
 }
-
-func (r Route) mount(a *API, op huma.Operation) { r.Act(a, op) }
 
 // operation describes the route in OpenAPI.
 func (r Route) operation() huma.Operation {

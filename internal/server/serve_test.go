@@ -455,4 +455,3 @@ func TestStoreThatIsClosedIsNotReady(t *testing.T) {
 		}
 	})
 }
-
