@@ -43,20 +43,18 @@ func (t *tx) queue(ctx context.Context, rules *consent.Rules, limit int) (queued
 		return 0, false, fmt.Errorf("queue renewals: %w", err)
 	}
 	done = to == ""
-	for _, p := range rules.Purposes {
-		last := len(rules.Eras[p.Key])
-		if last == 0 || done {
-			continue
-		}
-		n, err := t.exec(ctx, `
+	last, args := lastEras(rules, []any{t.tenant, from, to})
+	if !done && last != "" {
+		queued, err = t.exec(ctx, `
 			INSERT INTO consent_renewals (tenant, subject, purpose, era, notice, seq, answered)
-			SELECT tenant, subject, purpose, CAST($5 AS bigint), notice, seq, -1 FROM consent_state
-			WHERE tenant = $1 AND subject > $2 AND subject <= $3 AND purpose = $4 AND choice = 'granted' AND era < $5
-			ON CONFLICT DO NOTHING`, t.tenant, from, to, p.Key, last)
+			SELECT tenant, subject, purpose, last, notice, seq, -1 FROM
+				(SELECT tenant, subject, purpose, choice, era, notice, seq, `+last+` AS last
+				FROM consent_state WHERE tenant = $1 AND subject > $2 AND subject <= $3) s
+			WHERE choice = 'granted' AND era < last
+			ON CONFLICT DO NOTHING`, args...)
 		if err != nil {
 			return 0, false, fmt.Errorf("queue renewals: %w", err)
 		}
-		queued += n
 	}
 	if done {
 		to = from
@@ -65,6 +63,22 @@ func (t *tx) queue(ctx context.Context, rules *consent.Rules, limit int) (queued
 		INSERT INTO consent_walks (tenant, walk, subject, done) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (tenant, walk) DO UPDATE SET subject = excluded.subject, done = excluded.done`, t.tenant, walk, to, number(done))
 	return queued, done, err
+}
+
+// lastEras writes an expression for the last era of a state's purpose, 0 for
+// one that nobody is asked about again; "" when that is all of them.
+func lastEras(rules *consent.Rules, args []any) (expression string, all []any) {
+	cases := ""
+	for _, p := range rules.Purposes {
+		if last := len(rules.Eras[p.Key]); last > 0 {
+			args = append(args, p.Key)
+			cases += fmt.Sprintf(" WHEN $%d THEN %d", len(args), last)
+		}
+	}
+	if cases == "" {
+		return "", args
+	}
+	return "CASE purpose" + cases + " ELSE 0 END", args
 }
 
 func number(b bool) int64 {
