@@ -124,7 +124,7 @@ func (t *tour) carryOut(policyKey, title string) error {
 		return err
 	}
 	out := filepath.Join(t.dir, policyKey)
-	l := &server.Local{House: t.house, Systems: t.prepared.systems, Log: t.log, Out: out, By: t.User, Now: t.Now}
+	l := &server.Local{House: t.house, Systems: t.prepared.systems, Log: t.log, Out: out, Controller: "the demo shop", By: t.User, Now: t.Now}
 	plan, err := t.prepared.plan(t.session)
 	if err != nil {
 		return err

@@ -66,7 +66,7 @@ func (r *run) collections(ctx context.Context, rule string) []delivery.Collectio
 		}
 		all = append(all, delivery.Collection{
 			Address: n.Address,
-			Fields:  paths,
+			Fields:  columns(paths),
 			Rows: func(yield func(map[string]any) error) error {
 				return r.rows(ctx, n.Address, func(row connector.Row, keep graph.Keep) error {
 					if selected := graph.Select(keep.Own(row), paths); selected != nil {
@@ -78,6 +78,16 @@ func (r *run) collections(ctx context.Context, rule string) []delivery.Collectio
 		})
 	}
 	return all
+}
+
+// columns lists the columns that paths begin in, each once.
+func columns(paths []string) []string {
+	var tops []string
+	for _, path := range paths {
+		top, _, _ := strings.Cut(path, ".")
+		tops = append(tops, top)
+	}
+	return slices.Compact(slices.Sorted(slices.Values(tops)))
 }
 
 // kept tells the person what stays, and why: once for each reason.
