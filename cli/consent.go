@@ -102,7 +102,7 @@ type consentSetCommand struct {
 }
 
 // Run records choices in one commit.
-func (c *consentSetCommand) Run(s *session) error {
+func (c *consentSetCommand) Run(s *session) (err error) {
 	id, identities, err := c.who.read(s)
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func (c *consentSetCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	defer house.Close()
+	defer closing(house, &err)
 	outcomes, err := ledger.Append(s.ctx, store.DefaultTenant, c.Key, entries)
 	if err != nil {
 		return ofConsent(err)
@@ -159,12 +159,12 @@ type consentCheckCommand struct {
 }
 
 // Run asks the gate. Who is not known has granted nothing.
-func (c *consentCheckCommand) Run(s *session) error {
+func (c *consentCheckCommand) Run(s *session) (err error) {
 	house, ledger, err := c.open(s)
 	if err != nil {
 		return err
 	}
-	defer house.Close()
+	defer closing(house, &err)
 	id, err := c.find(s, ledger)
 	if err != nil && !errors.Is(err, consent.ErrNotFound) {
 		return err
@@ -208,12 +208,12 @@ type standing struct {
 }
 
 // Run shows every purpose, also those that nobody asked about.
-func (c *consentGetCommand) Run(s *session) error {
+func (c *consentGetCommand) Run(s *session) (err error) {
 	house, ledger, err := c.open(s)
 	if err != nil {
 		return err
 	}
-	defer house.Close()
+	defer closing(house, &err)
 	id, err := c.find(s, ledger)
 	if err != nil {
 		return ofConsent(err)
@@ -267,12 +267,12 @@ type consentHistoryCommand struct {
 }
 
 // Run shows the records in the order of the ledger.
-func (c *consentHistoryCommand) Run(s *session) error {
+func (c *consentHistoryCommand) Run(s *session) (err error) {
 	house, ledger, err := c.open(s)
 	if err != nil {
 		return err
 	}
-	defer house.Close()
+	defer closing(house, &err)
 	id, err := c.find(s, ledger)
 	if err != nil {
 		return ofConsent(err)
@@ -308,7 +308,7 @@ type consentPublishCommand struct {
 }
 
 // Run publishes a version and queues who is to be asked again.
-func (c *consentPublishCommand) Run(s *session) error {
+func (c *consentPublishCommand) Run(s *session) (err error) {
 	v := notice.Version{Version: c.Version, Summary: c.Summary, Material: c.Material, Purposes: c.Purpose, ClassifiedBy: s.User}
 	for _, text := range c.Text {
 		t, err := readText(text)
@@ -321,7 +321,7 @@ func (c *consentPublishCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	defer house.Close()
+	defer closing(house, &err)
 	entry := audit.Entry{Act: "notice.publish", Object: "notice", Details: map[string]any{"version": c.Version, "material": c.Material, "by": s.User}}
 	if err := ledger.Publish(s.ctx, store.DefaultTenant, v, entry); err != nil {
 		return ofConsent(err)

@@ -50,7 +50,7 @@ type row struct {
 
 // Run takes over the rows that are right, and tells what is wrong with the
 // others. A second run changes nothing.
-func (c *consentImportCommand) Run(s *session) error {
+func (c *consentImportCommand) Run(s *session) (err error) {
 	f, err := os.Open(c.File)
 	if errors.Is(err, os.ErrNotExist) {
 		return failure{exitNotFound, err}
@@ -63,7 +63,7 @@ func (c *consentImportCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	defer house.Close()
+	defer closing(house, &err)
 	i := &importing{s: s, ledger: ledger, dry: c.DryRun, report: importReport{Errors: []rowError{}}}
 	if i.rules, err = ledger.Rules(s.ctx, store.DefaultTenant); err != nil {
 		return err

@@ -21,12 +21,12 @@ type consentExportCommand struct {
 }
 
 // Run writes every record of the tenant. Who the subjects are is not in them.
-func (c *consentExportCommand) Run(s *session) error {
+func (c *consentExportCommand) Run(s *session) (err error) {
 	house, ledger, err := c.open(s)
 	if err != nil {
 		return err
 	}
-	defer house.Close()
+	defer closing(house, &err)
 	entry := audit.Entry{Act: "ledger.export", Object: "ledger", Details: map[string]any{"by": s.User}}
 	if err := house.Store.Audit().Append(s.ctx, store.DefaultTenant, entry); err != nil {
 		return err
@@ -74,7 +74,7 @@ type consentReceiptCommand struct {
 }
 
 // Run writes a receipt against the log as it is now.
-func (c *consentReceiptCommand) Run(s *session) error {
+func (c *consentReceiptCommand) Run(s *session) (err error) {
 	if (c.Purpose == "") == (c.Record < 0) {
 		return usage("which record? Give --record N, or --purpose with --identity or --subject")
 	}
@@ -82,7 +82,7 @@ func (c *consentReceiptCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	defer house.Close()
+	defer closing(house, &err)
 	seq := c.Record
 	if c.Purpose != "" {
 		id, err := c.find(s, ledger)
@@ -159,7 +159,7 @@ type consentEraseCommand struct {
 }
 
 // Run destroys what leads from the records to the person.
-func (c *consentEraseCommand) Run(s *session) error {
+func (c *consentEraseCommand) Run(s *session) (err error) {
 	if !c.Yes {
 		return usage("this cannot be undone; run it with --yes")
 	}
@@ -167,7 +167,7 @@ func (c *consentEraseCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	defer house.Close()
+	defer closing(house, &err)
 	id, err := c.find(s, ledger)
 	if err != nil {
 		return ofConsent(err)

@@ -33,12 +33,12 @@ type purposeLine struct {
 }
 
 // Run shows the purposes, or sets them first.
-func (c *consentPurposesCommand) Run(s *session) error {
+func (c *consentPurposesCommand) Run(s *session) (err error) {
 	house, ledger, err := c.open(s)
 	if err != nil {
 		return err
 	}
-	defer house.Close()
+	defer closing(house, &err)
 	if c.Set != "" {
 		if err := c.set(s, ledger); err != nil {
 			return err
@@ -101,12 +101,12 @@ type consentSweepCommand struct {
 const sweepAtOnce = 10_000
 
 // Run makes records of what has expired. Checks do not wait for it.
-func (c *consentSweepCommand) Run(s *session) error {
+func (c *consentSweepCommand) Run(s *session) (err error) {
 	house, ledger, err := c.open(s)
 	if err != nil {
 		return err
 	}
-	defer house.Close()
+	defer closing(house, &err)
 	total := 0
 	for {
 		n, err := ledger.Sweep(s.ctx, store.DefaultTenant, sweepAtOnce)
