@@ -77,7 +77,6 @@ type Audit interface {
 // API answers HTTP requests.
 type API struct {
 	config Config
-	routes []Route
 	mux    *http.ServeMux
 	huma   huma.API
 	// decoders are what huma makes of each route, by method and path.
@@ -88,7 +87,7 @@ type API struct {
 // is wrong: a route that says neither which scope it needs nor that it is
 // public, or two of the same.
 func New(c Config, table []Route) *API {
-	a := &API{config: c, routes: table, mux: http.NewServeMux(), decoders: map[string]decoder{}}
+	a := &API{config: c, mux: http.NewServeMux(), decoders: map[string]decoder{}}
 	a.huma = huma.NewAPI(document(c.Version), adapter{a})
 	paths := map[string]methods{}
 	for _, route := range table {
@@ -109,9 +108,6 @@ func New(c Config, table []Route) *API {
 	}
 	return a
 }
-
-// Routes gives the table.
-func (a *API) Routes() []Route { return slices.Clone(a.routes) }
 
 // ServeHTTP answers a request, whatever it is.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -37,15 +37,16 @@ var (
 
 // Time limits. An orderly end takes less than ten seconds in all.
 const (
-	headerTime   = 10 * time.Second
-	readTime     = 30 * time.Second
-	writeTime    = time.Minute // a stream moves it on
-	idleTime     = 2 * time.Minute
-	graceTime    = 8 * time.Second // for requests under way at the end
-	headerBytes  = 32 << 10
-	DefaultAddr  = "127.0.0.1:8080"
-	DefaultPlace = "volenti-data"
+	headerTime  = 10 * time.Second
+	readTime    = 30 * time.Second
+	writeTime   = time.Minute // a stream moves it on
+	idleTime    = 2 * time.Minute
+	graceTime   = 8 * time.Second // for requests under way at the end
+	headerBytes = 32 << 10
 )
+
+// DefaultPlace is the directory of the data where none is named.
+const DefaultPlace = "volenti-data"
 
 // Serve answers on the listener until ctx ends. Then it takes no more
 // requests, finishes those under way, and cuts those that take too long.

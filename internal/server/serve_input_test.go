@@ -173,6 +173,24 @@ func TestBodiesAreLimited(t *testing.T) { // SE7
 	}
 }
 
+func TestEndlessBodyIsNotReadToItsEnd(t *testing.T) { // SE7
+	s := newSite(t, storetest.SQLite(t))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	s.must(err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "POST "+notes+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+s.key+"\r\nIdempotency-Key: k\r\nTransfer-Encoding: chunked\r\n\r\n")
+	s.must(err)
+	const piece, most = 64 << 10, 64 << 20
+	chunk, sent := fmt.Sprintf("%x\r\n%s\r\n", piece, strings.Repeat(" ", piece)), 0
+	for err == nil && sent < most {
+		_, err = io.WriteString(conn, chunk)
+		sent += piece
+	}
+	if sent >= most {
+		t.Errorf("the server took %d bytes", sent)
+	}
+}
+
 func TestBrokenHTTPDoesNotStopTheServer(t *testing.T) {
 	s := newSite(t, storetest.SQLite(t))
 	for _, raw := range []string{
