@@ -1,12 +1,7 @@
 package server
 
 import (
-	"context"
-	"crypto/rand"
 	"encoding/json"
-	"fmt"
-	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -23,174 +18,6 @@ import (
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/request"
 )
-
-// site is a server on loopback, over a store with two tenants.
-type site struct {
-	t     *testing.T
-	db    *storetest.Database
-	url   string
-	key   string // of the default tenant, for everything
-	log   *safeBuffer
-	stop  context.CancelFunc
-	ended chan error
-	// What the routes of the test do.
-	noted   chan string // the name in each note that was taken
-	arrived chan struct{}
-	proceed chan struct{}
-}
-
-const otherTenant = "other"
-
-func newSite(t *testing.T, db *storetest.Database) *site {
-	t.Helper()
-	s := &site{
-		t: t, db: db, log: &safeBuffer{}, ended: make(chan error, 1),
-		noted: make(chan string, 100), arrived: make(chan struct{}, 100), proceed: make(chan struct{}),
-	}
-	s.must(db.CreateTenant(t.Context(), otherTenant))
-	s.key = s.makeKey(store.DefaultTenant, time.Time{}, auth.Scopes()...)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	s.must(err)
-	s.url = "http://" + listener.Addr().String()
-	server := &Server{
-		House: &House{Store: db.DB}, Now: time.Now, Version: "test", Routes: append(api.Table(), s.routes()...),
-		Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	s.stop = stop
-	go func() { s.ended <- server.Serve(ctx, listener); close(s.ended) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-s.ended; err != nil {
-			t.Errorf("the server ended: %v", err)
-		}
-	})
-	return s
-}
-
-type noteInput struct {
-	Body struct {
-		Name  string `json:"name" minLength:"1" maxLength:"40"`
-		Count int    `json:"count" minimum:"1" maximum:"9"`
-	}
-}
-
-type noteOutput struct {
-	Status   int
-	Location string `header:"Location"`
-	Body     struct {
-		Name string `json:"name"`
-		ID   string `json:"id"`
-	}
-}
-
-// routes are such as the table will have: a POST that changes something, one
-// that takes its time, one with a mistake.
-func (s *site) routes() []api.Route {
-	return []api.Route{
-		{Method: "POST", Path: "/api/v1/test/notes", Scope: auth.ReadRequests, Does: "Take a note", MaxBody: 1000, Act: api.Handle(
-			func(_ *api.API, _ context.Context, _ auth.Key, in *noteInput) (*noteOutput, error) {
-				s.noted <- in.Body.Name
-				out := &noteOutput{Status: http.StatusCreated, Location: "/api/v1/test/notes/1"}
-				out.Body.Name, out.Body.ID = in.Body.Name, uuid.NewString()
-				return out, nil
-			})},
-		{Method: "POST", Path: "/api/v1/test/slow", Scope: auth.ReadRequests, Does: "Wait", Act: api.Handle(
-			func(*api.API, context.Context, auth.Key, *struct{}) (*noteOutput, error) {
-				s.arrived <- struct{}{}
-				<-s.proceed
-				s.noted <- "slow"
-				return &noteOutput{Status: http.StatusCreated}, nil
-			})},
-		{Method: "GET", Path: "/api/v1/test/panic", Scope: auth.ReadRequests, Does: "Fail", Act: api.Handle(
-			func(*api.API, context.Context, auth.Key, *struct{}) (*noteOutput, error) { panic(personal) })},
-		{Method: "GET", Path: "/api/v1/test/refuse", Scope: auth.ReadRequests, Does: "Refuse", Act: api.Handle(
-			func(*api.API, context.Context, auth.Key, *struct{}) (*noteOutput, error) {
-				return nil, fmt.Errorf("move: %w", request.ErrTransition)
-			})},
-	}
-}
-
-const personal = "canary.5c1d@example.com"
-
-func (s *site) must(err error) {
-	s.t.Helper()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-func (s *site) makeKey(tenant string, expires time.Time, scopes ...auth.Scope) string {
-	s.t.Helper()
-	key, token, err := auth.New(tenant, "test", scopes, expires, rand.Reader)
-	s.must(err)
-	s.must(s.db.APIKeys().Create(s.t.Context(), key, audit.Entry{Act: "apikey.create", Object: "apikey/" + key.ID}))
-	return token
-}
-
-func (s *site) makeRequest(tenant, policy string, status request.Status) string {
-	s.t.Helper()
-	r := request.Request{ID: uuid.Must(uuid.NewV7()).String(), Tenant: tenant, Policy: policy, Status: status, PlanHash: "h", Plan: []byte(`{}`)}
-	s.must(s.db.Requests().Create(s.t.Context(), r, nil, audit.Entry{Act: "request.create", Object: "request/" + r.ID}))
-	return r.ID
-}
-
-type reply struct {
-	status int
-	header http.Header
-	body   string
-}
-
-// send sends a request with a key; headers are name, value, name, value.
-func (s *site) send(method, path, key string, body io.Reader, headers ...string) reply {
-	s.t.Helper()
-	r, err := http.NewRequestWithContext(context.Background(), method, s.url+path, body)
-	s.must(err)
-	if key != "" {
-		r.Header.Set("Authorization", "Bearer "+key)
-	}
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Add(headers[i], headers[i+1])
-	}
-	got, err := http.DefaultTransport.RoundTrip(r)
-	s.must(err)
-	text, err := io.ReadAll(got.Body)
-	s.must(err)
-	s.must(got.Body.Close())
-	return reply{got.StatusCode, got.Header, string(text)}
-}
-
-func (s *site) get(path string) reply {
-	s.t.Helper()
-	return s.send("GET", path, s.key, nil)
-}
-
-// problem checks that an answer is one, with this status.
-func (s *site) problem(what string, got reply, status int) {
-	s.t.Helper()
-	var p api.Problem
-	err := json.Unmarshal([]byte(got.body), &p)
-	if got.status != status || got.header.Get("Content-Type") != "application/problem+json" || err != nil || p.Status != status || p.Title == "" || p.Detail == "" {
-		s.t.Errorf("%s: status %d, want %d; %s %s", what, got.status, status, got.header.Get("Content-Type"), got.body)
-	}
-}
-
-func (s *site) entries() int {
-	s.t.Helper()
-	all, err := s.db.Audit().Records(s.t.Context(), store.DefaultTenant, 0, 10000)
-	s.must(err)
-	return len(all)
-}
-
-// call sends what a route takes: a valid id, a valid body.
-func (s *site) call(route api.Route, id, key string) reply {
-	s.t.Helper()
-	path := strings.ReplaceAll(route.Path, "{id}", id)
-	if route.Method == "POST" {
-		return s.send("POST", path, key, strings.NewReader(`{"name":"n","count":1}`), "Idempotency-Key", uuid.NewString(), "Content-Type", "application/json")
-	}
-	return s.send(route.Method, path, key, nil)
-}
 
 func TestEveryRouteAsksForItsScope(t *testing.T) { // SE13
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
@@ -415,7 +242,7 @@ func TestAccessLogTellsWhatWasDoneAndNothingPersonal(t *testing.T) { // promise 
 	if strings.Contains(strings.ToLower(log), "canary") || strings.Contains(log, s.key) {
 		t.Error(log)
 	}
-	for _, want := range []string{"route=/api/v1/requests/{id}", "status=422", "kind=string", "serve_test.go", "tenant=default"} {
+	for _, want := range []string{"route=/api/v1/requests/{id}", "status=422", "kind=string", "serve_site_test.go", "tenant=default"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log lacks %s:\n%s", want, log)
 		}
