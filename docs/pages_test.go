@@ -99,6 +99,8 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 		"datasets.md": {"0 errors, 0 warnings"},
 		"requests.md": {": complete", "deleted    the whole row", "is canceled"},
 		"audit.md":    {"Verified: ", "forged.jsonl does not verify: line "},
+		"consent.md":  {"yes: granted", "no: refused", "no: reconsent_due", "line 4: granted", "3 rows: 1 recorded, 0 as before, 1 older", "forged.json does not verify", "no: no_record"},
+		"server.md":   {`{"status":"ok"}`, `"status":"complete"`, "Verified: ", "valid"},
 	}
 	for _, page := range pages(t) {
 		commands, _ := blocks(t, page, "sh")
@@ -106,7 +108,8 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 			continue
 		}
 		t.Run(page, func(t *testing.T) {
-			script := "volenti demo --dir practice >/dev/null\nexport DEMO_SHOP=\"$PWD/practice\"\n" + strings.Join(commands, "")
+			script := "trap 'kill \"${server:-}\" 2>/dev/null || :' EXIT\nvolenti demo --dir practice >/dev/null\nexport DEMO_SHOP=\"$PWD/practice\"\n" + strings.Join(commands, "")
+			script = strings.ReplaceAll(script, "127.0.0.1:8080", free(t))
 			shell := exec.CommandContext(ctx, "/bin/sh", "-eux", "-c", script)
 			shell.Dir = t.TempDir()
 			shell.Env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
