@@ -19,6 +19,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -142,7 +143,7 @@ func (a *API) recovered(out *response, panicked any) (aborted bool) {
 	if panicked == nil {
 		return false
 	}
-	if panicked != http.ErrAbortHandler {
+	if err, _ := panicked.(error); !errors.Is(err, http.ErrAbortHandler) {
 		a.config.Log.Error("a handler panicked", "id", out.id, "route", out.route, "kind", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
 	}
 	if out.status != 0 {

@@ -20,7 +20,7 @@ type callerKey struct{}
 func (a *API) guard(route Route) http.Handler {
 	next := http.Handler(a.decoded(route))
 	if route.Method == http.MethodPost {
-		next = a.once(route, next)
+		next = a.once(next)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()

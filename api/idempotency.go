@@ -39,7 +39,7 @@ var remembered = []string{"Content-Type", "Location"}
 // once answers a POST, and answers it the same when it is sent again. When the
 // process dies between the act and its answer, the act may be repeated: every
 // act must be harmless then, as it must for those that change one row.
-func (a *API) once(route Route, next http.Handler) http.Handler {
+func (a *API) once(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		caller, _ := ctx.Value(callerKey{}).(auth.Key)

@@ -177,7 +177,7 @@ func TestEndlessBodyIsNotReadToItsEnd(t *testing.T) { // SE7
 	s := newSite(t, storetest.SQLite(t))
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	s.must(err)
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_, err = io.WriteString(conn, "POST "+notes+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+s.key+"\r\nIdempotency-Key: k\r\nTransfer-Encoding: chunked\r\n\r\n")
 	s.must(err)
 	const piece, most = 64 << 10, 64 << 20
