@@ -205,6 +205,9 @@ func TestBrokenHTTPDoesNotStopTheServer(t *testing.T) {
 		if err == nil && (got.StatusCode < 400 || got.StatusCode >= 500) && got.StatusCode != http.StatusHTTPVersionNotSupported {
 			t.Errorf("%.30q: %s", raw, got.Status)
 		}
+		if err == nil {
+			_ = got.Body.Close()
+		}
 		_ = conn.Close()
 	}
 	if got := s.get("/api/v1/requests"); got.status != http.StatusOK || len(s.noted) != 0 {
