@@ -51,6 +51,16 @@ func (h atHome) open(s *session) (*server.House, *store.Consents, error) {
 	return house, house.Store.Consents(), nil
 }
 
+// existing opens a ledger that must be there already: a misspelt directory is
+// no ledger in which nobody agreed to anything.
+func (h atHome) existing(s *session) (*server.House, *store.Consents, error) {
+	house, err := openState(s, h.State, h.Database)
+	if err != nil {
+		return nil, nil, err
+	}
+	return house, house.Store.Consents(), nil
+}
+
 // who says whose consent it is about.
 type who struct {
 	Identity []string `help:"What the person is known by, like email=anna@example.com." placeholder:"TYPE=VALUE" sep:"none"`
@@ -160,7 +170,7 @@ type consentCheckCommand struct {
 
 // Run asks the gate. Who is not known has granted nothing.
 func (c *consentCheckCommand) Run(s *session) (err error) {
-	house, ledger, err := c.open(s)
+	house, ledger, err := c.existing(s)
 	if err != nil {
 		return err
 	}
@@ -209,7 +219,7 @@ type standing struct {
 
 // Run shows every purpose, also those that nobody asked about.
 func (c *consentGetCommand) Run(s *session) (err error) {
-	house, ledger, err := c.open(s)
+	house, ledger, err := c.existing(s)
 	if err != nil {
 		return err
 	}
@@ -268,7 +278,7 @@ type consentHistoryCommand struct {
 
 // Run shows the records in the order of the ledger.
 func (c *consentHistoryCommand) Run(s *session) (err error) {
-	house, ledger, err := c.open(s)
+	house, ledger, err := c.existing(s)
 	if err != nil {
 		return err
 	}

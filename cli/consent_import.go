@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,9 +21,10 @@ import (
 
 type consentImportCommand struct {
 	atHome
-	File   string `arg:"" help:"CSV with a header, or JSON Lines (.jsonl). Columns: purpose, granted, given_at, and optionally notice, language, legal_basis, source; any other is a type of identity, like email." type:"path"`
-	DryRun bool   `help:"Only tell what is wrong and how many would be read."`
-	JSON   bool   `help:"Write the result as JSON."`
+	File       string   `arg:"" help:"CSV with a header, or JSON Lines (.jsonl). Columns: purpose, granted, given_at, and optionally notice, language, legal_basis, source; and the identities email, phone_number, device_id, external_id and those of --identity-column." type:"path"`
+	Identities []string `name:"identity-column" help:"Another column that holds a type of identity. Rows with the same value in it are of the same person." placeholder:"TYPE" sep:"none"`
+	DryRun     bool     `help:"Only tell what is wrong and how many would be read."`
+	JSON       bool     `help:"Write the result as JSON."`
 }
 
 // importSlice is how many rows share a commit; choices of others go between.
@@ -64,7 +66,7 @@ func (c *consentImportCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(house, &err)
-	i := &importing{s: s, ledger: ledger, dry: c.DryRun, report: importReport{Errors: []rowError{}}}
+	i := &importing{s: s, ledger: ledger, dry: c.DryRun, identities: append([]string{string(subject.Email), string(subject.Phone), string(subject.DeviceID), string(subject.ExternalID)}, c.Identities...), report: importReport{Errors: []rowError{}}}
 	if i.rules, err = ledger.Rules(s.ctx, store.DefaultTenant); err != nil {
 		return err
 	}
@@ -95,8 +97,11 @@ type importing struct {
 	ledger *store.Consents
 	rules  *consent.Rules
 	dry    bool
-	rows   []row
-	report importReport
+	// identities are the columns that may lead to a person. A column that was
+	// taken for one by mistake would make one person of many.
+	identities []string
+	rows       []row
+	report     importReport
 }
 
 // row takes the fields of a row, or what is wrong with its form.
@@ -106,7 +111,7 @@ func (i *importing) row(line int, fields map[string]string, form error) error {
 		i.wrong(line, form.Error())
 		return nil
 	}
-	e, err := entryOf(fields)
+	e, err := entryOf(fields, i.identities)
 	if err == nil {
 		err = i.rules.Check("", []consent.Entry{e}, i.s.Now())
 	}
@@ -200,7 +205,7 @@ func (i *importing) show(asJSON bool) error {
 }
 
 // entryOf reads the fields of a row. Errors name fields, not values.
-func entryOf(fields map[string]string) (e consent.Entry, err error) {
+func entryOf(fields map[string]string, identities []string) (e consent.Entry, err error) {
 	e = consent.Entry{Source: consent.Import}
 	var wrong []error
 	granted, said := false, false
@@ -226,6 +231,13 @@ func entryOf(fields map[string]string) (e consent.Entry, err error) {
 		case "source":
 			e.Source = consent.Source(text)
 		default:
+			if !slices.Contains(identities, name) {
+				if _, err := subject.ParseType(name); err != nil {
+					name = "a column" // what is no name could be anything
+				}
+				wrong = append(wrong, fmt.Errorf("%s: no such column; if it holds an identity, name it by --identity-column", name))
+				continue
+			}
 			id, err := subject.New(subject.Type(name), text)
 			if err != nil {
 				wrong = append(wrong, err)

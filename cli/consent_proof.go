@@ -22,7 +22,7 @@ type consentExportCommand struct {
 
 // Run writes every record of the tenant. Who the subjects are is not in them.
 func (c *consentExportCommand) Run(s *session) (err error) {
-	house, ledger, err := c.open(s)
+	house, ledger, err := c.existing(s)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (c *consentReceiptCommand) Run(s *session) (err error) {
 	if (c.Purpose == "") == (c.Record < 0) {
 		return usage("which record? Give --record N, or --purpose with --identity or --subject")
 	}
-	house, ledger, err := c.open(s)
+	house, ledger, err := c.existing(s)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (c *consentEraseCommand) Run(s *session) (err error) {
 	if !c.Yes {
 		return usage("this cannot be undone; run it with --yes")
 	}
-	house, ledger, err := c.open(s)
+	house, ledger, err := c.existing(s)
 	if err != nil {
 		return err
 	}

@@ -102,7 +102,7 @@ const sweepAtOnce = 10_000
 
 // Run makes records of what has expired. Checks do not wait for it.
 func (c *consentSweepCommand) Run(s *session) (err error) {
-	house, ledger, err := c.open(s)
+	house, ledger, err := c.existing(s)
 	if err != nil {
 		return err
 	}

@@ -92,6 +92,11 @@ func (r *Rules) checkEntry(wrong *Invalid, i int, e Entry, now time.Time) {
 		}
 	}
 	if e.Notice == "" {
+		// A grant given now is shown the current version: which of its texts must
+		// be known, or the record proves nothing about what was agreed to.
+		if v := r.Version(r.Current()); e.Granted && e.Given.IsZero() && v != nil && len(v.Digests) > 1 && v.Digests[e.Language] == "" {
+			wrong.add(i, "language", "the current version of the notice has several texts, and none in this language: say which was shown")
+		}
 		return
 	}
 	v := r.Version(e.Notice)

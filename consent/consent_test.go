@@ -110,3 +110,33 @@ func TestAPublishedVersionIsNotChanged(t *testing.T) { // A5
 		t.Errorf("all that is wrong: %v", err)
 	}
 }
+
+func TestAGrantSaysWhichOfSeveralTextsWasShown(t *testing.T) { // A5: a record without the digest of what was shown proves nothing
+	v := notice.Version{Version: "1", Texts: []notice.Text{{Language: "en", Body: "a"}, {Language: "de", Body: "b"}}, ClassifiedBy: "eve"}
+	r, err := consent.DefaultRules().Publish(v, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := []subject.Identity{{Type: subject.ExternalID, Value: subject.Conceal("1")}}
+	for _, c := range []struct {
+		language string
+		granted  bool
+		given    time.Time
+		refused  bool
+	}{
+		{"", true, time.Time{}, true},
+		{"fr", true, time.Time{}, true},
+		{"de", true, time.Time{}, false},
+		{"", false, time.Time{}, false},        // a refusal is taken however it comes
+		{"", true, now.Add(-time.Hour), false}, // imported: no version is claimed
+	} {
+		e := consent.Entry{Identities: who, Purpose: "analytics", Source: "api", Granted: c.granted, Language: c.language, Given: c.given}
+		var invalid *consent.Invalid
+		if err := r.Check("", []consent.Entry{e}, now); errors.As(err, &invalid) != c.refused {
+			t.Errorf("language %q, granted %v, given %v: %v", c.language, c.granted, c.given, err)
+		}
+		if _, digest, _ := r.Shown(e, nil); !c.refused && c.granted && c.given.IsZero() && digest == "" {
+			t.Errorf("language %q: a grant without a digest", c.language)
+		}
+	}
+}
