@@ -8,7 +8,7 @@
 //	        -> Idempotency-Key on POST       idempotency.go
 //	        -> decode and check the input    huma
 //	        -> audit entry of a revelation   guard.go
-//	        -> the act                       requests.go, audit.go, health.go
+//	        -> the act                       requests.go, consents.go, checks.go, ...
 //	        -> problem+json on any error     problem.go
 //
 // What it needs of the other rooms is handed in. It keeps nothing between two
@@ -34,6 +34,7 @@ import (
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/request"
 )
 
@@ -43,6 +44,8 @@ type Config struct {
 	Requests Requests
 	Audit    Audit
 	Answers  Answers
+	Consents Consents
+	Checks   consent.Checker
 	// Ready says whether the store answers.
 	Ready func(context.Context) error
 	// Unavailable says of an error that the store takes nothing now, and that

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/request"
 )
 
@@ -26,7 +27,9 @@ func TestRouteWithoutAScopeIsNotBuilt(t *testing.T) { // SE13
 		"no sentence":                {{Method: "GET", Path: "/x", Act: act, Public: true}},
 		"reveals in public":          {{Method: "GET", Path: "/x", Does: "x", Act: act, Public: true, Reveals: "x.y"}},
 		"changes in public":          {{Method: "POST", Path: "/x", Does: "x", Act: act, Public: true}},
-		"a method without keys":      {{Method: "PUT", Path: "/x", Does: "x", Act: act, Scope: auth.ReadAudit}},
+		"a method without keys":      {{Method: "DELETE", Path: "/x", Does: "x", Act: act, Scope: auth.ReadAudit}},
+		"a GET that is repeated":     {{Method: "GET", Path: "/x", Does: "x", Act: act, Scope: auth.ReadAudit, Repeats: Harmless}},
+		"a GET with a body":          {{Method: "GET", Path: "/x", Does: "x", Act: act, Scope: auth.ReadAudit, Example: "{}"}},
 		"twice":                      {{Method: "GET", Path: "/x", Does: "x", Act: act, Public: true}, {Method: "GET", Path: "/x", Does: "x", Act: act, Public: true}},
 		"not by Handle":              {{Method: "GET", Path: "/x", Does: "x", Act: func(*API, Route, huma.Operation) {}, Public: true}},
 	} {
@@ -51,7 +54,8 @@ func TestKindsOfTheDomainHaveTheirStatus(t *testing.T) {
 	full := errors.New("disk full")
 	a := &API{config: Config{Log: slog.New(slog.DiscardHandler), Unavailable: func(err error) bool { return errors.Is(err, full) }}}
 	for err, want := range map[error]int{
-		request.ErrNotFound: 404, request.ErrTransition: 409, request.ErrLeased: 409, request.ErrFenced: 409,
+		request.ErrNotFound: 404, consent.ErrNotFound: 404, consent.ErrConflict: 409, consent.ErrPublished: 409, error(&consent.Invalid{}): 422,
+		request.ErrTransition: 409, request.ErrLeased: 409, request.ErrFenced: 409,
 		full: 503, context.DeadlineExceeded: 503, context.Canceled: 503, errors.New("x"): 500, invalid("query.x", "y"): 422,
 	} {
 		p := a.problem(t.Context(), wrapped{err})

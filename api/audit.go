@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"time"
@@ -33,13 +34,18 @@ func checkpoint(a *API, ctx context.Context, key auth.Key, _ *struct{}) (*checkp
 const stallTime = 30 * time.Second
 
 func exportAudit(a *API, _ context.Context, key auth.Key, _ *struct{}) (*huma.StreamResponse, error) {
+	return a.export(func(ctx context.Context, w io.Writer) error { return a.config.Audit.Export(ctx, key.Tenant, w) }), nil
+}
+
+// export answers with what is written, piece by piece.
+func (a *API) export(text func(context.Context, io.Writer) error) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(h huma.Context) {
 		w, ok := h.BodyWriter().(http.ResponseWriter)
 		if !ok {
 			panic("api: huma does not hand on the ResponseWriter")
 		}
 		out := &stream{ResponseWriter: w}
-		err := a.config.Audit.Export(h.Context(), key.Tenant, out)
+		err := text(h.Context(), out)
 		switch {
 		case err == nil:
 		case !out.begun:
@@ -48,7 +54,7 @@ func exportAudit(a *API, _ context.Context, key auth.Key, _ *struct{}) (*huma.St
 			a.config.Log.WarnContext(h.Context(), "an export was cut", "error", err)
 			panic(http.ErrAbortHandler)
 		}
-	}}, nil
+	}}
 }
 
 // stream moves the deadline of the answer with each piece of it.

@@ -19,7 +19,11 @@ type callerKey struct{}
 // guard lets through who may, with what the route allows.
 func (a *API) guard(route Route) http.Handler {
 	next := http.Handler(a.decoded(route))
-	if route.Method == http.MethodPost {
+	switch {
+	case !route.keyed():
+	case route.Repeats == Committed:
+		next = a.keyed(next)
+	default:
 		next = a.once(next)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -61,13 +61,35 @@ func (a *API) once(next http.Handler) http.Handler {
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			a.first(w, r, next, caller.Tenant, key, fence)
 		case !same:
-			write(w, &Problem{Status: http.StatusConflict, Detail: "This Idempotency-Key was used for another request. Take a new one."})
+			write(w, &Problem{Status: http.StatusConflict, Detail: usedBefore})
 		case earlier == nil:
 			write(w, &Problem{Status: http.StatusConflict, Detail: "A request with this Idempotency-Key is under way. Try again.", retry: time.Second})
 		default:
 			a.again(w, earlier)
 		}
 	})
+}
+
+type idempotencyKeyKey struct{}
+
+// keyed hands the digest of the Idempotency-Key on to an act that commits it
+// with its change.
+func (a *API) keyed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		caller, _ := r.Context().Value(callerKey{}).(auth.Key)
+		key, err := idempotencyKey(r, caller)
+		if err != nil {
+			write(w, a.problem(r.Context(), err))
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), idempotencyKeyKey{}, key)))
+	})
+}
+
+// idempotency gives the key that an act has to commit with its change.
+func idempotency(ctx context.Context) string {
+	key, _ := ctx.Value(idempotencyKeyKey{}).(string)
+	return key
 }
 
 // first does what is asked and keeps the answer before it is given.

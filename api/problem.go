@@ -6,11 +6,13 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/request"
 )
 
@@ -64,12 +66,19 @@ func (p *Problem) GetHeaders() http.Header {
 // problem maps the kinds of the domain to HTTP, once and for all.
 func (a *API) problem(ctx context.Context, err error) *Problem {
 	var p *Problem
+	var wrong *consent.Invalid
 	switch {
 	case errors.As(err, &p):
 		p.Title = http.StatusText(p.Status)
 		return p
-	case errors.Is(err, request.ErrNotFound):
+	case errors.Is(err, request.ErrNotFound), errors.Is(err, consent.ErrNotFound):
 		return notFound()
+	case errors.As(err, &wrong):
+		return ofInvalid(wrong)
+	case errors.Is(err, consent.ErrConflict):
+		return &Problem{Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict, Detail: usedBefore}
+	case errors.Is(err, consent.ErrPublished):
+		return &Problem{Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict, Detail: "This version is published already, with another content, and cannot be changed. Publish another one."}
 	case errors.Is(err, request.ErrTransition), errors.Is(err, request.ErrLeased), errors.Is(err, request.ErrFenced):
 		return &Problem{Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict, Detail: "This is not possible in the state that it is in. Read it again."}
 	case a.config.Unavailable(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
@@ -78,6 +87,21 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 	}
 	a.config.Log.ErrorContext(ctx, "a request failed", "error", err)
 	return internal()
+}
+
+const usedBefore = "This Idempotency-Key was used for another request. Take a new one."
+
+// ofInvalid tells everything that the ledger found wrong. What is wrong with
+// each of the entries that one body makes is told once.
+func ofInvalid(wrong *consent.Invalid) *Problem {
+	p := &Problem{Title: http.StatusText(http.StatusUnprocessableEntity), Status: http.StatusUnprocessableEntity, Detail: notValid}
+	for _, v := range wrong.Violations {
+		told := Violation{"body." + v.Field, v.Text}
+		if !slices.Contains(p.Errors, told) {
+			p.Errors = append(p.Errors, told)
+		}
+	}
+	return p
 }
 
 func notFound() *Problem {

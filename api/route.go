@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -28,10 +29,28 @@ type Route struct {
 	Reveals string
 	// Streams: the answer may take long. Others end after handlerTime.
 	Streams bool
+	// Repeats says what comes of a POST that is sent again.
+	Repeats Repeats
 	MaxBody int64 // in bytes; 0 for defaultBody
+	// Example is a body that the route takes, as JSON.
+	Example string
 	Does    string
 	Act     Act
 }
+
+// Repeats is how a POST is kept from being done twice.
+type Repeats int
+
+const (
+	// Answered: it needs an Idempotency-Key, and the answer is kept beside it.
+	Answered Repeats = iota
+	// Committed: it needs an Idempotency-Key, which the act commits together
+	// with the change; see idempotency.
+	Committed
+	// Harmless: it changes nothing. It is a POST because what is asked for does
+	// not belong into a URL, and its answer must never be an old one.
+	Harmless
+)
 
 // Act is what a route does; Handle makes one.
 type Act func(a *API, route Route, op huma.Operation)
@@ -72,8 +91,12 @@ func (r Route) check() error {
 		return errors.New(at + " reveals something and is public")
 	case r.Public && r.Method != http.MethodGet:
 		return errors.New(at + " changes something and is public")
-	case r.Method != http.MethodGet && r.Method != http.MethodPost:
+	case r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != http.MethodPut:
 		return errors.New(at + " has a method that Idempotency-Key does not cover")
+	case r.Repeats != Answered && r.Method != http.MethodPost:
+		return errors.New(at + " is no POST and says how one is repeated")
+	case r.Example != "" && r.Method == http.MethodGet:
+		return errors.New(at + " has an example of a body, and takes none")
 	}
 	if r.Scope != "" {
 		_, err := auth.ParseScope(string(r.Scope))
@@ -97,14 +120,17 @@ func (r Route) operation() huma.Operation {
 			}},
 		}},
 	}
+	if r.Example != "" {
+		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {Example: json.RawMessage(r.Example)}}}
+	}
 	if !r.Public {
 		op.Security = []map[string][]string{{"apiKey": {string(r.Scope)}}}
 		op.Description = "Needs the scope " + string(r.Scope) + "."
 	}
-	if r.Method == http.MethodPost {
+	if r.keyed() {
 		op.Parameters = []*huma.Param{{
 			Name: "Idempotency-Key", In: "header", Required: true,
-			Description: "Made up by the client, up to 255 characters of printable ASCII. The same key with the same request gives the same answer for 24 hours.",
+			Description: "Made up by the client, up to 255 characters of printable ASCII. The same key with the same request gives the same answer, for 24 hours at least.",
 			Schema:      &huma.Schema{Type: huma.TypeString},
 		}}
 	}
@@ -115,6 +141,9 @@ func (r Route) operationID() string {
 	words := strings.FieldsFunc(strings.TrimPrefix(r.Path, "/api/v1"), func(c rune) bool { return strings.ContainsRune("/{}.", c) })
 	return strings.ToLower(r.Method) + "-" + strings.Join(words, "-")
 }
+
+// keyed says whether the route needs an Idempotency-Key.
+func (r Route) keyed() bool { return r.Method == http.MethodPost && r.Repeats != Harmless }
 
 func (r Route) maxBody() int64 {
 	if r.MaxBody == 0 {

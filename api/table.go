@@ -16,5 +16,30 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}", Scope: auth.ReadRequests, Does: "Show a privacy request and what became of it", Act: Handle(showRequest)},
 		{Method: http.MethodGet, Path: "/api/v1/audit/checkpoint", Scope: auth.ReadAudit, Does: "Show the signed length and root of the audit log", Act: Handle(checkpoint)},
 		{Method: http.MethodGet, Path: "/api/v1/audit/export", Scope: auth.ReadAudit, Reveals: "audit.export", Streams: true, Does: "Export the audit log with its details, as JSON Lines", Act: Handle(exportAudit)},
+
+		{Method: http.MethodPost, Path: "/api/v1/consents", Scope: auth.WriteConsents, Repeats: Committed, Does: "Record what somebody chose", Example: exampleChoices, Act: Handle(recordConsent)},
+		{Method: http.MethodPost, Path: "/api/v1/consents/check", Scope: auth.CheckConsents, Repeats: Harmless, MaxBody: maxCheckBody, Does: "Ask the gate about many people", Example: exampleBatch, Act: Handle(checkBatch)},
+		{Method: http.MethodGet, Path: "/api/v1/consents/{sequence}/receipt", Scope: auth.ReadConsents, Does: "Give the receipt of a record, which verifies on its own", Act: Handle(showReceipt)},
+		{Method: http.MethodGet, Path: "/api/v1/consents/export", Scope: auth.ReadConsents, Reveals: "ledger.export", Streams: true, Does: "Export all records, as JSON Lines", Act: Handle(exportConsents)},
+		{Method: http.MethodPost, Path: "/api/v1/subjects/find", Scope: auth.CheckConsents, Repeats: Harmless, Does: "Find a subject by what the person is known by", Example: exampleFind, Act: Handle(findSubject)},
+		{Method: http.MethodGet, Path: "/api/v1/subjects/{id}/consents", Scope: auth.ReadConsents, Does: "Show what stands for a subject, for every purpose", Act: Handle(showConsents)},
+		{Method: http.MethodPut, Path: "/api/v1/subjects/{id}/consents", Scope: auth.WriteConsents, Does: "Record what a subject chose on a settings page", Example: `{"purposes":{"analytics":false}}`, Act: Handle(putConsents)},
+		{Method: http.MethodGet, Path: "/api/v1/subjects/{id}/consents/{purpose}", Scope: auth.CheckConsents, Does: "Ask the gate: may this be done to this person?", Act: Handle(checkConsent)},
+		{Method: http.MethodGet, Path: "/api/v1/subjects/{id}/consents/{purpose}/explain", Scope: auth.ReadConsents, Does: "Say why the gate says what it says", Act: Handle(explainConsent)},
+		{Method: http.MethodGet, Path: "/api/v1/subjects/{id}/records", Scope: auth.ReadConsents, Does: "Show all that a subject ever chose", Act: Handle(showHistory)},
+		{Method: http.MethodPost, Path: "/api/v1/subjects/{id}/erase", Scope: auth.EraseSubjects, Does: "Make the records of a subject nobody's, for good", Act: Handle(eraseSubject)},
+		{Method: http.MethodGet, Path: "/api/v1/purposes", Scope: auth.ReadConsents, Does: "Show what people are asked for", Act: Handle(showPurposes)},
+		{Method: http.MethodPut, Path: "/api/v1/purposes", Scope: auth.ManageConsents, Does: "Set what people are asked for", Example: `{"purposes":[{"key":"analytics","title":"Analytics"}]}`, Act: Handle(setPurposes)},
+		{Method: http.MethodGet, Path: "/api/v1/notices", Scope: auth.ReadConsents, Does: "List the versions of the notice", Act: Handle(listNotices)},
+		{Method: http.MethodGet, Path: "/api/v1/notices/{version}", Scope: auth.ReadConsents, Does: "Show a version of the notice with its texts", Act: Handle(showNotice)},
+		{Method: http.MethodPost, Path: "/api/v1/notices", Scope: auth.ManageConsents, MaxBody: maxNoticeBody, Does: "Publish a version of the notice", Example: exampleNotice, Act: Handle(publishNotice)},
 	}
 }
+
+// Bodies as the routes take them, for the document and for tests.
+const (
+	exampleChoices = `{"identities":[{"type":"email","value":"anna@example.org"}],"purposes":{"analytics":true,"research":false},"source":"signup_form"}`
+	exampleBatch   = `{"purpose":"analytics","subjects":["0198c0de-0000-7000-8000-000000000001"]}`
+	exampleFind    = `{"identities":[{"type":"email","value":"anna@example.org"}]}`
+	exampleNotice  = `{"version":"2026-11","texts":[{"language":"en","body":"We count how often our pages are read."}],"material":false,"classified_by":"privacy officer"}`
+)

@@ -18,12 +18,19 @@ type Scope string
 
 // The scopes.
 const (
-	ReadRequests Scope = "requests:read" // requests and what became of them
-	ReadAudit    Scope = "audit:read"    // the audit log, with its details
+	ReadRequests   Scope = "requests:read"   // requests and what became of them
+	ReadAudit      Scope = "audit:read"      // the audit log, with its details
+	CheckConsents  Scope = "consents:check"  // ask gates, and find subjects by identity
+	ReadConsents   Scope = "consents:read"   // what stands and stood, receipts, purposes, notices
+	WriteConsents  Scope = "consents:write"  // record choices
+	ManageConsents Scope = "consents:manage" // set purposes, publish notices
+	EraseSubjects  Scope = "subjects:erase"  // make records nobody's
 )
 
 // Scopes lists them all.
-func Scopes() []Scope { return []Scope{ReadRequests, ReadAudit} }
+func Scopes() []Scope {
+	return []Scope{ReadRequests, ReadAudit, CheckConsents, ReadConsents, WriteConsents, ManageConsents, EraseSubjects}
+}
 
 // ParseScope gives the scope of that name, or tells which there are.
 func ParseScope(name string) (Scope, error) {

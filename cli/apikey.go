@@ -35,7 +35,7 @@ func (p place) open(s *session) (*server.House, error) {
 
 type apikeyCreateCommand struct {
 	place
-	Scope   []string `required:"" help:"What the key is for: requests:read, audit:read. May be given more than once." placeholder:"SCOPE"`
+	Scope   []string `required:"" help:"What the key is for; docs/server.md lists them. May be given more than once." placeholder:"SCOPE"`
 	Expires string   `default:"90d" help:"When it ends: a number of days like 90d, of hours like 12h, or never." placeholder:"TIME"`
 	Name    string   `help:"What it is for, to recognise it in the list." placeholder:"TEXT"`
 	JSON    bool     `help:"Write the key as JSON."`

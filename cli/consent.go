@@ -206,17 +206,6 @@ type consentGetCommand struct {
 	JSON bool `help:"Write it as JSON."`
 }
 
-// standing is what stands about a purpose.
-type standing struct {
-	Purpose string          `json:"purpose"`
-	Granted bool            `json:"granted"`
-	Choice  *consent.Choice `json:"choice"`     // null without a record
-	At      *time.Time      `json:"granted_at"` // null unless granted
-	Notice  *string         `json:"policy_version"`
-	Reason  consent.Reason  `json:"reason"`
-	Renewal bool            `json:"reconsent_due"`
-}
-
 // Run shows every purpose, also those that nobody asked about.
 func (c *consentGetCommand) Run(s *session) (err error) {
 	house, ledger, err := c.existing(s)
@@ -236,7 +225,7 @@ func (c *consentGetCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	all := standings(rules, states, s.Now())
+	all := rules.Standings(states, s.Now())
 	if c.JSON {
 		return writeJSON(s, map[string]any{"subject": id, "purposes": all, "reconsent": rules.Due(states, s.Now())})
 	}
@@ -248,26 +237,6 @@ func (c *consentGetCommand) Run(s *session) (err error) {
 		fmt.Fprintf(s.Out, "To be asked again about %s: version %s. %s\n", r.Purpose, r.To, r.Summary)
 	}
 	return nil
-}
-
-func standings(rules *consent.Rules, states map[string]consent.State, now time.Time) []standing {
-	judgements := rules.Judgements()
-	all := make([]standing, 0, len(rules.Purposes))
-	for _, p := range rules.Purposes {
-		g := standing{Purpose: p.Key}
-		st, known := states[p.Key]
-		d := judgements[p.Key].Decide(st.Choice, st.Era, st.Given, now)
-		g.Granted, g.Reason = d.Allowed, d.Reason
-		if known {
-			g.Choice, g.Notice = &st.Choice, &st.Notice
-			g.Renewal = st.Choice == consent.Granted && judgements[p.Key].Due(st.Era)
-		}
-		if d.Allowed {
-			g.At = &st.Given
-		}
-		all = append(all, g)
-	}
-	return all
 }
 
 type consentHistoryCommand struct {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"time"
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/consent"
@@ -19,17 +18,8 @@ type consentPurposesCommand struct {
 
 // purposeFile is how purposes are written down.
 type purposeFile struct {
-	Purposes []purposeLine    `json:"purposes"`
-	Sources  []consent.Source `json:"sources"`
-}
-
-type purposeLine struct {
-	Key          string `json:"key"`
-	Title        string `json:"title"`
-	Group        string `json:"group"`
-	ExpiresDays  int    `json:"expires_days"`  // 0: a grant holds until it is withdrawn
-	Block        bool   `json:"block"`         // stop while people are to be asked again
-	PatienceDays int    `json:"patience_days"` // or stop after so long; 0: do not
+	Purposes []consent.PurposeForm `json:"purposes"`
+	Sources  []consent.Source      `json:"sources"`
 }
 
 // Run shows the purposes, or sets them first.
@@ -67,16 +57,11 @@ func (c *consentPurposesCommand) set(s *session, ledger *store.Consents) error {
 	}
 	var purposes []consent.Purpose
 	for _, p := range file.Purposes {
-		purposes = append(purposes, consent.Purpose{
-			Key: p.Key, Title: p.Title, Group: p.Group, Block: p.Block,
-			Expires: days(p.ExpiresDays), Patience: days(p.PatienceDays),
-		})
+		purposes = append(purposes, p.Purpose())
 	}
 	entry := audit.Entry{Act: "purposes.set", Object: "purposes", Details: map[string]any{"by": s.User}}
 	return ofConsent(ledger.Configure(s.ctx, store.DefaultTenant, purposes, file.Sources, entry))
 }
-
-func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
 
 // asked tells the rules of a purpose that differ from the usual.
 func asked(p consent.Purpose) string {

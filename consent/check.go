@@ -71,10 +71,10 @@ func (r *Rules) checkEntry(wrong *Invalid, i int, e Entry, now time.Time) {
 		wrong.add(i, "subject", "it is not said whose choice this is")
 	}
 	if r.Purpose(e.Purpose) == nil {
-		wrong.add(i, "purpose", fmt.Sprintf("there is no purpose %.64q", e.Purpose))
+		wrong.add(i, "purpose", "there is no "+quoted("purpose", e.Purpose))
 	}
 	if !slices.Contains(Sources(), e.Source) && !slices.Contains(r.Sources, e.Source) {
-		wrong.add(i, "source", fmt.Sprintf("there is no source %.64q", e.Source))
+		wrong.add(i, "source", "there is no "+quoted("source", string(e.Source)))
 	}
 	if e.Given.After(now.Add(skew)) {
 		wrong.add(i, "given_at", "the time lies in the future")
@@ -105,6 +105,15 @@ func (r *Rules) checkEntry(wrong *Invalid, i int, e Entry, now time.Time) {
 	} else if _, ok := v.Digests[e.Language]; !ok && (e.Language != "" || len(v.Digests) > 1) {
 		wrong.add(i, "language", "the version has no text in this language: say which text was shown")
 	}
+}
+
+// quoted names a key that there is not, unless it could be anything: a person
+// may have been written where a key belongs.
+func quoted(noun, key string) string {
+	if !ValidKey(key) {
+		return "such " + noun
+	}
+	return fmt.Sprintf("%s %q", noun, key)
 }
 
 func samePerson(a, b Entry) bool {

@@ -100,6 +100,8 @@ type Outcome struct {
 	Choice   Choice    `json:"choice"`
 	Record   string    `json:"record"`   // id; of the standing record when unchanged
 	Sequence int64     `json:"sequence"` // index of the record's leaf
+	// At is when the record was made, by the ledger's clock; zero when none was.
+	At time.Time `json:"recorded_at,omitzero"`
 	// Unchanged: the same choice stands already, and no record was made.
 	Unchanged bool `json:"unchanged,omitempty"`
 	// Older: a choice that was made later stands, and no record was made.

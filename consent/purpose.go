@@ -18,6 +18,37 @@ type Purpose struct {
 	Patience time.Duration `json:"patience,omitempty"`
 }
 
+// PurposeForm is a purpose as people write it down: times in days.
+type PurposeForm struct {
+	Key          string `json:"key" yaml:"key"`
+	Title        string `json:"title,omitempty" yaml:"title"`
+	Group        string `json:"group,omitempty" yaml:"group"`
+	ExpiresDays  int    `json:"expires_days,omitempty" yaml:"expires_days"`   // 0: a grant holds until it is withdrawn
+	Block        bool   `json:"block,omitempty" yaml:"block"`                 // stop while people are to be asked again
+	PatienceDays int    `json:"patience_days,omitempty" yaml:"patience_days"` // or stop after so long; 0: do not
+}
+
+const day = 24 * time.Hour
+
+// Purpose reads the form. Times beyond 100 years become negative, which
+// Rules.Configure refuses.
+func (f PurposeForm) Purpose() Purpose {
+	days := func(n int) time.Duration {
+		if n > maxDays {
+			return -1
+		}
+		return time.Duration(n) * day
+	}
+	return Purpose{Key: f.Key, Title: f.Title, Group: f.Group, Expires: days(f.ExpiresDays), Block: f.Block, Patience: days(f.PatienceDays)}
+}
+
+const maxDays = 36500
+
+// Form writes the purpose down.
+func (p Purpose) Form() PurposeForm {
+	return PurposeForm{Key: p.Key, Title: p.Title, Group: p.Group, ExpiresDays: int(p.Expires / day), Block: p.Block, PatienceDays: int(p.Patience / day)}
+}
+
 // Source is where a choice was made.
 type Source string
 

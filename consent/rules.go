@@ -98,7 +98,7 @@ func (r *Rules) Configure(purposes []Purpose, sources []Source) (*Rules, error) 
 			wrong.add(i, "key", "there are two purposes with this key")
 		}
 		if p.Expires < 0 || p.Patience < 0 {
-			wrong.add(i, "expires", "times must not be negative")
+			wrong.add(i, "expires", "times are at least 0 and at most 36500 days")
 		}
 		seen[p.Key] = true
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,9 +31,10 @@ type Server struct {
 
 // The store is what the interface needs.
 var (
-	_ api.Keys    = (*store.APIKeys)(nil)
-	_ api.Audit   = (*store.Audit)(nil)
-	_ api.Answers = (*store.Answers)(nil)
+	_ api.Keys     = (*store.APIKeys)(nil)
+	_ api.Audit    = (*store.Audit)(nil)
+	_ api.Answers  = (*store.Answers)(nil)
+	_ api.Consents = (*store.Consents)(nil)
 )
 
 // Time limits. An orderly end takes less than ten seconds in all.
@@ -53,6 +55,11 @@ const DefaultPlace = "volenti-data"
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	under, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
+	aside, rest := context.WithCancel(ctx)
+	var besides sync.WaitGroup
+	besides.Go(func() { s.upkeep(aside) })
+	defer besides.Wait()
+	defer rest()
 	server := &http.Server{
 		Handler:           s.Handler(),
 		BaseContext:       func(net.Listener) context.Context { return under },
@@ -93,6 +100,7 @@ func (s *Server) Handler() http.Handler {
 	db := s.House.Store
 	return api.New(api.Config{
 		Keys: db.APIKeys(), Requests: requests{db}, Audit: db.Audit(), Answers: db.Answers(),
+		Consents: db.Consents(), Checks: &checks{db: db},
 		Ready:       db.Ready,
 		Unavailable: func(err error) bool { return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) },
 		Log:         s.Log,

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,9 +20,12 @@ import (
 	"volenti.dev/volenti/api"
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/consent/notice"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/subject"
 )
 
 // site is a server on loopback, over a store with two tenants.
@@ -87,7 +92,7 @@ type noteOutput struct {
 // that takes its time, one with a mistake.
 func (s *site) routes() []api.Route {
 	return []api.Route{
-		{Method: "POST", Path: "/api/v1/test/notes", Scope: auth.ReadRequests, Does: "Take a note", MaxBody: 1000, Act: api.Handle(
+		{Method: "POST", Path: "/api/v1/test/notes", Scope: auth.ReadRequests, Does: "Take a note", MaxBody: 1000, Example: `{"name":"n","count":1}`, Act: api.Handle(
 			func(_ *api.API, _ context.Context, _ auth.Key, in *noteInput) (*noteOutput, error) {
 				s.noted <- in.Body.Name
 				out := &noteOutput{Status: http.StatusCreated, Location: "/api/v1/test/notes/1"}
@@ -181,12 +186,66 @@ func (s *site) entries() int {
 	return len(all)
 }
 
-// call sends what a route takes: a valid id, a valid body.
-func (s *site) call(route api.Route, id, key string) reply {
+// path gives the path of a route to an object of a tenant that nobody has
+// touched yet; to none that there is when the tenant is "".
+func (s *site) path(route api.Route, tenant string) string {
 	s.t.Helper()
-	path := strings.ReplaceAll(route.Path, "{id}", id)
-	if route.Method == "POST" {
-		return s.send("POST", path, key, strings.NewReader(`{"name":"n","count":1}`), "Idempotency-Key", uuid.NewString(), "Content-Type", "application/json")
+	id, sequence, version := uuid.Must(uuid.NewV7()).String(), "99999", "never"
+	switch {
+	case tenant == "" || !strings.Contains(route.Path, "{"):
+	case strings.Contains(route.Path, "/requests/"):
+		id = s.makeRequest(tenant, "access", request.AwaitingApproval)
+	default:
+		if tenant == otherTenant { // a sequence that the first tenant has not reached
+			again := consent.Entry{Subject: s.makeConsent(tenant, "x@example.com", "analytics", true).Subject, Purpose: "research", Source: consent.API, Reaffirm: true}
+			_, err := s.db.Consents().Append(s.t.Context(), tenant, "", slices.Repeat([]consent.Entry{again}, 100))
+			s.must(err)
+		}
+		o := s.makeConsent(tenant, uuid.NewString()+"@example.com", "analytics", true)
+		id, sequence, version = o.Subject.String(), strconv.FormatInt(o.Sequence, 10), "of-"+tenant
+		s.must(s.db.Consents().Publish(s.t.Context(), tenant, notice.Version{
+			Version: version, Texts: []notice.Text{{Language: "en", Body: "A text."}}, ClassifiedBy: "test",
+		}, audit.Entry{Act: "notice.publish", Object: "notice"}))
 	}
-	return s.send(route.Method, path, key, nil)
+	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{purpose}", "analytics", "{version}", version).Replace(route.Path)
 }
+
+// makeConsent records a choice.
+func (s *site) makeConsent(tenant, email, purpose string, granted bool) consent.Outcome {
+	s.t.Helper()
+	return s.makeConsentIn(tenant, email, purpose, granted, "")
+}
+
+func (s *site) makeConsentIn(tenant, email, purpose string, granted bool, language string) consent.Outcome {
+	s.t.Helper()
+	anna, err := subject.New(subject.Email, email)
+	s.must(err)
+	o, err := s.db.Consents().Append(s.t.Context(), tenant, "", []consent.Entry{
+		{Identities: []subject.Identity{anna}, Purpose: purpose, Granted: granted, Language: language, Source: consent.API},
+	})
+	s.must(err)
+	return o[0]
+}
+
+// call sends what a route takes: a valid body.
+func (s *site) call(route api.Route, path, key string) reply {
+	s.t.Helper()
+	if route.Method == http.MethodGet {
+		return s.send(route.Method, path, key, nil)
+	}
+	return s.send(route.Method, path, key, strings.NewReader(route.Example), "Idempotency-Key", uuid.NewString(), "Content-Type", "application/json")
+}
+
+// ask sends a body as JSON and reads the answer into v.
+func (s *site) ask(method, path, body string, status int, v any) {
+	s.t.Helper()
+	got := s.send(method, path, s.key, strings.NewReader(body), "Idempotency-Key", uuid.NewString(), "Content-Type", "application/json")
+	if got.status != status {
+		s.t.Fatalf("%s %s: %d, want %d: %s", method, path, got.status, status, got.body)
+	}
+	if v != nil {
+		s.must(json.Unmarshal([]byte(got.body), v))
+	}
+}
+
+func act(act string) audit.Entry { return audit.Entry{Act: act, Object: "test"} }

@@ -209,7 +209,7 @@ func (b *batch) choose(id consent.SubjectID, e consent.Entry, only *int64) (cons
 		return o, err
 	}
 	b.settle(a, prior, r)
-	prior = b.states[a]
+	prior, o.At = b.states[a], r.At
 	return stands(), nil
 }
 

@@ -1,0 +1,312 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/consent/notice"
+	"volenti.dev/volenti/subject"
+)
+
+// Consents is the consent ledger.
+type Consents interface {
+	consent.Ledger
+	// Find gives the subject of an identity, or consent.ErrNotFound.
+	Find(ctx context.Context, tenant string, identity subject.Identity) (consent.SubjectID, error)
+	// Known gives consent.ErrNotFound for who never was, or was erased.
+	Known(ctx context.Context, tenant string, id consent.SubjectID) error
+	States(ctx context.Context, tenant string, id consent.SubjectID) (map[string]consent.State, error)
+	// HistoryFrom gives up to limit records about a subject from a sequence on.
+	HistoryFrom(ctx context.Context, tenant string, id consent.SubjectID, from int64, limit int) ([]consent.Record, error)
+	// Records gives up to limit records of all subjects from a sequence on.
+	Records(ctx context.Context, tenant string, from int64, limit int) ([]consent.Record, error)
+	Evidence(ctx context.Context, tenant string, sequence int64) (consent.Evidence, error)
+	EraseSubject(ctx context.Context, tenant string, id consent.SubjectID, entry audit.Entry) error
+
+	Rules(ctx context.Context, tenant string) (*consent.Rules, error)
+	Configure(ctx context.Context, tenant string, purposes []consent.Purpose, sources []consent.Source, entry audit.Entry) error
+	Publish(ctx context.Context, tenant string, v notice.Version, entry audit.Entry) error
+	Text(ctx context.Context, tenant, version, language string) (notice.Text, error)
+}
+
+// Choices is what somebody chose.
+type Choices struct {
+	Purposes   map[string]bool `json:"purposes" minProperties:"1" maxProperties:"100" doc:"By purpose: true is a yes. All are recorded in one commit, or none"`
+	Notice     string          `json:"notice,omitempty" maxLength:"64" doc:"Version that was shown; the current one unless told"`
+	Language   string          `json:"language,omitempty" maxLength:"35" doc:"BCP 47 tag of the text that was shown"`
+	Source     string          `json:"source,omitempty" maxLength:"64" doc:"Where the choice was made"`
+	LegalBasis string          `json:"legal_basis,omitempty" maxLength:"64" doc:"consent unless told"`
+	Reaffirm   bool            `json:"reaffirm,omitempty" doc:"Make a record also where nothing changes"`
+	Address    string          `json:"ip_address,omitempty" maxLength:"45" doc:"Of the person's device. Its network is kept, sealed"`
+	Agent      string          `json:"user_agent,omitempty" maxLength:"1024" doc:"Of the person's device. Its class is kept, sealed"`
+}
+
+// Identity is something that a person is known by.
+type Identity struct {
+	Type  string `json:"type" minLength:"1" maxLength:"64" doc:"email, phone_number, device_id, external_id, or a type of your own"`
+	Value string `json:"value" minLength:"1" maxLength:"1024"`
+}
+
+type recordInput struct {
+	Body struct {
+		Subject    string     `json:"subject,omitempty" format:"uuid" doc:"Id of the subject"`
+		Identities []Identity `json:"identities,omitempty" maxItems:"20" doc:"What the person is known by. Who is not known becomes a new subject; with both, identities are added"`
+		Choices
+	}
+}
+
+type recordOutput struct {
+	Status int
+	Body   Recorded
+}
+
+// Recorded is what became of choices.
+type Recorded struct {
+	Subject consent.SubjectID `json:"subject" format:"uuid"`
+	Choices []Recording       `json:"choices" nullable:"false"`
+	// A check that begins after it sees the choices.
+	Enforced time.Time `json:"enforced_at" doc:"From here on every check heeds the choices"`
+}
+
+// Recording is what became of one choice.
+type Recording struct {
+	Purpose  string     `json:"purpose"`
+	Granted  bool       `json:"granted"`
+	Choice   string     `json:"choice" enum:"granted,refused,withdrawn,expired" doc:"What stands now"`
+	Record   string     `json:"record" format:"uuid"`
+	Sequence int64      `json:"sequence" doc:"Index of the record's leaf in the log"`
+	At       *time.Time `json:"recorded_at,omitempty" doc:"Absent when nothing changed and no record was made"`
+	// Unchanged: no record was made.
+	Unchanged bool `json:"unchanged,omitempty" doc:"The same stands already, and no record was made"`
+}
+
+func recordConsent(a *API, ctx context.Context, key auth.Key, in *recordInput) (*recordOutput, error) {
+	var id consent.SubjectID
+	identities, wrong := identitiesOf(in.Body.Identities)
+	if in.Body.Subject == "" && len(in.Body.Identities) == 0 {
+		wrong = append(wrong, Violation{"body", "it is not said whose choice this is: give subject or identities"})
+	}
+	if len(wrong) > 0 {
+		return nil, &Problem{Status: http.StatusUnprocessableEntity, Detail: notValid, Errors: wrong}
+	}
+	if in.Body.Subject != "" {
+		var err error
+		if id, err = consent.ParseSubjectID(in.Body.Subject); err != nil {
+			return nil, err
+		}
+	}
+	recorded, err := a.record(ctx, key, idempotency(ctx), id, subject.Together(identities), in.Body.Choices, consent.API)
+	if err != nil {
+		return nil, err
+	}
+	return &recordOutput{http.StatusCreated, recorded}, nil
+}
+
+type putConsentsInput struct {
+	ID   string `path:"id" format:"uuid"`
+	Body Choices
+}
+
+// putConsents needs no Idempotency-Key: what stands already makes no record.
+func putConsents(a *API, ctx context.Context, key auth.Key, in *putConsentsInput) (*recordOutput, error) {
+	id, err := consent.ParseSubjectID(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	recorded, err := a.record(ctx, key, "", id, nil, in.Body, consent.SettingsPage)
+	if err != nil {
+		return nil, err
+	}
+	return &recordOutput{http.StatusOK, recorded}, nil
+}
+
+func (a *API) record(ctx context.Context, key auth.Key, idempotencyKey string, id consent.SubjectID, identities []subject.Identity, c Choices, source consent.Source) (Recorded, error) {
+	if c.Source != "" {
+		source = consent.Source(c.Source)
+	}
+	entry := consent.Entry{
+		Subject: id, Identities: identities, Notice: c.Notice, Language: c.Language, LegalBasis: c.LegalBasis,
+		Source: source, Reaffirm: c.Reaffirm, Address: subject.Conceal(c.Address), Agent: subject.Conceal(c.Agent),
+	}
+	entries := make([]consent.Entry, 0, len(c.Purposes))
+	for _, purpose := range slices.Sorted(maps.Keys(c.Purposes)) { // the order is part of the content
+		entry.Purpose, entry.Granted = purpose, c.Purposes[purpose]
+		entries = append(entries, entry)
+	}
+	outcomes, err := a.config.Consents.Append(ctx, key.Tenant, idempotencyKey, entries)
+	if err != nil {
+		return Recorded{}, err
+	}
+	recorded := Recorded{Subject: outcomes[0].Subject, Enforced: a.config.Now().UTC()}
+	for _, o := range outcomes {
+		r := Recording{
+			Purpose: o.Purpose, Granted: o.Choice == consent.Granted, Choice: string(o.Choice),
+			Record: o.Record, Sequence: o.Sequence, Unchanged: o.Unchanged,
+		}
+		if !o.At.IsZero() {
+			r.At = &o.At
+		}
+		recorded.Choices = append(recorded.Choices, r)
+	}
+	return recorded, nil
+}
+
+// identitiesOf reads identities, and tells all that is wrong with them. It
+// repeats no value.
+func identitiesOf(given []Identity) (all []subject.Identity, wrong []Violation) {
+	for i, g := range given {
+		id, err := subject.New(subject.Type(g.Type), g.Value)
+		if err != nil {
+			wrong = append(wrong, Violation{fmt.Sprintf("body.identities[%d]", i), err.Error()})
+			continue
+		}
+		all = append(all, id)
+	}
+	return all, wrong
+}
+
+type subjectInput struct {
+	ID string `path:"id" format:"uuid"`
+}
+
+type standingOutput struct {
+	Body Standings
+}
+
+// Standings is what stands for a subject.
+type Standings struct {
+	Subject   consent.SubjectID  `json:"subject" format:"uuid"`
+	Purposes  []consent.Standing `json:"purposes" nullable:"false" doc:"Every purpose, also those without a record"`
+	Reconsent []consent.Renewal  `json:"reconsent" nullable:"false" doc:"What the person is to be asked again"`
+}
+
+func showConsents(a *API, ctx context.Context, key auth.Key, in *subjectInput) (*standingOutput, error) {
+	id, rules, states, err := a.standing(ctx, key, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	now := a.config.Now()
+	out := &standingOutput{Standings{Subject: id, Purposes: rules.Standings(states, now), Reconsent: rules.Due(states, now)}}
+	if out.Body.Reconsent == nil {
+		out.Body.Reconsent = []consent.Renewal{}
+	}
+	return out, nil
+}
+
+// standing reads what stands for a subject that is known.
+func (a *API) standing(ctx context.Context, key auth.Key, text string) (id consent.SubjectID, rules *consent.Rules, states map[string]consent.State, err error) {
+	if id, err = consent.ParseSubjectID(text); err != nil {
+		return id, nil, nil, err
+	}
+	if err = a.config.Consents.Known(ctx, key.Tenant, id); err != nil {
+		return id, nil, nil, err
+	}
+	if rules, err = a.config.Consents.Rules(ctx, key.Tenant); err != nil {
+		return id, nil, nil, err
+	}
+	states, err = a.config.Consents.States(ctx, key.Tenant, id)
+	return id, rules, states, err
+}
+
+type historyInput struct {
+	ID    string `path:"id" format:"uuid"`
+	Limit int    `query:"limit" doc:"How many at once" minimum:"1" maximum:"1000" default:"100"`
+	After int64  `query:"after" doc:"The next of the page before" minimum:"0" default:"0"`
+}
+
+type historyOutput struct {
+	Body RecordPage
+}
+
+// RecordPage is a page of records in the order of the ledger.
+type RecordPage struct {
+	Items []consent.Record `json:"items" nullable:"false"`
+	Next  *int64           `json:"next,omitempty" doc:"Hand it over as after; absent on the last page"`
+}
+
+func showHistory(a *API, ctx context.Context, key auth.Key, in *historyInput) (*historyOutput, error) {
+	id, err := consent.ParseSubjectID(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.config.Consents.Known(ctx, key.Tenant, id); err != nil {
+		return nil, err
+	}
+	found, err := a.config.Consents.HistoryFrom(ctx, key.Tenant, id, in.After, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	page := RecordPage{Items: []consent.Record{}}
+	if len(found) > in.Limit {
+		page.Next, found = &found[in.Limit].Sequence, found[:in.Limit]
+	}
+	page.Items = append(page.Items, found...)
+	return &historyOutput{page}, nil
+}
+
+// exportConsents gives every record, without identities.
+func exportConsents(a *API, _ context.Context, key auth.Key, _ *struct{}) (*huma.StreamResponse, error) {
+	return a.export(func(ctx context.Context, w io.Writer) error {
+		out := bufio.NewWriter(w)
+		e := json.NewEncoder(out)
+		e.SetEscapeHTML(false)
+		for from := int64(0); ; {
+			page, err := a.config.Consents.Records(ctx, key.Tenant, from, exportPage)
+			if err != nil {
+				return err
+			}
+			for _, r := range page {
+				if err := e.Encode(r); err != nil {
+					return err
+				}
+				from = r.Sequence + 1
+			}
+			if len(page) < exportPage {
+				return out.Flush()
+			}
+		}
+	}), nil
+}
+
+const exportPage = 500 // records in memory at once
+
+type receiptInput struct {
+	Sequence int64 `path:"sequence" minimum:"0" doc:"Of the record"`
+}
+
+func showReceipt(a *API, ctx context.Context, key auth.Key, in *receiptInput) (*documentOutput, error) {
+	evidence, err := a.config.Consents.Evidence(ctx, key.Tenant, in.Sequence)
+	if err != nil {
+		return nil, err
+	}
+	text, err := evidence.Receipt()
+	if err != nil {
+		return nil, err
+	}
+	return &documentOutput{"application/ld+json", text}, nil
+}
+
+// eraseSubject gives the id of who is nobody now.
+func eraseSubject(a *API, ctx context.Context, key auth.Key, in *subjectInput) (*findOutput, error) {
+	id, err := consent.ParseSubjectID(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	entry := audit.Entry{Act: "subject.erase", Object: "subject/" + id.String(), Details: map[string]any{"by": "apikey/" + key.ID}}
+	if err := a.config.Consents.EraseSubject(ctx, key.Tenant, id, entry); err != nil {
+		return nil, err
+	}
+	return &findOutput{Found{id}}, nil
+}

@@ -1,0 +1,93 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/internal/store"
+)
+
+// checks asks the gate of each tenant; the states of a tenant are loaded when
+// it is asked about for the first time.
+type checks struct {
+	db  *store.DB
+	of  sync.Map // tenant -> *store.Checks
+	one sync.Mutex
+}
+
+var _ consent.Checker = (*checks)(nil)
+
+// Check implements consent.Checker.
+func (c *checks) Check(ctx context.Context, tenant string, id consent.SubjectID, purpose string, now time.Time) (consent.Decision, error) {
+	of, ok := c.of.Load(tenant)
+	if !ok {
+		c.one.Lock()
+		defer c.one.Unlock()
+		if of, ok = c.of.Load(tenant); !ok {
+			made, err := c.db.Consents().Checks(ctx, tenant)
+			if err != nil {
+				return consent.Decision{}, err
+			}
+			of, _ = c.of.LoadOrStore(tenant, made)
+		}
+	}
+	return of.(*store.Checks).Check(ctx, tenant, id, purpose, now)
+}
+
+// How often the upkeep of the ledger looks for work, and how much it does
+// before it lets others write.
+const (
+	upkeepEvery = time.Minute
+	upkeepSlice = 500
+)
+
+// upkeep makes records of grants that have expired, and writes down who is to
+// be asked again, until ctx ends. No check waits for either.
+func (s *Server) upkeep(ctx context.Context) {
+	tick := time.NewTicker(upkeepEvery)
+	defer tick.Stop()
+	for {
+		if err := keepUp(ctx, s.House.Store); err != nil && ctx.Err() == nil {
+			s.Log.Warn("the upkeep of the ledger goes on later", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// keepUp does all that there is to do now, for every tenant.
+func keepUp(ctx context.Context, db *store.DB) error {
+	tenants, err := db.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, tenant := range tenants {
+		failed = append(failed, keepUpTenant(ctx, db.Consents(), tenant))
+	}
+	return errors.Join(failed...)
+}
+
+func keepUpTenant(ctx context.Context, ledger *store.Consents, tenant string) error {
+	for {
+		n, err := ledger.Sweep(ctx, tenant, upkeepSlice)
+		if err != nil {
+			return err
+		}
+		if n < upkeepSlice {
+			break
+		}
+	}
+	for {
+		_, done, err := ledger.Queue(ctx, tenant, upkeepSlice)
+		if err != nil || done {
+			return err
+		}
+	}
+}
