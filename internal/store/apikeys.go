@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"time"
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/auth"
@@ -13,6 +15,26 @@ import (
 
 // APIKeys keeps API keys: of each, a digest of its token.
 type APIKeys struct{ db *DB }
+
+// apikeys are keys that were found lately, so that not every request has to
+// ask for its key. On an embedded database they hold until one is revoked,
+// which only this process can do; on PostgreSQL, where another may, for
+// keyTime.
+type apikeys struct {
+	mu      sync.Mutex
+	found   map[string]foundKeys // by id
+	changes int                  // what is read before one is out of date after it
+}
+
+type foundKeys struct {
+	keys  []auth.Key
+	until time.Time
+}
+
+const (
+	keyTime  = time.Second
+	mostKeys = 10_000 // then it begins anew
+)
 
 // APIKeys gives access to the API keys.
 func (db *DB) APIKeys() *APIKeys { return &APIKeys{db} }
@@ -45,12 +67,51 @@ func (s *APIKeys) Create(ctx context.Context, k auth.Key, entry audit.Entry) err
 // Find gives the keys with an id, of whatever tenant: who shows a token is not
 // known before. It is the one query without a tenant; ids are random, so that
 // there is one key or none.
+//
+// On PostgreSQL a key that another process has revoked is found for one more
+// second.
 func (s *APIKeys) Find(ctx context.Context, id string) ([]auth.Key, error) {
+	lately, mark := s.db.apikeys.lately(id, s.db.Exclusive())
+	if lately != nil {
+		return lately, nil
+	}
 	found, err := collect(ctx, s.db.engine, scanAPIKey, selectAPIKeys+` WHERE id = $1`, id)
 	if err != nil {
 		return nil, fmt.Errorf("find API key: %w", err)
 	}
+	s.db.apikeys.keep(id, found, mark)
 	return found, nil
+}
+
+// lately gives what was found, and a mark for keep.
+func (m *apikeys) lately(id string, alone bool) (found []auth.Key, mark int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if f := m.found[id]; alone || time.Now().Before(f.until) {
+		found = f.keys
+	}
+	return found, m.changes
+}
+
+// keep keeps what was read after mark, unless a key has changed since.
+func (m *apikeys) keep(id string, found []auth.Key, mark int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(found) == 0 || m.changes != mark {
+		return
+	}
+	if m.found == nil || len(m.found) >= mostKeys {
+		m.found = map[string]foundKeys{}
+	}
+	m.found[id] = foundKeys{found, time.Now().Add(keyTime)}
+}
+
+// forget is for a key that changes: before the change is told to anyone.
+func (m *apikeys) forget(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.changes++
+	delete(m.found, id)
 }
 
 // List gives all keys of the tenant, also those that are over, oldest first.
@@ -72,6 +133,7 @@ func (s *APIKeys) Revoke(ctx context.Context, tenant, id string, entry audit.Ent
 			return fmt.Errorf("revoke API key: %w", err)
 		}
 		if revoked == 1 {
+			t.growth.after = append(t.growth.after, func(bool) { s.db.apikeys.forget(id) })
 			return t.log(ctx, entry)
 		}
 		err = t.row(ctx, `SELECT revoked FROM api_keys WHERE tenant = $1 AND id = $2`, tenant, id).Scan(new(int64))

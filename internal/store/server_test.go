@@ -55,6 +55,52 @@ func TestAPIKeysAreKeptAsDigestsAndEndWhenRevoked(t *testing.T) { // SE12
 	})
 }
 
+// Keys are kept in memory; a key that was revoked is not found there.
+func TestNoKeyIsFoundAfterItsRevocation(t *testing.T) { // SE12
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		k, token, err := auth.New(tenant, "ci", auth.Scopes(), time.Time{}, rand.Reader)
+		must(t, err)
+		must(t, db.APIKeys().Create(ctx, k, entry("apikey.create")))
+		valid := func() bool {
+			found, err := db.APIKeys().Find(ctx, k.ID)
+			return err == nil && len(found) == 1 && found[0].Check(token, time.Now()) == nil
+		}
+		if !valid() || !valid() {
+			t.Fatal("a new key is not found")
+		}
+		mark := db.APIKeys().Mark()
+		found, err := db.APIKeys().Find(ctx, k.ID)
+		must(t, err)
+		must(t, db.APIKeys().Revoke(ctx, tenant, k.ID, entry("apikey.revoke")))
+		if valid() {
+			t.Error("a revoked key is found")
+		}
+		db.APIKeys().KeepFound(found, mark) // by who read it before the revocation
+		if valid() {
+			t.Error("a revoked key came back")
+		}
+	})
+	db := storetest.Postgres(t)
+	other := storetest.Open(t, db.Config.URL)
+	k, token, err := auth.New(tenant, "ci", auth.Scopes(), time.Time{}, rand.Reader)
+	must(t, err)
+	must(t, db.APIKeys().Create(ctx, k, entry("apikey.create")))
+	for began, revoked := time.Now(), false; ; time.Sleep(10 * time.Millisecond) {
+		found, err := other.APIKeys().Find(ctx, k.ID)
+		must(t, err)
+		if found[0].Check(token, time.Now()) != nil {
+			break
+		}
+		if !revoked {
+			must(t, db.APIKeys().Revoke(ctx, tenant, k.ID, entry("apikey.revoke")))
+			began, revoked = time.Now(), true
+		}
+		if time.Since(began) > 30*time.Second {
+			t.Fatal("another process still finds a revoked key")
+		}
+	}
+}
+
 func TestOneOfManyClaimsAnAnswerAndTheRestGetIt(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var mine atomic.Int64

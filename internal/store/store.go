@@ -80,6 +80,7 @@ type DB struct {
 	tenants map[string]*seal.Tenant
 
 	consents consents
+	apikeys  apikeys
 }
 
 // engine is one of the two databases. As a querier it reads what is committed.
