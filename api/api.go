@@ -110,6 +110,7 @@ func New(c Config, table []Route) *API {
 	for p, m := range paths {
 		a.mux.Handle(p, m)
 	}
+	a.mux.HandleFunc(elsewhere, func(w http.ResponseWriter, _ *http.Request) { write(w, notFound()) })
 	return a
 }
 
@@ -122,22 +123,38 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	out.Header().Set("X-Request-Id", out.id)
 	defer func() {
+		if r.Pattern != elsewhere {
+			out.route = r.Pattern
+		}
 		aborted := a.recovered(out, recover())
-		a.config.Log.LogAttrs(r.Context(), slog.LevelInfo, "answered", slog.String("id", out.id),
-			slog.String("method", knownMethod(r.Method)), slog.String("route", out.route), slog.Int("status", out.status),
-			slog.Int64("bytes", out.bytes), slog.Duration("took", a.config.Now().Sub(began)),
-			slog.String("tenant", out.key.Tenant), slog.String("key", out.key.ID))
+		a.answered(r, out, began)
 		if aborted {
 			panic(http.ErrAbortHandler) // an answer that was cut must not look whole
 		}
 	}()
-	_, pattern := a.mux.Handler(r)
-	if pattern == "" || path.Clean(r.URL.Path) != r.URL.Path { // the mux would redirect
+	if path.Clean(r.URL.Path) != r.URL.Path { // the mux would redirect
 		write(out, notFound())
 		return
 	}
-	out.route = pattern
 	a.mux.ServeHTTP(out, r)
+}
+
+// elsewhere is the pattern of what no route is for.
+const elsewhere = "/"
+
+// answered logs an answer: one of a quiet route only when it went wrong.
+func (a *API) answered(r *http.Request, out *response, began time.Time) {
+	level := slog.LevelInfo
+	if out.quiet && out.status < http.StatusBadRequest {
+		level = slog.LevelDebug
+	}
+	if !a.config.Log.Enabled(r.Context(), level) {
+		return
+	}
+	a.config.Log.LogAttrs(r.Context(), level, "answered", slog.String("id", out.id),
+		slog.String("method", knownMethod(r.Method)), slog.String("route", out.route), slog.Int("status", out.status),
+		slog.Int64("bytes", out.bytes), slog.Duration("took", a.config.Now().Sub(began)),
+		slog.String("tenant", out.key.Tenant), slog.String("key", out.key.ID))
 }
 
 // recovered answers when a handler has panicked, and says whether it was too
@@ -195,6 +212,7 @@ type response struct {
 	http.ResponseWriter
 	id     string
 	route  string
+	quiet  bool
 	key    auth.Key
 	status int // 0 until the answer has begun
 	bytes  int64

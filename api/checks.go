@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -31,17 +32,37 @@ type Decision struct {
 	Reason  string `json:"reason" enum:"granted,no_record,refused,withdrawn,expired,reconsent_due,unknown_purpose,unavailable"`
 }
 
-func checkConsent(a *API, ctx context.Context, key auth.Key, in *checkInput) (*checkOutput, error) {
-	id, err := consent.ParseSubjectID(in.ID)
+func checkConsent(a *API, ctx context.Context, key auth.Key, w http.ResponseWriter, r *http.Request) error {
+	id, err := consent.ParseSubjectID(r.PathValue("id"))
 	if err != nil {
-		return nil, err
+		return invalid("path.id", "it is not the id of a subject")
 	}
-	d, err := a.config.Checks.Check(ctx, key.Tenant, id, in.Purpose, a.config.Now())
+	d, err := a.config.Checks.Check(ctx, key.Tenant, id, r.PathValue("purpose"), a.config.Now())
 	if err != nil {
-		return nil, err // 503, or our fault: either way nobody has said yes
+		return err // 503, or our fault: either way nobody has said yes
 	}
-	return &checkOutput{Decision{d.Allowed, string(d.Reason)}}, nil
+	body, ok := decided[d]
+	if !ok {
+		body = decided[consent.Decision{Reason: consent.Unavailable}]
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(body)
+	return nil
 }
+
+// decided are the answers that there can be.
+var decided = func() map[consent.Decision][]byte {
+	all := map[consent.Decision][]byte{}
+	for _, reason := range consent.Reasons() {
+		d := consent.Decision{Allowed: reason == consent.Given, Reason: reason}
+		body, err := json.Marshal(Decision{d.Allowed, string(d.Reason)})
+		if err != nil {
+			panic(err) // it is a claim and a word
+		}
+		all[d] = body
+	}
+	return all
+}()
 
 type explainOutput struct {
 	Body consent.Explanation

@@ -29,6 +29,8 @@ type Route struct {
 	Reveals string
 	// Streams: the answer may take long. Others end after handlerTime.
 	Streams bool
+	// Quiet: it is asked so often that what went well is logged at debug level.
+	Quiet bool
 	// Repeats says what comes of a POST that is sent again.
 	Repeats Repeats
 	MaxBody int64 // in bytes; 0 for defaultBody
@@ -75,6 +77,27 @@ func Handle[In, Out any](act func(a *API, ctx context.Context, key auth.Key, in 
 			}
 			return out, nil
 		})
+	}
+}
+
+// Plain makes an act of a handler that decodes and answers by itself, for what
+// is asked most. In and Out only describe it in the document.
+func Plain[In, Out any](act func(a *API, ctx context.Context, key auth.Key, w http.ResponseWriter, r *http.Request) error) Act {
+	return func(a *API, route Route, op huma.Operation) {
+		huma.Register(a.huma, op, func(context.Context, *In) (*Out, error) { panic("api: a plain act is not called by huma") })
+		at := op.Method + " " + op.Path
+		d := a.decoders[at]
+		d.plain = func(w http.ResponseWriter, r *http.Request) {
+			key, _ := r.Context().Value(callerKey{}).(auth.Key)
+			err := a.reveal(r.Context(), route, key)
+			if err == nil {
+				err = act(a, r.Context(), key, w, r)
+			}
+			if err != nil {
+				write(w, a.problem(r.Context(), err))
+			}
+		}
+		a.decoders[at] = d
 	}
 }
 
@@ -156,13 +179,14 @@ func (r Route) maxBody() int64 {
 type decoder struct {
 	op     *huma.Operation
 	handle func(huma.Context)
+	plain  http.HandlerFunc // nil: it is huma's
 }
 
 // adapter takes from huma what it makes of each route.
 type adapter struct{ a *API }
 
 func (h adapter) Handle(op *huma.Operation, handle func(huma.Context)) {
-	h.a.decoders[op.Method+" "+op.Path] = decoder{op, handle}
+	h.a.decoders[op.Method+" "+op.Path] = decoder{op: op, handle: handle}
 }
 
 func (h adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.a.ServeHTTP(w, r) }
@@ -178,7 +202,17 @@ func (a *API) decoded(route Route) http.HandlerFunc {
 		known[p.Name] = known[p.Name] || p.In == "query"
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		r = r.WithContext(context.WithValue(r.Context(), strangeKey{}, strangers(r.URL.RawQuery, known)))
+		strange := strangers(r.URL.RawQuery, known)
+		switch {
+		case d.plain == nil:
+		case len(strange) > 0:
+			write(w, &Problem{Status: http.StatusUnprocessableEntity, Detail: notValid, Errors: strange})
+			return
+		default:
+			d.plain(w, r)
+			return
+		}
+		r = r.WithContext(context.WithValue(r.Context(), strangeKey{}, strange))
 		d.handle(humago.NewContext(d.op, r, w))
 	}
 }
@@ -197,6 +231,9 @@ func strangeIn(ctx context.Context) []Violation {
 func strangers(query string, known map[string]bool) []Violation {
 	if len(query) > maxQuery {
 		return []Violation{{"query", fmt.Sprintf("it is longer than %d bytes", maxQuery)}}
+	}
+	if query == "" {
+		return nil
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {

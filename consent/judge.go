@@ -23,6 +23,11 @@ const (
 	Unavailable    Reason = "unavailable" // the state could not be read
 )
 
+// Reasons lists them all.
+func Reasons() []Reason {
+	return []Reason{Given, Absent, WasRefused, WasWithdrawn, HasExpired, ReconsentDue, UnknownPurpose, Unavailable}
+}
+
 // Judgement is what the rules say about one purpose, made ready for checks.
 type Judgement struct {
 	expires int64 // microseconds; 0 for never

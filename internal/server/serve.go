@@ -27,6 +27,8 @@ type Server struct {
 	Version string
 	// Routes is the table; nil for api.Table.
 	Routes []api.Route
+	// Consents is the ledger; nil for the one of the house.
+	Consents api.Consents
 }
 
 // The store is what the interface needs.
@@ -97,10 +99,13 @@ func (s *Server) Handler() http.Handler {
 	if routes == nil {
 		routes = api.Table()
 	}
-	db := s.House.Store
+	db, ledger := s.House.Store, s.Consents
+	if ledger == nil {
+		ledger = db.Consents()
+	}
 	return api.New(api.Config{
 		Keys: db.APIKeys(), Requests: requests{db}, Audit: db.Audit(), Answers: db.Answers(),
-		Consents: db.Consents(), Checks: &checks{db: db},
+		Consents: ledger, Checks: &checks{db: db},
 		Ready:       db.Ready,
 		Unavailable: func(err error) bool { return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) },
 		Log:         s.Log,

@@ -60,8 +60,14 @@ func (k *Checks) Check(ctx context.Context, tenant string, id consent.SubjectID,
 	return k.c.ask(ctx, tenant, id, purpose, now)
 }
 
+// askTime bounds a check that has to ask the database; whoever waits longer
+// is better told no.
+const askTime = 5 * time.Second
+
 // ask reads rules and state in one statement, so that they belong together.
 func (c *Consents) ask(ctx context.Context, tenant string, id consent.SubjectID, purpose string, now time.Time) (consent.Decision, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
 	if _, err := c.db.Tenant(ctx, tenant); err != nil {
 		return consent.Decision{}, err
 	}
