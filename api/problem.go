@@ -77,6 +77,8 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 		return ofInvalid(wrong)
 	case errors.Is(err, consent.ErrConflict):
 		return &Problem{Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict, Detail: usedBefore}
+	case errors.Is(err, consent.ErrManaged):
+		return &Problem{Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict, Detail: "The purposes are kept in a configuration directory. Change them there and apply it."}
 	case errors.Is(err, consent.ErrPublished):
 		return &Problem{Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict, Detail: "This version is published already, with another content, and cannot be changed. Publish another one."}
 	case errors.Is(err, request.ErrTransition), errors.Is(err, request.ErrLeased), errors.Is(err, request.ErrFenced):

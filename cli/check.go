@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/config/source"
@@ -61,8 +60,7 @@ func loadSound(s *session, dir string) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	bad := slices.DeleteFunc(found, func(p source.Problem) bool { return p.Severity != source.Error })
-	if len(bad) > 0 {
+	if bad := errorsAmong(found); len(bad) > 0 {
 		return nil, problems(bad)
 	}
 	return c, nil

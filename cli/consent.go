@@ -330,7 +330,7 @@ func ofConsent(err error) error {
 	switch {
 	case errors.Is(err, consent.ErrNotFound):
 		return failure{exitNotFound, errors.New("nobody is known by this, or the person was erased")}
-	case errors.Is(err, consent.ErrConflict), errors.Is(err, consent.ErrPublished):
+	case errors.Is(err, consent.ErrConflict), errors.Is(err, consent.ErrPublished), errors.Is(err, consent.ErrManaged):
 		return failure{exitConflict, err}
 	case errors.As(err, &invalid):
 		text := "nothing was recorded:"

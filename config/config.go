@@ -1,7 +1,8 @@
 // Package config reads a configuration directory: what data a company holds
-// (dataset), how it is reached (connection), what requests may touch (policy)
-// and the words for it (data_category, data_use, data_subject). Load reads
-// and finds what is wrong with the text; Check judges what the text says.
+// (dataset), how it is reached (connection), what requests may touch (policy),
+// what people are asked for (purpose) and the words for it (data_category,
+// data_use, data_subject). Load reads and finds what is wrong with the text;
+// Check judges what the text says.
 package config
 
 import (
@@ -12,6 +13,7 @@ import (
 
 	"volenti.dev/volenti/config/source"
 	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/datamap/dataset"
 	"volenti.dev/volenti/datamap/taxonomy"
 	"volenti.dev/volenti/request/policy"
@@ -23,6 +25,7 @@ type Config struct {
 	Connections []Connection
 	Policies    []policy.Policy
 	Taxonomy    *taxonomy.Set
+	Purposes    []consent.Purpose
 	// Digest is the SHA-256, in hex, of what the datasets, the policies and
 	// the connections without their secrets say. It does not depend on files,
 	// comments, layout or the order of lists whose order means nothing.
@@ -48,6 +51,7 @@ var lists = []struct {
 	{"dataset", (*loader).datasets},
 	{"policy", (*loader).policies},
 	{"connection", (*loader).connections},
+	{"purpose", (*loader).purposes},
 }
 
 // Load reads a directory. The Config holds whatever could be read; it is fit

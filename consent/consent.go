@@ -31,6 +31,8 @@ var (
 	// ErrNotFound: the tenant has no such subject, record or notice, or the
 	// subject was erased.
 	ErrNotFound = errors.New("not found")
+	// ErrManaged: the purposes come from a configuration directory.
+	ErrManaged = errors.New("the purposes are kept in a configuration directory: change them there and apply it, or release them")
 	// ErrPublished: the version was published with another content.
 	ErrPublished = errors.New("the version is published already, and cannot be changed: publish another one")
 )

@@ -34,7 +34,7 @@ const day = 24 * time.Hour
 // Rules.Configure refuses.
 func (f PurposeForm) Purpose() Purpose {
 	days := func(n int) time.Duration {
-		if n > maxDays {
+		if n > MaxDays {
 			return -1
 		}
 		return time.Duration(n) * day
@@ -42,7 +42,8 @@ func (f PurposeForm) Purpose() Purpose {
 	return Purpose{Key: f.Key, Title: f.Title, Group: f.Group, Expires: days(f.ExpiresDays), Block: f.Block, Patience: days(f.PatienceDays)}
 }
 
-const maxDays = 36500
+// MaxDays is the longest time of a purpose.
+const MaxDays = 36500
 
 // Form writes the purpose down.
 func (p Purpose) Form() PurposeForm {

@@ -22,6 +22,9 @@ type Rules struct {
 	Sources  []Source           `json:"sources"` // beside those that every tenant has
 	Versions []notice.Published `json:"versions"`
 	Eras     map[string][]Era   `json:"eras"` // by purpose; the first is era 1
+	// Managed: the purposes were applied from a configuration directory, and are
+	// changed nowhere else.
+	Managed bool `json:"managed,omitempty"`
 }
 
 // Era is the time from a material version on, for one purpose.
@@ -86,8 +89,22 @@ func (r *Rules) Ended(purpose string, given, now time.Time) bool {
 	return p != nil && p.Expires > 0 && !now.Before(given.Add(p.Expires))
 }
 
-// Configure gives the rules with other purposes and custom sources.
+// Configure gives the rules with other purposes and custom sources;
+// ErrManaged when the purposes come from a configuration directory.
 func (r *Rules) Configure(purposes []Purpose, sources []Source) (*Rules, error) {
+	if r.Managed && !slices.Equal(purposes, r.Purposes) {
+		return nil, ErrManaged
+	}
+	return r.configure(purposes, sources, r.Managed)
+}
+
+// Apply gives the rules with the purposes of a configuration directory, which
+// from then on are changed nowhere else; or, with managed false, are again.
+func (r *Rules) Apply(purposes []Purpose, managed bool) (*Rules, error) {
+	return r.configure(purposes, r.Sources, managed)
+}
+
+func (r *Rules) configure(purposes []Purpose, sources []Source, managed bool) (*Rules, error) {
 	var wrong Invalid
 	seen := map[string]bool{}
 	for i, p := range purposes {
@@ -115,7 +132,7 @@ func (r *Rules) Configure(purposes []Purpose, sources []Source) (*Rules, error) 
 	}
 	next := *r
 	next.Stamp++
-	next.Purposes, next.Sources = slices.Clone(purposes), slices.Clone(sources)
+	next.Purposes, next.Sources, next.Managed = slices.Clone(purposes), slices.Clone(sources), managed
 	return &next, nil
 }
 

@@ -244,6 +244,23 @@ func TestANoticeIsPublishedAndPeopleAreAskedAgain(t *testing.T) { // A17 A19 A21
 	})
 }
 
+func TestPurposesOfADirectoryAreChangedNowhereElse(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		of := []consent.Purpose{{Key: "letters"}}
+		s.must(db.Consents().Apply(t.Context(), store.DefaultTenant, of, true, act("config.apply")))
+		put := func() reply {
+			return s.send("PUT", "/api/v1/purposes", s.key, strings.NewReader(`{"purposes":[{"key":"analytics"}]}`), "Content-Type", "application/json")
+		}
+		s.problem("managed", put(), http.StatusConflict)
+		s.ask("PUT", "/api/v1/purposes", `{"purposes":[{"key":"letters"}],"sources":["kiosk"]}`, http.StatusOK, nil) // sources are not of the directory
+		s.must(db.Consents().Apply(t.Context(), store.DefaultTenant, of, false, act("config.apply")))
+		if got := put(); got.status != http.StatusOK {
+			t.Errorf("released: %d %s", got.status, got.body)
+		}
+	})
+}
+
 func TestAReceiptOverHTTPVerifiesAlsoAfterErasure(t *testing.T) { // A35 A31
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)

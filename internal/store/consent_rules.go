@@ -29,6 +29,14 @@ func (c *Consents) Configure(ctx context.Context, tenant string, purposes []cons
 	})
 }
 
+// Apply sets the purposes to those of a configuration directory; see
+// consent.Rules.
+func (c *Consents) Apply(ctx context.Context, tenant string, purposes []consent.Purpose, managed bool, entry audit.Entry) error {
+	return c.change(ctx, tenant, entry, nil, func(t *tx, r *consent.Rules, _ int64) (*consent.Rules, error) {
+		return r.Apply(purposes, managed)
+	})
+}
+
 // Publish publishes a version of the notice. When it is material, those who
 // agreed to an earlier one are due to be asked again from this moment on. The
 // same version again changes nothing.
