@@ -34,8 +34,9 @@ type Route struct {
 	// Repeats says what comes of a POST that is sent again.
 	Repeats Repeats
 	MaxBody int64 // in bytes; 0 for defaultBody
-	// Example is a body that the route takes, as JSON.
+	// Example is a body that the route takes, as JSON; with Rows, as CSV.
 	Example string
+	Rows    bool
 	Does    string
 	Act     Act
 }
@@ -49,6 +50,9 @@ const (
 	// Committed: it needs an Idempotency-Key, which the act commits together
 	// with the change; see idempotency.
 	Committed
+	// Convergent: it may be sent again without a key; what was done already is
+	// not done twice.
+	Convergent
 	// Harmless: it changes nothing. It is a POST because what is asked for does
 	// not belong into a URL, and its answer must never be an old one.
 	Harmless
@@ -101,6 +105,17 @@ func Plain[In, Out any](act func(a *API, ctx context.Context, key auth.Key, w ht
 	}
 }
 
+// answerJSON answers with v.
+func answerJSON(w http.ResponseWriter, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(body)
+	return nil
+}
+
 func (r Route) check() error {
 	at := r.Method + " " + r.Path
 	switch {
@@ -143,7 +158,7 @@ func (r Route) operation() huma.Operation {
 			}},
 		}},
 	}
-	if r.Example != "" {
+	if r.Example != "" && !r.Rows {
 		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {Example: json.RawMessage(r.Example)}}}
 	}
 	if !r.Public {
@@ -166,7 +181,7 @@ func (r Route) operationID() string {
 }
 
 // keyed says whether the route needs an Idempotency-Key.
-func (r Route) keyed() bool { return r.Method == http.MethodPost && r.Repeats != Harmless }
+func (r Route) keyed() bool { return r.Method == http.MethodPost && r.Repeats < Convergent }
 
 func (r Route) maxBody() int64 {
 	if r.MaxBody == 0 {

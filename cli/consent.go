@@ -120,7 +120,7 @@ func (c *consentSetCommand) Run(s *session) (err error) {
 	var entries []consent.Entry
 	for _, choice := range c.Choices {
 		purpose, answer, _ := strings.Cut(choice, "=")
-		granted, ok := yesOrNo(answer)
+		granted, ok := consent.ParseAnswer(answer)
 		if !ok {
 			return usage("a choice is PURPOSE=yes or PURPOSE=no")
 		}
@@ -149,16 +149,6 @@ func (c *consentSetCommand) Run(s *session) (err error) {
 		fmt.Fprintf(s.Out, "%-20s %s%s, record %d\n", o.Purpose, o.Choice, note, o.Sequence)
 	}
 	return nil
-}
-
-func yesOrNo(text string) (yes, ok bool) {
-	switch strings.ToLower(strings.TrimSpace(text)) {
-	case "yes", "true", "1", "granted":
-		return true, true
-	case "no", "false", "0", "refused", "withdrawn":
-		return false, true
-	}
-	return false, false
 }
 
 type consentCheckCommand struct {

@@ -17,6 +17,7 @@ package consent
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,6 +48,18 @@ const (
 	Withdrawn Choice = "withdrawn"
 	Expired   Choice = "expired" // by the purpose's rule, not by the person
 )
+
+// ParseAnswer reads a yes or a no as people write it; ok is false for what is
+// neither.
+func ParseAnswer(text string) (yes, ok bool) {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "yes", "true", "1", "granted":
+		return true, true
+	case "no", "false", "0", "refused", "withdrawn":
+		return false, true
+	}
+	return false, false
+}
 
 // SubjectID is the random id of a subject.
 type SubjectID uuid.UUID

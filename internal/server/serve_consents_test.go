@@ -13,6 +13,7 @@ import (
 
 	"volenti.dev/volenti/api"
 	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/consent/intake"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
 )
@@ -240,6 +241,51 @@ func TestANoticeIsPublishedAndPeopleAreAskedAgain(t *testing.T) { // A17 A19 A21
 		s.ask("PUT", "/api/v1/subjects/"+o.Subject.String()+"/consents", `{"purposes":{"letters":true}}`, http.StatusOK, &answered)
 		if d := s.allowed(o.Subject, "letters"); !d.Allowed {
 			t.Errorf("after the answer: %v", d)
+		}
+	})
+}
+
+func TestChoicesFromElsewhereAreTakenOverOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		send := func(query, kind, body string) (got reply, report intake.Report) {
+			got = s.send("POST", "/api/v1/consents/import"+query, s.key, strings.NewReader(body), "Content-Type", kind)
+			if got.status == http.StatusOK {
+				s.must(json.Unmarshal([]byte(got.body), &report))
+			}
+			return got, report
+		}
+		rows := "email,purpose,granted,given_at\na@example.com,analytics,yes,2026-02-01\n" + personal + ",analytics,perhaps,2026-02-01\nb@example.com,cookies,no,2026-02-01\nc@example.com,research,no,2999-02-01\n"
+		got, report := send("?dry_run=true", "text/csv", rows)
+		if report.Rows != 4 || len(report.Errors) != 3 || report.Recorded != 0 || strings.Contains(got.body, "canary") {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+		if records, err := db.Consents().Records(t.Context(), store.DefaultTenant, 0, 10); err != nil || len(records) != 0 {
+			t.Errorf("a dry run made %d records, %v", len(records), err)
+		}
+		before := s.entries()
+		for recorded := 1; recorded >= 0; recorded-- {
+			if _, report := send("", "text/csv", rows); report.Recorded != recorded || report.Unchanged != 1-recorded || len(report.Errors) != 3 {
+				t.Errorf("%+v", report)
+			}
+		}
+		if s.entries() != before+3 { // two imports and one record
+			t.Errorf("%d entries", s.entries()-before)
+		}
+		records, err := db.Consents().Records(t.Context(), store.DefaultTenant, 0, 10)
+		if err != nil || len(records) != 1 || records[0].Source != consent.Import || records[0].Given.Format(time.DateOnly) != "2026-02-01" || !records[0].At.After(records[0].Given) {
+			t.Errorf("%+v, %v", records, err)
+		}
+		if _, report := send("?identity_column=customer_number", "application/jsonl", `{"customer_number":"7","purpose":"analytics","granted":true,"given_at":"2026-02-01"}`); report.Recorded != 1 {
+			t.Errorf("%+v", report)
+		}
+		for want, kind := range map[int]string{415: "application/json", 422: "text/csv"} {
+			got, _ := send("", kind, "")
+			s.problem(kind, got, want)
+		}
+		for _, query := range []string{"?dry_run=perhaps", "?dryrun=true"} {
+			got, _ := send(query, "text/csv", rows)
+			s.problem(query, got, http.StatusUnprocessableEntity)
 		}
 	})
 }

@@ -233,7 +233,11 @@ func (s *site) call(route api.Route, path, key string) reply {
 	if route.Method == http.MethodGet {
 		return s.send(route.Method, path, key, nil)
 	}
-	return s.send(route.Method, path, key, strings.NewReader(route.Example), "Idempotency-Key", uuid.NewString(), "Content-Type", "application/json")
+	kind := "application/json"
+	if route.Rows {
+		kind = "text/csv"
+	}
+	return s.send(route.Method, path, key, strings.NewReader(route.Example), "Idempotency-Key", uuid.NewString(), "Content-Type", kind)
 }
 
 // ask sends a body as JSON and reads the answer into v.
