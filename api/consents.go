@@ -33,6 +33,7 @@ type Consents interface {
 	// Records gives up to limit records of all subjects from a sequence on.
 	Records(ctx context.Context, tenant string, from int64, limit int) ([]consent.Record, error)
 	Evidence(ctx context.Context, tenant string, sequence int64) (consent.Evidence, error)
+	Tally(ctx context.Context, tenant string) ([]consent.Tally, error)
 	EraseSubject(ctx context.Context, tenant string, id consent.SubjectID, entry audit.Entry) error
 
 	Rules(ctx context.Context, tenant string) (*consent.Rules, error)
@@ -43,7 +44,8 @@ type Consents interface {
 
 // Choices is what somebody chose.
 type Choices struct {
-	Purposes   map[string]bool `json:"purposes" minProperties:"1" maxProperties:"100" doc:"By purpose: true is a yes. All are recorded in one commit, or none"`
+	Purposes   map[string]bool `json:"purposes,omitempty" maxProperties:"100" doc:"By purpose: true is a yes. All are recorded in one commit, or none"`
+	Groups     map[string]bool `json:"groups,omitempty" maxProperties:"100" doc:"The same for all purposes of a group; what is said of a purpose itself counts more"`
 	Notice     string          `json:"notice,omitempty" maxLength:"64" doc:"Version that was shown; the current one unless told"`
 	Language   string          `json:"language,omitempty" maxLength:"35" doc:"BCP 47 tag of the text that was shown"`
 	Source     string          `json:"source,omitempty" maxLength:"64" doc:"Where the choice was made"`
@@ -140,9 +142,13 @@ func (a *API) record(ctx context.Context, key auth.Key, idempotencyKey string, i
 		Subject: id, Identities: identities, Notice: c.Notice, Language: c.Language, LegalBasis: c.LegalBasis,
 		Source: source, Reaffirm: c.Reaffirm, Address: subject.Conceal(c.Address), Agent: subject.Conceal(c.Agent),
 	}
-	entries := make([]consent.Entry, 0, len(c.Purposes))
-	for _, purpose := range slices.Sorted(maps.Keys(c.Purposes)) { // the order is part of the content
-		entry.Purpose, entry.Granted = purpose, c.Purposes[purpose]
+	purposes, err := a.chosen(ctx, key, c)
+	if err != nil {
+		return Recorded{}, err
+	}
+	entries := make([]consent.Entry, 0, len(purposes))
+	for _, purpose := range slices.Sorted(maps.Keys(purposes)) { // the order is part of the content
+		entry.Purpose, entry.Granted = purpose, purposes[purpose]
 		entries = append(entries, entry)
 	}
 	outcomes, err := a.config.Consents.Append(ctx, key.Tenant, idempotencyKey, entries)
@@ -161,6 +167,31 @@ func (a *API) record(ctx context.Context, key auth.Key, idempotencyKey string, i
 		recorded.Choices = append(recorded.Choices, r)
 	}
 	return recorded, nil
+}
+
+// chosen puts the purposes of groups beside those that are named.
+func (a *API) chosen(ctx context.Context, key auth.Key, c Choices) (map[string]bool, error) {
+	if len(c.Groups) == 0 && len(c.Purposes) > 0 {
+		return c.Purposes, nil
+	}
+	rules, err := a.config.Consents.Rules(ctx, key.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	all, known := map[string]bool{}, map[string]bool{}
+	for _, p := range rules.Purposes {
+		if granted, ok := c.Groups[p.Group]; ok && p.Group != "" {
+			all[p.Key], known[p.Group] = granted, true
+		}
+	}
+	maps.Copy(all, c.Purposes)
+	switch {
+	case len(known) < len(c.Groups):
+		return nil, invalid("body.groups", "there is no purpose in one of the groups")
+	case len(all) == 0:
+		return nil, invalid("body.purposes", "nothing is chosen: give purposes or groups")
+	}
+	return all, nil
 }
 
 // identitiesOf reads identities, and tells all that is wrong with them. It

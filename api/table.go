@@ -21,6 +21,7 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/consents/check", Scope: auth.CheckConsents, Repeats: Harmless, Quiet: true, MaxBody: maxCheckBody, Does: "Ask the gate about many people", Example: exampleBatch, Act: Handle(checkBatch)},
 		{Method: http.MethodGet, Path: "/api/v1/consents/{sequence}/receipt", Scope: auth.ReadConsents, Does: "Give the receipt of a record, which verifies on its own", Act: Handle(showReceipt)},
 		{Method: http.MethodGet, Path: "/api/v1/consents/export", Scope: auth.ReadConsents, Reveals: "ledger.export", Streams: true, Does: "Export all records, as JSON Lines", Act: Handle(exportConsents)},
+		{Method: http.MethodGet, Path: "/api/v1/consents/statistics", Scope: auth.ReadConsents, Does: "Count who agreed to what", Act: Handle(showStatistics)},
 		{Method: http.MethodPost, Path: "/api/v1/consents/import", Scope: auth.WriteConsents, Repeats: Convergent, Streams: true, MaxBody: maxImport, Does: "Take over choices that were made elsewhere, as CSV or JSON Lines", Example: exampleRows, Rows: true, Act: Plain[importInput, importOutput](importConsents)},
 		{Method: http.MethodPost, Path: "/api/v1/subjects/find", Scope: auth.CheckConsents, Repeats: Harmless, Does: "Find a subject by what the person is known by", Example: exampleFind, Act: Handle(findSubject)},
 		{Method: http.MethodGet, Path: "/api/v1/subjects/{id}/consents", Scope: auth.ReadConsents, Does: "Show what stands for a subject, for every purpose", Act: Handle(showConsents)},

@@ -290,6 +290,63 @@ func TestChoicesFromElsewhereAreTakenOverOnce(t *testing.T) {
 	})
 }
 
+func TestAGroupIsAnsweredAtOnceAndAPurposeByItself(t *testing.T) { // A26
+	s := newSite(t, storetest.SQLite(t))
+	var made api.Recorded
+	who := `"identities":[{"type":"email","value":"a@example.org"}]`
+	s.ask("POST", consents, `{`+who+`,"groups":{"marketing":true},"purposes":{"marketing_push":false,"research":false}}`, http.StatusCreated, &made)
+	got := map[string]string{}
+	for _, c := range made.Choices {
+		got[c.Purpose] = c.Choice
+	}
+	if len(got) != 3 || got["marketing_email"] != "granted" || got["marketing_push"] != "refused" || got["research"] != "refused" {
+		t.Errorf("%v", got)
+	}
+	for _, body := range []string{`{` + who + `,"groups":{"nothing":true}}`, `{` + who + `,"groups":{"":true}}`, `{` + who + `,"groups":{}}`} {
+		s.problem(body, s.send("POST", consents, s.key, strings.NewReader(body), "Idempotency-Key", "k", "Content-Type", "application/json"), http.StatusUnprocessableEntity)
+	}
+}
+
+func TestStatisticsTellNothingOfFew(t *testing.T) { // A30
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		for i := range 19 {
+			s.makeConsent(store.DefaultTenant, fmt.Sprintf("p%d@example.com", i), "analytics", i < 10)
+		}
+		s.makeConsent(otherTenant, "x@example.com", "research", true)
+		if got := s.get("/api/v1/consents/statistics"); !strings.Contains(got.body, `"items":[{"purpose":"analytics","choice":"granted","subjects":10},{"purpose":"analytics","choice":"refused","subjects":null}]`) {
+			t.Error(got.body)
+		}
+	})
+}
+
+// What a person is known by, and from where they came, is in no log, at debug
+// level neither, in no error, and not readable in the database.
+func TestNothingPersonalOfAChoiceIsShown(t *testing.T) { // SE10 SE11
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		who := `"identities":[{"type":"email","value":"` + personal + `"},{"type":"external_id","value":"canary-77"}]`
+		var all []string
+		for _, body := range []string{
+			`{` + who + `,"purposes":{"analytics":true},"ip_address":"203.0.113.77","user_agent":"canary-agent"}`, `{` + who + `,"purposes":{"cookies":true}}`,
+			`{` + who + `,"purposes":{"canary@x":true}}`, `{` + who + `,"purposes":{"analytics":true},"source":"canary source","language":"canary!","legal_basis":"canary basis"}`,
+			`{` + who + `,"purposes":{"analytics":"canary"}}`, `canary`,
+		} {
+			all = append(all, s.send("POST", consents, s.key, strings.NewReader(body), "Idempotency-Key", uuid.NewString(), "Content-Type", "application/json", "X-Forwarded-For", "203.0.113.77").body)
+		}
+		for _, path := range []string{"/check", "/import"} {
+			all = append(all, s.send("POST", consents+path, s.key, strings.NewReader(`{"purpose":"analytics","identities":[{"type":"email","value":"canary"}]}`), "Content-Type", "application/json").body)
+		}
+		s.stop()
+		s.must(<-s.ended)
+		for _, text := range append(all, s.log.String(), string(db.Dump(t))) {
+			if at := strings.Index(strings.ToLower(text), "canary"); at >= 0 || strings.Contains(text, "203.0.113.77") {
+				t.Errorf("it shows: %.200s", text[max(0, at-100):])
+			}
+		}
+	})
+}
+
 func TestPurposesOfADirectoryAreChangedNowhereElse(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
