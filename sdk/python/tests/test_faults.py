@@ -60,7 +60,7 @@ class FaultTest(unittest.TestCase):
             {"allowed": "true", "reason": "granted"}, {"allowed": [True], "reason": "granted"},
             {"allowed": True, "reason": "withdrawn"}, {"allowed": False, "reason": "granted"},
             {"allowed": True, "reason": "Granted"}, {"allowed": True, "reason": ["granted"]},
-            {"allowed": True, "reason": None}, [YES], {"results": [YES]},
+            {"allowed": True, "reason": None}, {"allowed": False, "reason": "perhaps"}, [YES], {"results": [YES]},
         ]
         for body in odd:
             with self.subTest(body):

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import threading
+import time
 import unittest
 import uuid
 
@@ -101,9 +102,10 @@ class EndOfServerTest(unittest.TestCase):
         anna, address = own.someone(granted=True)
         with own.client() as client, self.assertLogs("volenti"):
             under_way, asked = threading.Event(), []
+            end = time.monotonic() + 30
 
             def ask():
-                while "unavailable" not in asked:
+                while "unavailable" not in asked and time.monotonic() < end:
                     asked.append(client.allowed(anna, PURPOSE).reason)
                     under_way.set()
 
