@@ -369,7 +369,7 @@ class GateTest(unittest.TestCase):
             if asyncio.run(ask(person)) != want:
                 wrong.put("another's answer, by a thread")
 
-        children = [context.Process(target=work, args=(self.ben, False)) for _ in range(2)]
+        children = [context.Process(target=work, args=(self.ben, False), daemon=True) for _ in range(2)]
         for child in children:
             child.start()
         work(self.anna, True)
