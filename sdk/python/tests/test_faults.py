@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import multiprocessing
 import os
 import ssl
 import threading
@@ -225,6 +226,16 @@ class FaultTest(unittest.TestCase):
             for _ in range(9):
                 self.assertTrue(client.allowed(ID, "ads"))
             self.assertEqual((len(edge.asked), edge.connections), (9, 3))
+
+    def test_a_forked_process_opens_a_connection_of_its_own(self):
+        with Edge(lambda handler: send(handler, YES)) as edge, edge.client() as client:
+            self.assertTrue(client.allowed(ID, "ads"))
+            child = multiprocessing.get_context("fork").Process(target=client.allowed, args=(ID, "ads"), daemon=True)
+            child.start()
+            child.join(30)
+            self.assertEqual((child.exitcode, len(edge.asked), edge.connections), (0, 2, 2))
+            self.assertTrue(client.allowed(ID, "ads"))
+            self.assertEqual(edge.connections, 2)
 
     def test_identities_are_in_no_url_and_the_token_in_one_header(self):
         def answer(handler):
