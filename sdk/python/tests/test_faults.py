@@ -114,7 +114,7 @@ class FaultTest(unittest.TestCase):
 
         def drop_by_drop(handler):
             try:
-                for byte in head(len(yes)) + b" " * 10_000:
+                for byte in head(4000) + b" " * 4000:
                     handler.wfile.write(bytes([byte]))
                     if over.wait(0.02):
                         return
@@ -206,10 +206,12 @@ class FaultTest(unittest.TestCase):
                 return send(handler, YES)
             send(handler, NO)
 
-        with Edge(late) as edge, edge.client(timeout=0.1) as client, self.assertLogs("volenti"):
+        self.addCleanup(proceed.set)
+        with Edge(late) as edge, edge.client(timeout=0.3) as client, self.assertLogs("volenti"):
             self.assertEqual(client.allowed(ID, "ads"), UNAVAILABLE)
+            self.assertEqual(client.allowed(ID, "ads").reason, "withdrawn")
             proceed.set()
-            self.assertFalse(client.allowed(ID, "ads"))
+            self.assertEqual(client.allowed(ID, "ads").reason, "withdrawn")
 
     def test_no_answer_is_kept(self):  # A15
         with Edge(lambda handler: send(handler, NO if len(edge.asked) > 1 else YES, Cache_Control="max-age=99")) as edge:
@@ -226,6 +228,23 @@ class FaultTest(unittest.TestCase):
             for _ in range(9):
                 self.assertTrue(client.allowed(ID, "ads"))
             self.assertEqual((len(edge.asked), edge.connections), (9, 3))
+
+    def test_a_connection_that_is_closed_under_a_check_is_replaced(self):
+        def once(handler):
+            if hasattr(handler, "answered"):
+                handler.close_connection = True
+                return
+            handler.answered = True
+            send(handler, YES)
+
+        def last(handler):
+            send(handler, YES, Connection="close")
+
+        for answer, asked in ((once, 5), (last, 3)):
+            with Edge(answer) as edge, edge.client() as client:
+                for _ in range(3):
+                    self.assertTrue(client.allowed(ID, "ads"))
+                self.assertEqual((len(edge.asked), edge.connections), (asked, 3))
 
     def test_a_forked_process_opens_a_connection_of_its_own(self):
         with Edge(lambda handler: send(handler, YES)) as edge, edge.client() as client:
