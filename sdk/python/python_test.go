@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -23,10 +24,13 @@ import (
 )
 
 // TestMain makes this binary the program, too, when it is started as volenti.
+// As a server it ends when the suite does, however that ends.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"volenti": func() {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-		defer stop()
+		if slices.Contains(os.Args, "serve") {
+			go func() { _, _ = io.Copy(io.Discard, os.Stdin); stop() }()
+		}
 		os.Exit(cli.Main(ctx, os.Args[1:], cli.IO{
 			In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv, User: "tester", Now: time.Now,
 		}))
@@ -47,7 +51,7 @@ func TestSuiteOfThePythonGate(t *testing.T) { // A14, A15, A28
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	suite := exec.CommandContext(ctx, "python3", "-B", "-W", "error", "-m", "unittest", "discover", "--top-level-directory", ".", "--start-directory", "tests")
-	suite.Env = append(os.Environ(), "VOLENTI="+program, "VOLENTI_TLS_URL="+url, "VOLENTI_TLS_CERTIFICATE="+certificate)
+	suite.Env = append(os.Environ(), "TMPDIR="+t.TempDir(), "VOLENTI="+program, "VOLENTI_TLS_URL="+url, "VOLENTI_TLS_CERTIFICATE="+certificate)
 	output, err := suite.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v (it needs python3, 3.9 or later)\n%s", err, output)

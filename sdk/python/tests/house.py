@@ -45,7 +45,7 @@ class House:
         listen = self.url.split("//")[1] if self.url else "127.0.0.1:0"
         self.server = subprocess.Popen(
             [self.program, "serve", "--data", self.data, "--listen", listen],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True,
         )
         first = self.server.stdout.readline()
         self.url = first[first.index("http://"):].strip()
@@ -53,14 +53,15 @@ class House:
     def end(self, how=signal.SIGTERM):
         self.server.send_signal(how)
         self.server.wait()
+        self.server.stdin.close()
         self.server.stdout.close()
 
     def close(self):
         self.end()
         shutil.rmtree(self.home)
 
-    def client(self, **how):
-        return volenti.Client(self.url, self.token, **how)
+    def client(self):
+        return volenti.Client(self.url, self.token, timeout=30)
 
     def post(self, path, token, body):
         request = urllib.request.Request(

@@ -125,7 +125,7 @@ class FaultTest(unittest.TestCase):
             with Edge(answer) as edge, edge.client(timeout=0.2) as client, self.assertLogs("volenti"):
                 began = time.monotonic()
                 self.assertEqual(client.allowed(ID, "ads"), UNAVAILABLE)
-                self.assertLess(time.monotonic() - began, 2)
+                self.assertLess(time.monotonic() - began, 10)
                 over.set()
             over.clear()
 
@@ -207,7 +207,7 @@ class FaultTest(unittest.TestCase):
             send(handler, NO)
 
         self.addCleanup(proceed.set)
-        with Edge(late) as edge, edge.client(timeout=0.3) as client, self.assertLogs("volenti"):
+        with Edge(late) as edge, edge.client(timeout=1) as client, self.assertLogs("volenti"):
             self.assertEqual(client.allowed(ID, "ads"), UNAVAILABLE)
             self.assertEqual(client.allowed(ID, "ads").reason, "withdrawn")
             proceed.set()
