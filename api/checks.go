@@ -9,6 +9,7 @@ import (
 
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/subject"
 )
 
 // The most subjects and identities in one check, and the bytes of its body.
@@ -80,7 +81,7 @@ type batchInput struct {
 	Body struct {
 		Purpose    string     `json:"purpose" minLength:"1" maxLength:"64"`
 		Subjects   []string   `json:"subjects,omitempty" maxItems:"10000" doc:"Ids of subjects"`
-		Identities []Identity `json:"identities,omitempty" maxItems:"10000" doc:"Or what people are known by, one each. Who is not known has no record"`
+		Identities []Identity `json:"identities,omitempty" maxItems:"10000" doc:"Or what people are known by, one each. Who is not known, or by something that cannot be read, has no record"`
 	}
 }
 
@@ -136,14 +137,17 @@ func (a *API) asked(ctx context.Context, key auth.Key, subjects []string, identi
 		}
 		ids = append(ids, id)
 	}
-	found, more := identitiesOf(identities)
-	if wrong = append(wrong, more...); len(wrong) > 0 {
+	if len(wrong) > 0 {
 		return nil, &Problem{Status: http.StatusUnprocessableEntity, Detail: notValid, Errors: wrong}
 	}
-	for _, identity := range found {
-		id, err := a.config.Consents.Find(ctx, key.Tenant, identity)
-		if err != nil && !errors.Is(err, consent.ErrNotFound) {
-			return nil, err
+	for _, given := range identities {
+		id := consent.SubjectID{}
+		identity, err := subject.New(subject.Type(given.Type), given.Value)
+		if err == nil { // by what cannot be read nobody is known, and the others are asked about all the same
+			id, err = a.config.Consents.Find(ctx, key.Tenant, identity)
+			if err != nil && !errors.Is(err, consent.ErrNotFound) {
+				return nil, err
+			}
 		}
 		ids = append(ids, id)
 	}

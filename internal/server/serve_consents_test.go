@@ -175,8 +175,8 @@ func TestTenThousandAreCheckedAtOnceInTheirOrder(t *testing.T) { // A15
 			}
 		}
 		got = api.Decisions{}
-		s.ask("POST", consents+"/check", `{"purpose":"analytics","identities":[{"type":"email","value":"A@example.com"},{"type":"email","value":"nobody@example.com"}]}`, http.StatusOK, &got)
-		if len(got.Results) != 2 || !got.Results[0].Allowed || got.Results[1].Reason != "no_record" || got.Results[1].Subject != "" {
+		s.ask("POST", consents+"/check", `{"purpose":"analytics","identities":[{"type":"email","value":"A@example.com"},{"type":"email","value":"nobody@example.com"},{"type":"email","value":"no address"}]}`, http.StatusOK, &got)
+		if len(got.Results) != 3 || got.Results[2].Reason != "no_record" || !got.Results[0].Allowed || got.Results[1].Reason != "no_record" || got.Results[1].Subject != "" {
 			t.Errorf("%+v", got)
 		}
 		s.ask("POST", consents+"/check", `{"purpose":"telepathy","subjects":["`+ids[0]+`"]}`, http.StatusOK, &got)
