@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -49,11 +50,11 @@ func openState(s *session, dir, database string) (*server.House, error) {
 }
 
 type auditVerifyCommand struct {
-	Source     string `arg:"" help:"Exported log: a file or a URL."`
-	Key        string `help:"Verifier key of the tenant, from a source that you trust. Without it the key in the export is used." placeholder:"KEY"`
-	Remembered string `help:"File with a checkpoint that you saw earlier: the log must be a continuation of it." placeholder:"FILE" type:"existingfile"`
-	Token      string `help:"API key to show where the log is at a URL; better in the environment." placeholder:"KEY" env:"VOLENTI_TOKEN"`
-	JSON       bool   `help:"Write the result as JSON."`
+	Source   string `arg:"" help:"Exported log: a file or a URL."`
+	Key      string `help:"Verifier key of the tenant, from a source that you trust. Without it the key in the export is used." placeholder:"KEY"`
+	Remember string `help:"File of yours that remembers the last checkpoint: the log must be a continuation of it, and when it verifies, its own checkpoint is written there." placeholder:"FILE" type:"path"`
+	Token    string `help:"API key to show where the log is at a URL; better in the environment." placeholder:"KEY" env:"VOLENTI_TOKEN"`
+	JSON     bool   `help:"Write the result as JSON."`
 }
 
 // Run verifies an export with nothing but the export, and what the verifier
@@ -65,14 +66,20 @@ func (c *auditVerifyCommand) Run(s *session) (err error) {
 	}
 	defer closing(in, &err)
 	options := audit.Options{Verifier: c.Key}
-	if c.Remembered != "" {
-		if options.Remembered, err = os.ReadFile(c.Remembered); err != nil {
+	if c.Remember != "" {
+		if options.Remembered, err = os.ReadFile(c.Remember); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
+	first := options.Remembered == nil
 	report, err := audit.Verify(in, options)
 	if err != nil {
 		return failure{exitProblems, fmt.Errorf("%s does not verify: %w", c.Source, err)}
+	}
+	if c.Remember != "" {
+		if err := replaceFile(c.Remember, report.Checkpoint); err != nil {
+			return fmt.Errorf("it verifies, and could not be remembered: %w", err)
+		}
 	}
 	if c.JSON {
 		return writeJSON(s, report)
@@ -82,8 +89,31 @@ func (c *auditVerifyCommand) Run(s *session) (err error) {
 		fmt.Fprintf(s.Out, " (the details of %d were erased, which their proofs survive)", report.Erased)
 	}
 	fmt.Fprintln(s.Out, ".")
+	switch {
+	case c.Remember == "":
+	case first:
+		fmt.Fprintf(s.Out, "Remembered in %s; there was nothing to compare it with yet.\n", c.Remember)
+	default:
+		fmt.Fprintf(s.Out, "It continues what %s remembered, and is remembered there.\n", c.Remember)
+	}
 	if !report.KeyFromOutside {
 		fmt.Fprintln(s.Out, "The signature was checked with the key in the export; to know who signed, compare it or give --key.")
+	}
+	return nil
+}
+
+// replaceFile writes a file so that it holds the old text or the new one.
+func replaceFile(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(f, text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return nil
 }

@@ -28,11 +28,12 @@ func TestMain(m *testing.M) {
 //	hashof PLAN NAME           keeps the hash of a plan in JSON as $NAME
 //	idof REPORT NAME           keeps the request's id of a report as $NAME
 //	spoil FILE                 changes one byte in the middle of a file
+//	copy DIR TO                copies a directory
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("..", "..", "testdata", "scripts"),
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"sqlite": runSQL, "exits": exits, "spoil": spoil,
+			"sqlite": runSQL, "exits": exits, "spoil": spoil, "copy": copyTree,
 			"hashof": func(ts *testscript.TestScript, _ bool, args []string) {
 				var plan struct{ Hash string }
 				ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &plan))
@@ -46,6 +47,13 @@ func TestStories(t *testing.T) {
 		},
 		RequireExplicitExec: true,
 	})
+}
+
+func copyTree(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: copy DIR TO")
+	}
+	ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(ts.MkAbs(args[0]))))
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {
