@@ -7,7 +7,7 @@ import (
 )
 
 // Index holds the states of one tenant in memory for checks: four bytes per
-// purpose, and some twenty per subject. Whoever owns it changes it when a
+// purpose, and some thirty per subject. Whoever owns it changes it when a
 // commit stands and before the commit is acknowledged; that is why no check
 // that begins after an acknowledged withdrawal finds the grant.
 type Index struct {
@@ -57,7 +57,8 @@ func (s slot) open() (c Choice, era int, given time.Time) {
 func NewIndex(r *Rules) *Index {
 	x := &Index{}
 	for i := range x.shards {
-		x.shards[i].touched = map[SubjectID]bool{}
+		x.shards[i].old = map[SubjectID]bool{}
+		x.shards[i].table.Store(newTable(1, leastWidth))
 	}
 	x.view.Store(&view{})
 	x.Follow(r)
@@ -81,27 +82,27 @@ func (x *Index) Follow(r *Rules) {
 // Set makes s the state of a subject about a purpose.
 func (x *Index) Set(id SubjectID, purpose string, s State) {
 	c, ok := (*x.view.Load())[purpose]
-	if !ok {
+	if !ok || id == (SubjectID{}) {
 		return // a purpose that is no more; a check says no without a state
 	}
 	h := x.shard(id)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.set(id, c.place, s)
-	if h.touched != nil {
-		h.touched[id] = true
-	}
+	h.set(id, c.place, newSlot(s))
 }
 
-// Load is Set for a state that was read from the ledger before: it does not
-// overtake what was set since the index was made.
+// Load is Set for a state that was read from the database after the index was
+// made: it does not overtake what was set or forgotten meanwhile.
 func (x *Index) Load(id SubjectID, purpose string, s State) {
 	c, ok := (*x.view.Load())[purpose]
+	if !ok || id == (SubjectID{}) {
+		return
+	}
 	h := x.shard(id)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if ok && !h.touched[id] {
-		h.set(id, c.place, s)
+	if !h.old[id] && h.table.Load().get(id, c.place) == 0 {
+		h.set(id, c.place, newSlot(s))
 	}
 }
 
@@ -111,8 +112,8 @@ func (x *Index) Forget(id SubjectID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.remove(id)
-	if h.touched != nil {
-		h.touched[id] = true
+	if h.old != nil {
+		h.old[id] = true
 	}
 }
 
@@ -122,7 +123,7 @@ func (x *Index) Ready() {
 	for i := range x.shards {
 		h := &x.shards[i]
 		h.mu.Lock()
-		h.touched = nil
+		h.old = nil
 		h.mu.Unlock()
 	}
 }
@@ -136,15 +137,14 @@ func (x *Index) Decide(id SubjectID, purpose string, now time.Time) (d Decision,
 	if in.rules == nil {
 		return Decision{Reason: UnknownPurpose}, true
 	}
-	h := x.shard(id)
-	h.mu.RLock()
-	s := h.get(id, in.place)
-	h.mu.RUnlock()
-	c, era, given := s.open()
+	c, era, given := x.shard(id).get(id, in.place).open()
 	return in.rules.Decide(c, era, given, now), true
 }
 
 func (x *Index) shard(id SubjectID) *shard { return &x.shards[id[15]%shards] }
+
+// IsReady says whether the index answers.
+func (x *Index) IsReady() bool { return x.phase.Load() == ready }
 
 // Stop ends the index: it answers no more.
 func (x *Index) Stop() { x.phase.Store(stopped) }

@@ -2,150 +2,236 @@ package consent
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"sync"
+	"sync/atomic"
 )
 
-// shard is a part of an index: a table of rows, each an id and a slot per
-// purpose side by side, so that a check touches two places in memory: one of
-// places, one row.
+// shard is a part of an index. One writer at a time changes it. Readers take
+// no lock: the turn tells them when something was changed under them.
 type shard struct {
-	mu     sync.RWMutex
-	places []uint32   // open addressing, linear: tag in 8 bits, row+1 in 24; 0 is empty
-	chunks [][]uint32 // of chunkRows rows
-	rows   int        // in chunks, with the free ones
-	free   []int
-	width  int // slots in a row
+	turn  atomic.Uint64 // odd while words change
+	table atomic.Pointer[table]
 
-	touched map[SubjectID]bool // while loading: newer than what is loaded
+	mu sync.Mutex // writers
+	// old has those who were forgotten while the index is loaded: what the
+	// database said of them is old.
+	old map[SubjectID]bool
+
+	_ [64]byte // keeps the writers of one shard off the cache line of the next
+}
+
+// table holds rows in buckets of three, so that a check looks at one place in
+// memory: with six purposes, two cache lines side by side. A bucket is
+//
+//	1 word       how many rows passed it by, because it was full
+//	3 * 2 words  ids; zero is no row
+//	3 * width    slots, two in a word
+//
+// A row stands in the bucket that its id is hashed to, or in the first one
+// behind it that had room. Rows do not move but into another table.
+type table struct {
+	words   []atomic.Uint64
+	buckets uint64
+	size    uint64 // words of a bucket
+	width   int    // slots of a row
+	rows    int    // for writers
 }
 
 const (
-	chunkRows = 256
-	idWords   = 4
-	rowBits   = 24
-	rowMask   = 1<<rowBits - 1
+	bucketRows = 3
+	firstID    = 1
+	firstSlots = firstID + 2*bucketRows
+	leastWidth = 6
+	tries      = 8 // of a reader, before it waits for the writer
 )
 
+func newTable(buckets uint64, width int) *table {
+	size := uint64(firstSlots + (bucketRows*width+1)/2)
+	return &table{words: make([]atomic.Uint64, buckets*size), buckets: buckets, size: size, width: width}
+}
+
+// get may be called by anyone at any time.
 func (h *shard) get(id SubjectID, place int) slot {
-	if len(h.places) == 0 || place >= h.width {
-		return 0
+	for range tries {
+		before := h.turn.Load()
+		s := h.table.Load().get(id, place)
+		if before%2 == 0 && h.turn.Load() == before {
+			return s
+		}
 	}
-	at := h.find(id)
-	if h.places[at] == 0 {
-		return 0
-	}
-	return slot(h.row(int(h.places[at]&rowMask) - 1)[idWords+place])
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.table.Load().get(id, place)
 }
 
-func (h *shard) set(id SubjectID, place int, s State) {
-	h.widen(place + 1)
-	h.grow()
-	at := h.find(id)
-	if h.places[at] == 0 {
-		h.places[at] = tag(id) | uint32(h.add(id)+1)
+// set stores a slot, over what is there.
+func (h *shard) set(id SubjectID, place int, s slot) {
+	h.room(1, place+1)
+	t := h.table.Load()
+	h.turn.Add(1)
+	defer h.turn.Add(1)
+	bucket, row := t.find(id)
+	if bucket == nil {
+		bucket, row = t.add(id)
 	}
-	h.row(int(h.places[at]&rowMask) - 1)[idWords+place] = uint32(newSlot(s))
+	t.put(bucket, row, place, s)
 }
 
+// remove takes a row out.
 func (h *shard) remove(id SubjectID) {
-	if len(h.places) == 0 {
+	t := h.table.Load()
+	h.turn.Add(1)
+	defer h.turn.Add(1)
+	t.remove(id)
+}
+
+// room makes room for more rows, and for more slots in each. Readers go on in
+// the old table meanwhile.
+func (h *shard) room(rows, width int) {
+	old := h.table.Load()
+	rows += old.rows
+	buckets := old.buckets
+	if 8*rows > 7*bucketRows*int(buckets) {
+		buckets = max(buckets*6/5, uint64(rows)*8/(7*bucketRows)) + 1
+	}
+	if buckets == old.buckets && width <= old.width {
 		return
 	}
-	at := h.find(id)
-	if h.places[at] == 0 {
-		return
+	next := newTable(buckets, max(width, old.width))
+	old.each(func(bucket []atomic.Uint64, row int) {
+		b, r := next.add(idAt(bucket, row))
+		for place := range old.width {
+			next.put(b, r, place, old.slot(bucket, row, place))
+		}
+	})
+	h.table.Store(next)
+}
+
+// get looks at all rows of a bucket: which one it is cannot be foreseen, and a
+// wrong guess of the processor costs more than the others' words.
+func (t *table) get(id SubjectID, place int) slot {
+	if place >= t.width {
+		return 0
 	}
-	row := int(h.places[at]&rowMask) - 1
-	clear(h.row(row))
-	h.free = append(h.free, row)
-	h.places[at] = 0
-	// Those behind may have been put off by it: they take their place anew.
-	mask := len(h.places) - 1
-	for next := (at + 1) & mask; h.places[next] != 0; next = (next + 1) & mask {
-		p := h.places[next]
-		h.places[next] = 0
-		h.places[h.find(idOf(h.row(int(p&rowMask)-1)))] = p
+	const found = 1 << 32
+	a, b := idWords(id)
+	at := t.home(a, b)
+	for range t.buckets { // see find
+		bucket, got := t.bucket(at), uint64(0)
+		for row := range bucketRows {
+			differ := bucket[firstID+2*row].Load() ^ a | bucket[firstID+2*row+1].Load() ^ b
+			same := (differ|-differ)>>63 - 1 // all bits, or none
+			got |= (found | uint64(t.slot(bucket, row, place))) & same
+		}
+		if got != 0 || bucket[0].Load() == 0 {
+			return slot(got)
+		}
+		at = t.after(at)
+	}
+	return 0
+}
+
+// find gives the bucket and the row of id, or nil. To who reads while it is
+// changed, a table may look as if it had no end.
+func (t *table) find(id SubjectID) (bucket []atomic.Uint64, row int) {
+	a, b := idWords(id)
+	at := t.home(a, b)
+	for range t.buckets {
+		bucket = t.bucket(at)
+		for row := range bucketRows {
+			if bucket[firstID+2*row+1].Load() == b && bucket[firstID+2*row].Load() == a {
+				return bucket, row
+			}
+		}
+		if bucket[0].Load() == 0 {
+			break
+		}
+		at = t.after(at)
+	}
+	return nil, 0
+}
+
+// add gives a row to id, which has none.
+func (t *table) add(id SubjectID) (bucket []atomic.Uint64, row int) {
+	t.rows++
+	a, b := idWords(id)
+	for at := t.home(a, b); ; at = t.after(at) {
+		bucket = t.bucket(at)
+		for row := range bucketRows {
+			if idAt(bucket, row) == (SubjectID{}) {
+				bucket[firstID+2*row].Store(a)
+				bucket[firstID+2*row+1].Store(b)
+				return bucket, row
+			}
+		}
+		bucket[0].Add(1)
 	}
 }
 
-// find gives the place of id, or the empty one where it belongs.
-func (h *shard) find(id SubjectID) int {
-	mask, t := len(h.places)-1, tag(id)
-	for at := int(mix(id)>>16) & mask; ; at = (at + 1) & mask {
-		p := h.places[at]
-		if p == 0 || p&^rowMask == t && idOf(h.row(int(p&rowMask)-1)) == id {
-			return at
+func (t *table) remove(id SubjectID) {
+	bucket, row := t.find(id)
+	if bucket == nil {
+		return
+	}
+	t.rows--
+	for place := range t.width {
+		t.put(bucket, row, place, 0)
+	}
+	bucket[firstID+2*row].Store(0)
+	bucket[firstID+2*row+1].Store(0)
+	for at := t.home(idWords(id)); &t.bucket(at)[0] != &bucket[0]; at = t.after(at) {
+		t.bucket(at)[0].Add(^uint64(0)) // one less
+	}
+}
+
+// each calls fn with every row.
+func (t *table) each(fn func(bucket []atomic.Uint64, row int)) {
+	for at := range t.buckets {
+		bucket := t.bucket(at)
+		for row := range bucketRows {
+			if idAt(bucket, row) != (SubjectID{}) {
+				fn(bucket, row)
+			}
 		}
 	}
 }
 
-// add gives a row to id.
-func (h *shard) add(id SubjectID) int {
-	row := h.rows
-	if n := len(h.free); n > 0 {
-		row, h.free = h.free[n-1], h.free[:n-1]
-	} else {
-		if row%chunkRows == 0 {
-			h.chunks = append(h.chunks, make([]uint32, chunkRows*(idWords+h.width)))
-		}
-		h.rows++
-	}
-	words := h.row(row)
-	for i := range idWords {
-		words[i] = binary.LittleEndian.Uint32(id[4*i:])
-	}
-	return row
+// home is in the order of the hashes, so that a table is filled from another
+// one from its beginning to its end.
+func (t *table) home(a, b uint64) uint64 {
+	at, _ := bits.Mul64((a^b)*0x9e3779b97f4a7c15, t.buckets)
+	return at
 }
 
-func (h *shard) row(n int) []uint32 {
-	size := idWords + h.width
-	return h.chunks[n/chunkRows][n%chunkRows*size:][:size]
+func (t *table) after(at uint64) uint64 {
+	if at++; at == t.buckets {
+		return 0
+	}
+	return at
 }
 
-// grow keeps a quarter of the places empty.
-func (h *shard) grow() {
-	if 4*(h.rows-len(h.free)+1) <= 3*len(h.places) {
-		return
-	}
-	old := h.places
-	h.places = make([]uint32, max(16, 2*len(old)))
-	for _, p := range old {
-		if p != 0 {
-			h.places[h.find(idOf(h.row(int(p&rowMask)-1)))] = p
-		}
-	}
+func (t *table) bucket(at uint64) []atomic.Uint64 { return t.words[at*t.size:][:t.size:t.size] }
+
+func (t *table) slot(bucket []atomic.Uint64, row, place int) slot {
+	n := uint(row*t.width + place)
+	return slot(bucket[firstSlots+n/2].Load() >> (n % 2 * 32))
 }
 
-// widen gives each row room for more purposes.
-func (h *shard) widen(width int) {
-	if width <= h.width {
-		return
-	}
-	old, before := h.chunks, idWords+h.width
-	h.width = max(width, 6)
-	after := idWords + h.width
-	h.chunks = make([][]uint32, len(old))
-	for i, chunk := range old {
-		h.chunks[i] = make([]uint32, chunkRows*after)
-		for row := range chunkRows {
-			copy(h.chunks[i][row*after:], chunk[row*before:][:before])
-		}
-	}
+func (t *table) put(bucket []atomic.Uint64, row, place int, s slot) {
+	n := uint(row*t.width + place)
+	word, shift := &bucket[firstSlots+n/2], n%2*32
+	word.Store(word.Load()&^(0xffffffff<<shift) | uint64(s)<<shift)
 }
 
-func idOf(row []uint32) (id SubjectID) {
-	for i := range idWords {
-		binary.LittleEndian.PutUint32(id[4*i:], row[i])
-	}
+func idAt(bucket []atomic.Uint64, row int) (id SubjectID) {
+	binary.LittleEndian.PutUint64(id[:], bucket[firstID+2*row].Load())
+	binary.LittleEndian.PutUint64(id[8:], bucket[firstID+2*row+1].Load())
 	return id
 }
 
-// mix spreads the bits of an id. Ids are made here, not by who would want
-// them to collide.
-func mix(id SubjectID) uint64 {
-	x := binary.LittleEndian.Uint64(id[8:]) ^ binary.LittleEndian.Uint64(id[:])
-	x *= 0x9e3779b97f4a7c15
-	return x ^ x>>32
+// idWords splits an id. Ids are made here, not by who would want them to
+// collide.
+func idWords(id SubjectID) (a, b uint64) {
+	return binary.LittleEndian.Uint64(id[:]), binary.LittleEndian.Uint64(id[8:])
 }
-
-func tag(id SubjectID) uint32 { return uint32(mix(id)>>56) << rowBits }
