@@ -47,7 +47,7 @@ func TestAnIndexIsAMapWhateverIsDoneToIt(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 150).Draw(r, "steps") {
 			id := neighbour(rapid.IntRange(0, most).Draw(r, "id"))
-			switch rapid.SampledFrom([]string{"set", "set", "set", "many", "forget", "forget", "widen"}).Draw(r, "step") {
+			switch rapid.SampledFrom([]string{"set", "set", "set", "many", "forget", "forget", "widen", "snapshot"}).Draw(r, "step") {
 			case "set":
 				p, c := purpose(), rapid.SampledFrom(choices).Draw(r, "choice")
 				x.Set(id, p, consent.State{Choice: c, Given: now})
@@ -69,6 +69,9 @@ func TestAnIndexIsAMapWhateverIsDoneToIt(t *testing.T) {
 					}
 					x.Follow(rules)
 				}
+			case "snapshot": // F5
+				x = restored(r, x, rules)
+				x.Ready()
 			}
 			for i := range most + 1 {
 				p := rules.Purposes[i%len(rules.Purposes)].Key

@@ -14,8 +14,9 @@ type shard struct {
 	table atomic.Pointer[table]
 
 	mu sync.Mutex // writers
-	// old has those who were forgotten while the index is loaded: what the
-	// database said of them is old.
+	// old has those of whom a snapshot does not know the latest, while the
+	// index is loaded. True: they were forgotten, and what the database said
+	// of them is old too.
 	old map[SubjectID]bool
 
 	_ [64]byte // keeps the writers of one shard off the cache line of the next
