@@ -27,10 +27,15 @@ func (db *DB) Consents() *Consents { return &Consents{db} }
 
 // consents is what a process keeps in memory of the ledgers.
 type consents struct {
-	mu      sync.Mutex
-	lines   map[string]*line
-	rules   map[string]*consent.Rules
-	indexes map[string]*consent.Index // on an exclusive database
+	mu       sync.Mutex
+	lines    map[string]*line
+	rules    map[string]*consent.Rules
+	memories map[string]*memory // on an exclusive database
+	closed   bool
+
+	background context.Context // of what loads the memories
+	stop       context.CancelFunc
+	loads      sync.WaitGroup
 }
 
 // line is where the choices for one tenant wait. The one whose turn it is

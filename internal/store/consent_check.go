@@ -2,7 +2,11 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"volenti.dev/volenti/consent"
@@ -12,49 +16,75 @@ var _ consent.Checker = (*Checks)(nil)
 
 // Checks answer whether a purpose is allowed. On an embedded database the
 // states are in memory, changed with each commit before it is acknowledged;
-// with several processes each check asks the database, because a state in
-// memory could be one that another process has ended.
+// until they are loaded, and with several processes, each check asks the
+// database, because a state in memory could be one that another process has
+// ended.
 type Checks struct {
-	c     *Consents
-	index *consent.Index // nil: ask the database
-	t     string
+	c      *Consents
+	tenant string
+	memory *memory // nil: ask the database
 }
 
-// Checks begins to load the tenant's states, and returns when they are
-// loaded. Checks through it are right from the start of the first.
+// memory is the index of a tenant on an embedded database, and what keeps it.
+// One goroutine loads it, again when it was given up; Close waits for it.
+type memory struct {
+	tenant string
+	index  atomic.Pointer[consent.Index] // nil while there is none
+	gone   chan struct{}                 // holds a signal when the index was given up
+	loaded chan struct{}                 // closed once an index was ready
+}
+
+// The pauses between tries to load.
+const (
+	firstRest   = 100 * time.Millisecond
+	longestRest = time.Minute
+)
+
+// Checks gives the checks of a tenant at once. On an embedded database its
+// states are loaded in the background meanwhile, and kept until Close.
 func (c *Consents) Checks(ctx context.Context, tenant string) (*Checks, error) {
-	k := &Checks{c: c, t: tenant}
+	k := &Checks{c: c, tenant: tenant}
 	if !c.db.Exclusive() {
 		return k, nil
 	}
-	index, fresh, err := c.index(ctx, tenant)
-	if err != nil {
+	if _, err := c.db.Tenant(ctx, tenant); err != nil {
 		return nil, err
 	}
-	k.index = index
-	if !fresh {
+	m := &c.db.consents
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return nil, fmt.Errorf("%w: it was closed", ErrUnavailable)
+	}
+	if k.memory = m.memories[tenant]; k.memory != nil {
 		return k, nil
 	}
-	err = c.db.engine.each(ctx, func(s scanner) error {
-		a, state, err := scanState(s)
-		if err == nil {
-			index.Load(a.subject, a.purpose, state)
-		}
-		return err
-	}, selectStates+` WHERE tenant = $1`, tenant)
-	if err != nil {
-		c.drop(tenant)
-		return nil, fmt.Errorf("load the states: %w", err)
+	k.memory = &memory{tenant: tenant, gone: make(chan struct{}, 1), loaded: make(chan struct{})}
+	if m.memories == nil {
+		m.memories = map[string]*memory{}
+		m.background, m.stop = context.WithCancel(context.WithoutCancel(ctx))
 	}
-	index.Ready()
+	m.memories[tenant] = k.memory
+	m.loads.Go(func() { c.keep(m.background, k.memory) })
 	return k, nil
+}
+
+// Loaded is closed once the states are in memory; on a database that others
+// write to, it is nil.
+func (k *Checks) Loaded() <-chan struct{} {
+	if k.memory == nil {
+		return nil
+	}
+	return k.memory.loaded
 }
 
 // Check implements consent.Checker.
 func (k *Checks) Check(ctx context.Context, tenant string, id consent.SubjectID, purpose string, now time.Time) (consent.Decision, error) {
-	if k.index != nil && tenant == k.t {
-		if d, ok := k.index.Decide(id, purpose, now); ok {
-			return d, nil
+	if k.memory != nil && tenant == k.tenant {
+		if x := k.memory.index.Load(); x != nil {
+			if d, ok := x.Decide(id, purpose, now); ok {
+				return d, nil
+			}
 		}
 	}
 	return k.c.ask(ctx, tenant, id, purpose, now)
@@ -88,36 +118,109 @@ func (c *Consents) ask(ctx context.Context, tenant string, id consent.SubjectID,
 	return rules.Judgements()[purpose].Decide(consent.Choice(choice), int(era), instant(given), now), nil
 }
 
-// index gives the tenant's index, and whether it is a new one.
-func (c *Consents) index(ctx context.Context, tenant string) (*consent.Index, bool, error) {
-	m := &c.db.consents
-	m.mu.Lock()
-	x := m.indexes[tenant]
-	m.mu.Unlock()
-	if x != nil {
-		return x, false, nil
+// keep loads the index of a tenant until ctx ends, whenever there is none.
+func (c *Consents) keep(ctx context.Context, m *memory) {
+	rest := firstRest
+	for {
+		err := c.load(ctx, m)
+		again := time.After(rest)
+		if rest = min(2*rest, longestRest); err == nil {
+			again, rest = nil, firstRest
+		} else if ctx.Err() == nil {
+			c.db.trouble(fmt.Errorf("load the states for checks: %w", err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.gone:
+		case <-again:
+		}
 	}
-	// Made where writes are made, so that no change passes it by.
-	fresh := false
-	err := c.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
-		rules, err := c.rulesIn(ctx, t, tenant)
+}
+
+func (c *Consents) load(ctx context.Context, m *memory) error {
+	x, err := c.fresh(ctx, m)
+	if err != nil {
+		return err
+	}
+	if err := c.loadAll(ctx, m.tenant, x); err != nil {
+		return err
+	}
+	x.Ready()
+	select {
+	case <-m.loaded:
+	default:
+		close(m.loaded)
+	}
+	return nil
+}
+
+// fresh begins an index where writes are made, so that no change passes it by.
+func (c *Consents) fresh(ctx context.Context, m *memory) (x *consent.Index, err error) {
+	err = c.db.write(ctx, m.tenant, func(ctx context.Context, t *tx) error {
+		rules, err := c.rulesIn(ctx, t, m.tenant)
 		if err != nil {
 			return err
 		}
 		t.growth.after = append(t.growth.after, func(bool) {
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			if m.indexes == nil {
-				m.indexes = map[string]*consent.Index{}
-			}
-			if x = m.indexes[tenant]; x == nil {
-				x, fresh = consent.NewIndex(rules), true
-				m.indexes[tenant] = x
-			}
+			x = consent.NewIndex(rules)
+			m.index.Store(x)
 		})
 		return nil
 	})
-	return x, fresh, err
+	return x, err
+}
+
+// loadSlice is how many states are read at once: a longer read would hold up
+// the writer, whose log cannot be cut behind a reader.
+const loadSlice = 20_000
+
+// loadAll loads the states in the order of their subjects. A slice comes as
+// one text, which costs less than rows. The last subject may have been cut
+// in two, so the next slice begins with it.
+func (c *Consents) loadAll(ctx context.Context, tenant string, x *consent.Index) error {
+	for from := ""; ; {
+		var n int
+		var last, text string
+		err := c.db.engine.row(ctx, `
+			SELECT COUNT(*), COALESCE(MAX(subject), ''), COALESCE(group_concat(line, ''), '') FROM
+				(SELECT subject, subject || ' ' || purpose || ' ' || choice || ' ' || given || ' ' || era || char(10) AS line
+				FROM consent_state WHERE tenant = $1 AND subject >= $2 ORDER BY subject, purpose LIMIT $3)`,
+			tenant, from, loadSlice).Scan(&n, &last, &text)
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(text) {
+			a, state, err := parseBrief(line)
+			if err != nil {
+				return err
+			}
+			x.Load(a.subject, a.purpose, state)
+		}
+		switch {
+		case n < loadSlice:
+			return nil
+		case last == from:
+			return errors.New("a subject has more states than can be read at once")
+		}
+		from = last
+	}
+}
+
+// parseBrief reads a line of loadAll.
+func parseBrief(line string) (a about, state consent.State, err error) {
+	var rest, choice, given string
+	id, rest, _ := strings.Cut(line, " ")
+	a.purpose, rest, _ = strings.Cut(rest, " ")
+	choice, rest, _ = strings.Cut(rest, " ")
+	given, rest, _ = strings.Cut(rest, " ")
+	at, errGiven := strconv.ParseInt(given, 10, 64)
+	era, errEra := strconv.Atoi(strings.TrimSuffix(rest, "\n"))
+	a.subject, err = consent.ParseSubjectID(id)
+	if err != nil || errGiven != nil || errEra != nil {
+		return a, state, errors.New("a state in the database is damaged") // the errors would show it
+	}
+	return a, consent.State{Choice: consent.Choice(choice), Given: instant(at), Era: era}, nil
 }
 
 // follow hands the batch's states over when they stand.
@@ -144,24 +247,43 @@ func (c *Consents) followRules(tenant string, rules *consent.Rules, stands bool)
 }
 
 // current gives the index to be changed, if there is one. When it is not
-// known whether a change stands, the index ends: checks ask the database.
+// known whether a change stands, the index ends: checks ask the database until
+// it was loaded anew.
 func (c *Consents) current(tenant string, stands bool) *consent.Index {
-	if !stands {
-		c.drop(tenant)
+	m := &c.db.consents
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k := m.memories[tenant]
+	if k == nil {
 		return nil
 	}
-	m := &c.db.consents
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.indexes[tenant]
+	if stands {
+		return k.index.Load()
+	}
+	if x := k.index.Swap(nil); x != nil {
+		x.Stop()
+	}
+	select {
+	case k.gone <- struct{}{}:
+	default:
+	}
+	return nil
 }
 
-func (c *Consents) drop(tenant string) {
+// close ends the work in the background. Checks say no from then on: another
+// process may open the database.
+func (c *Consents) close() {
 	m := &c.db.consents
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if x := m.indexes[tenant]; x != nil {
-		x.Stop()
-		delete(m.indexes, tenant)
+	m.closed = true
+	if m.stop != nil {
+		m.stop()
+	}
+	m.mu.Unlock()
+	m.loads.Wait()
+	for _, k := range m.memories { // there are no more
+		if x := k.index.Swap(nil); x != nil {
+			x.Stop()
+		}
 	}
 }

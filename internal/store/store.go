@@ -65,6 +65,9 @@ type Config struct {
 	Origin string
 	// Rand makes keys and salts; nil means crypto/rand.
 	Rand io.Reader
+	// Trouble is told what failed in the background and is tried again; nil
+	// when nobody wants to know.
+	Trouble func(error)
 }
 
 // DB is an open database. Its methods may be called concurrently.
@@ -120,13 +123,23 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 // Close waits for the writes under way and gives everything back. It may be
 // called again.
 func (db *DB) Close() error {
-	db.once.Do(func() { db.closed = db.engine.close() })
+	db.once.Do(func() {
+		db.Consents().close()
+		db.closed = db.engine.close()
+	})
 	return db.closed
 }
 
 // Exclusive says that no other process has the database open, so that every
 // lease of an earlier process is dead. It holds for an embedded database.
 func (db *DB) Exclusive() bool { return db.engine.exclusive() }
+
+// trouble tells what failed in the background.
+func (db *DB) trouble(err error) {
+	if db.config.Trouble != nil {
+		db.config.Trouble(err)
+	}
+}
 
 // Commits counts the transactions that were committed since Open.
 func (db *DB) Commits() int64 { return db.commits.Load() }
