@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,10 @@ type memory struct {
 	index  atomic.Pointer[consent.Index] // nil while there is none
 	gone   chan struct{}                 // holds a signal when the index was given up
 	loaded chan struct{}                 // closed once an index was ready
+
+	saving   sync.Mutex
+	saved    int64 // length of the log that the snapshot on the disk is of
+	distrust bool  // the snapshot on the disk
 }
 
 // The pauses between tries to load.
@@ -59,7 +64,7 @@ func (c *Consents) Checks(ctx context.Context, tenant string) (*Checks, error) {
 	if k.memory = m.memories[tenant]; k.memory != nil {
 		return k, nil
 	}
-	k.memory = &memory{tenant: tenant, gone: make(chan struct{}, 1), loaded: make(chan struct{})}
+	k.memory = &memory{tenant: tenant, gone: make(chan struct{}, 1), loaded: make(chan struct{}), saved: -1}
 	if m.memories == nil {
 		m.memories = map[string]*memory{}
 		m.background, m.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -143,8 +148,14 @@ func (c *Consents) load(ctx context.Context, m *memory) error {
 	if err != nil {
 		return err
 	}
-	if err := c.loadAll(ctx, m.tenant, x); err != nil {
+	restored, err := c.restore(ctx, m, x)
+	if err != nil {
 		return err
+	}
+	if !restored {
+		if err := c.loadAll(ctx, m.tenant, x); err != nil {
+			return err
+		}
 	}
 	x.Ready()
 	select {
@@ -223,6 +234,20 @@ func parseBrief(line string) (a about, state consent.State, err error) {
 	return a, consent.State{Choice: consent.Choice(choice), Given: instant(at), Era: era}, nil
 }
 
+// selectBrief reads of states what checks need.
+const selectBrief = `SELECT subject, purpose, choice, given, era FROM consent_state`
+
+func scanBrief(s scanner) (a about, state consent.State, err error) {
+	var id string
+	var given int64
+	if err := s.Scan(&id, &a.purpose, &state.Choice, &given, &state.Era); err != nil {
+		return a, state, err
+	}
+	state.Given = instant(given)
+	a.subject, err = consent.ParseSubjectID(id)
+	return a, state, err
+}
+
 // follow hands the batch's states over when they stand.
 func (c *Consents) follow(b *batch) {
 	tenant := b.t.tenant
@@ -270,8 +295,8 @@ func (c *Consents) current(tenant string, stands bool) *consent.Index {
 	return nil
 }
 
-// close ends the work in the background. Checks say no from then on: another
-// process may open the database.
+// close ends the work in the background, and saves the states. Checks say no
+// from then on: another process may open the database.
 func (c *Consents) close() {
 	m := &c.db.consents
 	m.mu.Lock()
@@ -281,6 +306,9 @@ func (c *Consents) close() {
 	}
 	m.mu.Unlock()
 	m.loads.Wait()
+	if err := c.SaveChecks(context.Background()); err != nil {
+		c.db.trouble(err)
+	}
 	for _, k := range m.memories { // there are no more
 		if x := k.index.Swap(nil); x != nil {
 			x.Stop()

@@ -44,8 +44,10 @@ func (c *Consents) Evidence(ctx context.Context, tenant string, seq int64) (cons
 // EraseSubject makes a subject nobody's: the key is destroyed, and with it all
 // that it sealed; identities, their digests, where choices came from, and the
 // states are deleted. Records and proofs stay and lead to no one. Erased once
-// more, nothing changes; consent.ErrNotFound when there is no such subject.
+// more, nothing changes; consent.ErrNotFound when there is no such subject. The
+// entry's object is the subject, whatever the caller says: see catchUp.
 func (c *Consents) EraseSubject(ctx context.Context, tenant string, id consent.SubjectID, entry audit.Entry) error {
+	entry.Object = keyOf(id)
 	return c.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
 		_, at, err := t.growth.next(ctx, t, tenant)
 		if err != nil {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"volenti.dev/volenti/consent"
 )
@@ -26,3 +27,8 @@ func (c *Consents) SweepAfter(ctx context.Context, tenant string, p consent.Purp
 // Doubt is what happens to the states in memory when the outcome of a commit
 // is unknown.
 func (c *Consents) Doubt(tenant string) { c.current(tenant, false) }
+
+// Ask answers a check from the database.
+func (c *Consents) Ask(ctx context.Context, tenant string, id consent.SubjectID, purpose string, now time.Time) (consent.Decision, error) {
+	return c.ask(ctx, tenant, id, purpose, now)
+}

@@ -58,6 +58,8 @@ func openPostgres(ctx context.Context, url string, commits *atomic.Int64) (engin
 
 func (e *postgresEngine) exclusive() bool { return false }
 
+func (e *postgresEngine) file() string { return "" }
+
 func (e *postgresEngine) close() error {
 	e.pool.Close()
 	return nil

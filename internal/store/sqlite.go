@@ -28,6 +28,7 @@ const (
 // sqliteEngine is an embedded database: a pool of readers and one writer.
 type sqliteEngine struct {
 	sqlQuerier // readers
+	path       string
 	lock       *fileLock
 	readers    *sql.DB
 	writers    *sql.DB // of one connection
@@ -48,6 +49,7 @@ func openSQLite(ctx context.Context, path string, commits *atomic.Int64) (_ engi
 	}
 	return &sqliteEngine{
 		sqlQuerier: sqlQuerier{sqliteDialect(), readers},
+		path:       path,
 		lock:       lock,
 		readers:    readers,
 		writers:    writers,
@@ -58,6 +60,8 @@ func openSQLite(ctx context.Context, path string, commits *atomic.Int64) (_ engi
 func (e *sqliteEngine) write(ctx context.Context, w work) error { return e.writer.write(ctx, w) }
 
 func (e *sqliteEngine) exclusive() bool { return true }
+
+func (e *sqliteEngine) file() string { return e.path }
 
 func (e *sqliteEngine) close() error {
 	return errors.Join(e.writer.stop(), e.readers.Close(), e.writers.Close(), e.lock.release())

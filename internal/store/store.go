@@ -93,6 +93,8 @@ type engine interface {
 	write(ctx context.Context, w work) error
 	// exclusive says that no other process can have the database open.
 	exclusive() bool
+	// file is the path of an exclusive database.
+	file() string
 	close() error
 }
 
