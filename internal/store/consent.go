@@ -33,6 +33,8 @@ type consents struct {
 	memories map[string]*memory // on an exclusive database
 	closed   bool
 
+	known known
+
 	background context.Context // of what loads the memories
 	stop       context.CancelFunc
 	loads      sync.WaitGroup

@@ -306,6 +306,7 @@ func (c *Consents) close() {
 	}
 	m.mu.Unlock()
 	m.loads.Wait()
+	m.known.close()
 	if err := c.SaveChecks(context.Background()); err != nil {
 		c.db.trouble(err)
 	}

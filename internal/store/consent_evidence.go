@@ -80,6 +80,7 @@ func (c *Consents) EraseSubject(ctx context.Context, tenant string, id consent.S
 			return err
 		}
 		t.growth.after = append(t.growth.after, func(stands bool) {
+			c.db.consents.known.forget()
 			if x := c.current(tenant, stands); x != nil {
 				x.Forget(id)
 			}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/subject"
 )
 
 // SweepAfter sweeps a purpose, and calls between once it has found what
@@ -31,4 +32,31 @@ func (c *Consents) Doubt(tenant string) { c.current(tenant, false) }
 // Ask answers a check from the database.
 func (c *Consents) Ask(ctx context.Context, tenant string, id consent.SubjectID, purpose string, now time.Time) (consent.Decision, error) {
 	return c.ask(ctx, tenant, id, purpose, now)
+}
+
+// FindAnew finds a subject in the database.
+func (c *Consents) FindAnew(ctx context.Context, tenant string, identity subject.Identity) (consent.SubjectID, error) {
+	return c.find(ctx, tenant, identity)
+}
+
+// FindSlowly finds a subject, with something between reading and keeping it.
+func (c *Consents) FindSlowly(ctx context.Context, tenant string, identity subject.Identity, between func()) {
+	k := &c.db.consents.known
+	who := k.digest(tenant, identity)
+	_, mark := k.lately(who)
+	id, err := c.find(ctx, tenant, identity)
+	between()
+	if err == nil {
+		k.keep(who, id, mark)
+	}
+}
+
+// Keep keeps n made-up people as found, and gives how many are kept.
+func (c *Consents) Keep(tenant string, n int) int {
+	k := &c.db.consents.known
+	for i := range n {
+		_, mark := k.lately(whose{})
+		k.keep(whose{byte(i), byte(i >> 8), byte(i >> 16)}, consent.SubjectID{1}, mark)
+	}
+	return len(k.young) + len(k.old)
 }

@@ -10,8 +10,8 @@ import (
 	"volenti.dev/volenti/subject"
 )
 
-// Find gives the subject who is known by an identity, or consent.ErrNotFound.
-func (c *Consents) Find(ctx context.Context, tenant string, identity subject.Identity) (consent.SubjectID, error) {
+// find asks the database for a subject: see Find.
+func (c *Consents) find(ctx context.Context, tenant string, identity subject.Identity) (consent.SubjectID, error) {
 	keys, err := c.db.Tenant(ctx, tenant)
 	if err != nil {
 		return consent.SubjectID{}, err

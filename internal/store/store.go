@@ -112,6 +112,9 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		c.Origin = "volenti"
 	}
 	db := &DB{config: c, tenants: map[string]*seal.Tenant{}}
+	if _, err := io.ReadFull(c.Rand, db.consents.known.secret[:]); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
 	var err error
 	if db.engine, err = openEngine(ctx, c.URL, &db.commits); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
