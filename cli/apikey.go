@@ -21,12 +21,15 @@ type place struct {
 	Database string `help:"Database where it is not a file in that directory: postgres://..." placeholder:"URL" env:"VOLENTI_DATABASE"`
 }
 
-func (p place) open(s *session) (*server.House, error) {
+func (p place) open(s *session) (*server.House, error) { return p.openWith(s, nil) }
+
+// openWith says what is told of trouble in the background.
+func (p place) openWith(s *session, trouble func(error)) (*server.House, error) {
 	key, _ := s.Env("VOLENTI_MASTER_KEY")
 	if p.Data == "" {
 		p.Data = server.DefaultPlace
 	}
-	house, err := server.Open(s.ctx, server.Config{Data: p.Data, Database: p.Database, MasterKey: key})
+	house, err := server.Open(s.ctx, server.Config{Data: p.Data, Database: p.Database, MasterKey: key, Trouble: trouble})
 	if errors.Is(err, store.ErrInUse) {
 		return nil, fmt.Errorf("%w; a server that keeps its data here must be stopped first", err)
 	}

@@ -17,7 +17,8 @@ type serveCommand struct {
 // Run answers HTTP requests until the process is told to end. The log goes to
 // standard error, a JSON object a line.
 func (c *serveCommand) Run(s *session) (err error) {
-	house, err := c.open(s)
+	log := slog.New(slog.NewJSONHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	house, err := c.openWith(s, func(err error) { log.Warn("the store tries again", "error", err) })
 	if err != nil {
 		return err
 	}
@@ -35,8 +36,7 @@ func (c *serveCommand) Run(s *session) (err error) {
 		fmt.Fprintln(s.Out, "There is no API key yet. To make one, stop the server and run: volenti apikey create --scope requests:read (with the same --data and --database)")
 	}
 	srv := &server.Server{
-		House: house, Now: s.Now, Version: version(),
-		Log: slog.New(slog.NewJSONHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelInfo})),
+		House: house, Now: s.Now, Version: version(), Log: log,
 	}
 	return srv.Serve(s.ctx, listener)
 }

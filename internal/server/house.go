@@ -29,6 +29,9 @@ type Config struct {
 	Database string
 	// MasterKey is the base64 of 32 bytes; "" for the file master.key in Data.
 	MasterKey string
+	// Trouble is told what failed in the background and is tried again; nil
+	// drops it.
+	Trouble func(error)
 }
 
 // House is an open installation.
@@ -83,7 +86,7 @@ func Open(ctx context.Context, c Config) (h *House, err error) {
 	if url == "" {
 		url = "sqlite:" + filepath.Join(c.Data, "volenti.db")
 	}
-	h.Store, err = store.Open(ctx, store.Config{URL: url, Master: master})
+	h.Store, err = store.Open(ctx, store.Config{URL: url, Master: master, Trouble: c.Trouble})
 	return h, err
 }
 

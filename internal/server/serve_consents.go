@@ -41,16 +41,23 @@ func (c *checks) Check(ctx context.Context, tenant string, id consent.SubjectID,
 // before it lets others write.
 const (
 	upkeepEvery = time.Minute
+	saveEvery   = time.Hour
 	upkeepSlice = 500
 )
 
-// upkeep makes records of grants that have expired, and writes down who is to
-// be asked again, until ctx ends. No check waits for either.
+// upkeep makes records of grants that have expired, writes down who is to be
+// asked again, and saves the states that checks read, until ctx ends. No check
+// waits for any of it.
 func (s *Server) upkeep(ctx context.Context) {
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
-	for {
-		if err := keepUp(ctx, s.House.Store); err != nil && ctx.Err() == nil {
+	for saved := s.Now(); ; {
+		err := keepUp(ctx, s.House.Store)
+		if now := s.Now(); now.Sub(saved) >= saveEvery {
+			saved = now
+			err = errors.Join(err, s.House.Store.Consents().SaveChecks(ctx))
+		}
+		if err != nil && ctx.Err() == nil {
 			s.Log.Warn("the upkeep of the ledger goes on later", "error", err)
 		}
 		select {

@@ -38,7 +38,10 @@ func (db *DB) Tenant(ctx context.Context, id string) (*seal.Tenant, error) {
 // Tenants lists the ids of all tenants. It is for what the program does by
 // itself; nobody who asks is told.
 func (db *DB) Tenants(ctx context.Context) ([]string, error) {
-	all, err := collect(ctx, db.engine, func(s scanner) (id string, err error) { return id, s.Scan(&id) }, `SELECT tenant FROM tenants ORDER BY tenant`)
+	all, err := collect(ctx, db.engine, func(s scanner) (id string, err error) {
+		err = s.Scan(&id)
+		return id, err
+	}, `SELECT tenant FROM tenants ORDER BY tenant`)
 	if err != nil {
 		return nil, fmt.Errorf("list the tenants: %w", err)
 	}
