@@ -197,6 +197,15 @@ func (p prepared) statement(ctx context.Context, text string) (*sql.Stmt, error)
 	return s, err
 }
 
+// close lets SQLite close the connection: as long as it has statements, the
+// files stay open and the log is not moved into the database.
+func (p prepared) close() (err error) {
+	for _, s := range p.statements {
+		err = errors.Join(err, s.Close())
+	}
+	return err
+}
+
 // sqliteError marks the failures that are not the statement's fault.
 func sqliteError(err error) error {
 	var e *sqlite.Error

@@ -27,6 +27,7 @@ type writer struct {
 
 	// Owned by the goroutine.
 	conn    *sql.Conn
+	known   prepared
 	querier querier
 	commits *atomic.Int64
 	scrub   bool // the log may hold what was destroyed
@@ -41,11 +42,13 @@ type waiting struct {
 }
 
 func startWriter(conn *sql.Conn, commits *atomic.Int64) *writer {
+	known := prepared{conn, map[string]*sql.Stmt{}}
 	w := &writer{
 		queue:   make(chan *waiting, groupLimit),
 		done:    make(chan struct{}),
 		conn:    conn,
-		querier: sqlQuerier{sqliteDialect(), prepared{conn, map[string]*sql.Stmt{}}},
+		known:   known,
+		querier: sqlQuerier{sqliteDialect(), known},
 		commits: commits,
 		scrub:   true, // an earlier process may have been killed before it did
 	}
@@ -87,7 +90,7 @@ func (w *writer) stop() error {
 	}
 	w.mu.Unlock()
 	<-w.done
-	return w.conn.Close()
+	return errors.Join(w.known.close(), w.conn.Close())
 }
 
 func (w *writer) run() {
