@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 
 	"volenti.dev/volenti/audit"
@@ -15,6 +16,14 @@ func (db *DB) Statement(ctx context.Context, text string) error {
 		return err
 	})
 }
+
+// Look runs a query that gives one row.
+func (db *DB) Look(ctx context.Context, text string, dest ...any) error {
+	return db.engine.row(ctx, text).Scan(dest...)
+}
+
+// OpenSQLiteWith makes open open the files of an embedded database.
+func (c *Config) OpenSQLiteWith(open func(dsn string) (*sql.DB, error)) { c.sqlite = open }
 
 // AppendAndFail logs an act and then fails.
 func (db *DB) AppendAndFail(ctx context.Context, e audit.Entry) error {

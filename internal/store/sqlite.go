@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 
 	"github.com/pressly/goose/v3"
-	"modernc.org/sqlite"
+	_ "modernc.org/sqlite" // the shipped driver
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -38,7 +38,15 @@ type sqliteEngine struct {
 	writer     *writer
 }
 
-func openSQLite(ctx context.Context, path string, commits *atomic.Int64) (_ engine, err error) {
+// opener opens a database by the name that says where it is and how it is set.
+type opener func(dsn string) (*sql.DB, error)
+
+func shipped(dsn string) (*sql.DB, error) { return sql.Open("sqlite", dsn) }
+
+func openSQLite(ctx context.Context, path string, open opener, commits *atomic.Int64) (_ engine, err error) {
+	if open == nil {
+		open = shipped
+	}
 	if path, err = prepareFile(path); err != nil {
 		return nil, err
 	}
@@ -46,7 +54,7 @@ func openSQLite(ctx context.Context, path string, commits *atomic.Int64) (_ engi
 	if err != nil {
 		return nil, err
 	}
-	readers, writers, conn, err := connect(ctx, path)
+	readers, writers, conn, err := connect(ctx, path, open)
 	if err != nil {
 		return nil, errors.Join(err, lock.release())
 	}
@@ -70,8 +78,8 @@ func (e *sqliteEngine) close() error {
 	return errors.Join(e.writer.stop(), e.readers.Close(), e.writers.Close(), e.lock.release())
 }
 
-func connect(ctx context.Context, path string) (readers, writers *sql.DB, conn *sql.Conn, err error) {
-	if writers, err = sql.Open("sqlite", dsn(path, sqliteWriter)); err != nil {
+func connect(ctx context.Context, path string, open opener) (readers, writers *sql.DB, conn *sql.Conn, err error) {
+	if writers, err = open(dsn(path, sqliteWriter)); err != nil {
 		return nil, nil, nil, err
 	}
 	writers.SetMaxOpenConns(1)
@@ -80,7 +88,7 @@ func connect(ctx context.Context, path string) (readers, writers *sql.DB, conn *
 		conn, err = writers.Conn(ctx)
 	}
 	if err == nil {
-		readers, err = sql.Open("sqlite", dsn(path, sqliteReader))
+		readers, err = open(dsn(path, sqliteReader))
 	}
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, writers.Close())
@@ -209,9 +217,15 @@ func (p prepared) close() (err error) {
 	return err
 }
 
+// coded is an error with one of SQLite's result codes.
+type coded interface {
+	error
+	Code() int
+}
+
 // sqliteError marks the failures that are not the statement's fault.
 func sqliteError(err error) error {
-	var e *sqlite.Error
+	var e coded
 	if !errors.As(err, &e) {
 		return err
 	}

@@ -68,6 +68,8 @@ type Config struct {
 	// Trouble is told what failed in the background and is tried again; nil
 	// when nobody wants to know.
 	Trouble func(error)
+
+	sqlite opener // nil means the shipped driver; tests of faults have another
 }
 
 // DB is an open database. Its methods may be called concurrently.
@@ -116,7 +118,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	var err error
-	if db.engine, err = openEngine(ctx, c.URL, &db.commits); err != nil {
+	if db.engine, err = openEngine(ctx, c, &db.commits); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	if err := db.ensureTenant(ctx, DefaultTenant); err != nil {
@@ -161,12 +163,12 @@ func (db *DB) Keys() *Keys { return &Keys{db} }
 // Audit gives access to the audit logs.
 func (db *DB) Audit() *Audit { return &Audit{db} }
 
-func openEngine(ctx context.Context, url string, commits *atomic.Int64) (engine, error) {
-	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-		return openSQLite(ctx, path, commits)
+func openEngine(ctx context.Context, c Config, commits *atomic.Int64) (engine, error) {
+	if path, ok := strings.CutPrefix(c.URL, "sqlite:"); ok {
+		return openSQLite(ctx, path, c.sqlite, commits)
 	}
-	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
-		return openPostgres(ctx, url, commits)
+	if strings.HasPrefix(c.URL, "postgres://") || strings.HasPrefix(c.URL, "postgresql://") {
+		return openPostgres(ctx, c.URL, commits)
 	}
 	return nil, errors.New(`the database must be "sqlite:PATH" or "postgres://..."`)
 }

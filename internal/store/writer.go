@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -190,7 +189,7 @@ func (w *writer) rollback(err error) error {
 // commitError tells a commit that failed from one that may have reached the
 // disk before the disk failed, and would come back with the next start.
 func commitError(err error) error {
-	var e *sqlite.Error
+	var e coded
 	if errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_IOERR {
 		return fmt.Errorf("commit: %w: %w", ErrUnknown, err)
 	}
