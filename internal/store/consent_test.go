@@ -207,23 +207,46 @@ func TestAnIdempotencyKeyGivesOneAnswer(t *testing.T) {
 	})
 }
 
-// 64 at once about one consent: each is either a record or told that it
-// changes nothing, and the chain of records has no gap.
+// 64 at once about one consent, on two nodes where there can be two: each is
+// either a record or told that it changes nothing, the chain of records has no
+// gap, and its end is what stands.
 func TestChoicesAboutOneConsentFormOneChain(t *testing.T) { // R4
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		nodes := []*storetest.Database{db, db}
+		if !db.Embedded() {
+			nodes[1] = storetest.Open(t, db.Config.URL)
+		}
+		told := make([]consent.Outcome, 64)
 		var all sync.WaitGroup
-		for i := range 64 {
-			all.Go(func() { give(t, db, says("anna@example.com", "analytics", i%2 == 0)) })
+		for i := range told {
+			all.Go(func() { told[i] = give(t, nodes[i%2], says("anna@example.com", "analytics", i%4 < 2))[0] })
 		}
 		all.Wait()
 		records, err := db.Consents().Records(ctx, tenant, 0, 100)
 		must(t, err)
+		made := map[string]bool{}
+		for _, o := range told {
+			if !o.Unchanged {
+				made[o.Record] = true
+			}
+		}
+		if len(made) != len(records) {
+			t.Errorf("%d were told of a record of theirs, there are %d", len(made), len(records))
+		}
 		last := int64(-1)
 		for i, r := range records {
-			if r.Subject != records[0].Subject || r.Supersedes != last || i > 0 && r.Choice == records[i-1].Choice {
+			if r.Subject != records[0].Subject || r.Supersedes != last || i > 0 && r.Choice == records[i-1].Choice || !made[r.ID] {
 				t.Errorf("record %d: %+v", i, r)
 			}
 			last = r.Sequence
+		}
+		for _, node := range nodes {
+			states, err := node.Consents().States(ctx, tenant, records[0].Subject)
+			must(t, err)
+			s := states["analytics"]
+			if d := gate(t, node, time.Now()).Allowed(ctx, records[0].Subject, "analytics"); s.Sequence != last || d.Allowed != (s.Choice == consent.Granted) {
+				t.Errorf("record %d stands, the last is %d, and the gate says %v", s.Sequence, last, d)
+			}
 		}
 		sound(t, db)
 	})
