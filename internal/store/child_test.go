@@ -30,6 +30,13 @@ func child() int {
 		fmt.Println("failed", err)
 		return 1
 	}
+	if os.Getenv(childRole) != "" {
+		if err := raceChild(db); err != nil {
+			fmt.Fprintln(os.Stderr, "failed", err)
+			return 1
+		}
+		return 0
+	}
 	write := writeForever
 	if os.Getenv(childChooses) != "" {
 		write = chooseForever
