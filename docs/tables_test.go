@@ -87,7 +87,7 @@ func TestReasonsOfThePageAreThoseOfTheGate(t *testing.T) {
 func TestColumnsSourcesAndPurposesOfThePageAreThoseOfTheCode(t *testing.T) {
 	text := read(t, "consent.md")
 	var names []string
-	_, columns, _ := strings.Cut(read(t, "../cli/consent_import.go"), "func entryOf(")
+	_, columns, _ := strings.Cut(read(t, "../consent/intake/row.go"), "func entryOf(")
 	columns, _, _ = strings.Cut(columns, "\n}\n")
 	for _, m := range regexp.MustCompile(`case "([a-z_]+)":`).FindAllStringSubmatch(columns, -1) {
 		names = append(names, m[1])
