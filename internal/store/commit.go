@@ -15,6 +15,18 @@ type querier interface {
 	row(ctx context.Context, statement string, args ...any) scanner
 	// each calls fn with every row, until fn fails.
 	each(ctx context.Context, fn func(scanner) error, statement string, args ...any) error
+	// all runs statements in their order, on a server in one round trip, until
+	// one fails.
+	all(ctx context.Context, statements []statement) error
+	// fill writes the statements that insert rows.
+	fill(into *insertion, tenant string, rows [][]any) []statement
+}
+
+// statement is one of several. A query has a function for its rows.
+type statement struct {
+	text string
+	args []any
+	rows func(scanner) error
 }
 
 type scanner interface{ Scan(dest ...any) error }

@@ -55,11 +55,16 @@ type choices struct {
 	key     string // digest; "" for none
 	content string // digest
 	entries []consent.Entry
-	only    *int64 // the record that must stand for all this to happen, of a sweep
+	digests [][]string // of the identities of each entry
+	only    *int64     // the record that must stand for all this to happen, of a sweep
 
 	outcomes []consent.Outcome
 	err      error
 	turn     chan bool // true: it is done; false: it has the turn
+}
+
+func newChoices(ctx context.Context, entries []consent.Entry) *choices {
+	return &choices{ctx: ctx, entries: entries, digests: make([][]string, len(entries)), turn: make(chan bool, 1)}
 }
 
 // Append implements consent.Ledger.
@@ -68,9 +73,13 @@ func (c *Consents) Append(ctx context.Context, tenant, key string, entries []con
 	if err != nil {
 		return nil, err
 	}
-	p := &choices{ctx: ctx, entries: entries, turn: make(chan bool, 1)}
+	p, secret := newChoices(ctx, entries), keys.DigestKey()
+	for i, e := range entries {
+		for _, identity := range e.Identities {
+			p.digests[i] = append(p.digests[i], identity.Digest(secret))
+		}
+	}
 	if key != "" {
-		secret := keys.DigestKey()
 		p.key, p.content = digest(secret, "key", key), digest(secret, "content", contentOf(entries, secret))
 	}
 	c.wait(tenant, p)

@@ -27,19 +27,27 @@ type batch struct {
 	rules *consent.Rules
 	now   time.Time
 	next  int64 // sequence
-	key   []byte
+
+	ids []string // of who was named or found
 
 	// What stands, and what the choices taken so far add to it.
-	answers map[string]answer               // by digest of the idempotency key
-	found   map[string]consent.SubjectID    // by identity
-	people  map[consent.SubjectID]*seal.Key // alive
-	states  map[about]*consent.State        // replaced, never changed
-	dirty   map[about]bool                  // states to be stored
-	undo    []func()                        // takes back what one choice changed above
-	rows    map[*insertion][][]any          // to be stored
-	closed  []renewal                       // answered
-	leaves  []audit.Leaf                    //
-	changed map[about]bool                  // for the index
+	answers map[string]answer             // by digest of the idempotency key
+	found   map[string]consent.SubjectID  // by identity
+	people  map[consent.SubjectID]*person // alive
+	states  map[about]*consent.State      // replaced, never changed
+	dirty   map[about]bool                // states to be stored
+	undo    []func()                      // takes back what one choice changed above
+	rows    map[*insertion][][]any        // to be stored
+	added   []*insertion                  // to which table each of them was added
+	closed  []renewal                     // answered
+	leaves  []audit.Leaf                  //
+	changed map[about]bool                // for the index
+}
+
+// person is a subject with its key.
+type person struct {
+	wrapped []byte
+	key     *seal.Key // nil until it is needed
 }
 
 type about struct {
@@ -59,20 +67,24 @@ type renewal struct {
 
 // open locks the end of the tree and reads what the group needs.
 func (c *Consents) open(ctx context.Context, t *tx, group []*choices) (*batch, error) {
-	seq, at, err := t.growth.next(ctx, t, t.tenant)
-	if err != nil {
-		return nil, fmt.Errorf("lock the ledger: %w", err)
-	}
-	rules, err := c.rulesIn(ctx, t, t.tenant)
-	if err != nil {
-		return nil, err
-	}
 	b := &batch{
-		c: c, t: t, rules: rules, now: instant(at), next: seq, key: t.keys.DigestKey(),
-		answers: map[string]answer{}, found: map[string]consent.SubjectID{}, people: map[consent.SubjectID]*seal.Key{},
+		c: c, t: t,
+		answers: map[string]answer{}, found: map[string]consent.SubjectID{}, people: map[consent.SubjectID]*person{},
 		states: map[about]*consent.State{}, dirty: map[about]bool{}, rows: map[*insertion][][]any{}, changed: map[about]bool{},
 	}
-	return b, b.read(ctx, group)
+	var end end
+	var stamp int64
+	all := append(t.growth.lock(t.tenant, &end), stampOf(t.tenant, &stamp))
+	if err := t.all(ctx, append(all, b.find(group)...)); err != nil {
+		return nil, fmt.Errorf("lock the ledger: %w", err)
+	}
+	if err := t.all(ctx, b.read()); err != nil {
+		return nil, fmt.Errorf("read what people chose before: %w", err)
+	}
+	b.next, b.now = end.seq, instant(end.at)
+	var err error
+	b.rules, err = c.rulesAt(ctx, t, t.tenant, stamp)
+	return b, err
 }
 
 // take decides about one Append: all of its entries, or none.
@@ -88,26 +100,22 @@ func (b *batch) take(p *choices) (outcomes []consent.Outcome, err error) {
 			return nil, err
 		}
 	}
-	next, leaves, closed, rows := b.next, len(b.leaves), len(b.closed), map[*insertion]int{}
-	for table, all := range b.rows {
-		rows[table] = len(all)
-	}
-	b.undo = nil
+	next, leaves, closed, added := b.next, len(b.leaves), len(b.closed), len(b.added)
+	b.undo = b.undo[:0]
 	defer func() {
 		if err == nil {
 			return
 		}
-		slices.Reverse(b.undo)
-		for _, f := range b.undo {
+		for _, f := range slices.Backward(b.undo) {
 			f()
 		}
-		for table := range b.rows {
-			b.rows[table] = b.rows[table][:rows[table]]
+		for _, table := range b.added[added:] {
+			b.rows[table] = b.rows[table][:len(b.rows[table])-1]
 		}
-		b.next, b.leaves, b.closed = next, b.leaves[:leaves], b.closed[:closed]
+		b.next, b.leaves, b.closed, b.added = next, b.leaves[:leaves], b.closed[:closed], b.added[:added]
 	}()
 	for i, e := range p.entries {
-		id, err := b.person(i, e)
+		id, err := b.person(p, i, e)
 		if err != nil {
 			return nil, err
 		}
@@ -124,10 +132,10 @@ func (b *batch) take(p *choices) (outcomes []consent.Outcome, err error) {
 }
 
 // person finds or makes the subject of an entry.
-func (b *batch) person(i int, e consent.Entry) (consent.SubjectID, error) {
+func (b *batch) person(p *choices, i int, e consent.Entry) (consent.SubjectID, error) {
 	id, none := e.Subject, consent.SubjectID{}
-	for _, identity := range e.Identities {
-		known, ok := b.found[b.nameOf(identity)]
+	for n, identity := range e.Identities {
+		known, ok := b.found[nameOf(identity, p.digests[i][n])]
 		if !ok {
 			continue
 		}
@@ -146,25 +154,41 @@ func (b *batch) person(i int, e consent.Entry) (consent.SubjectID, error) {
 		if err != nil {
 			return none, err
 		}
-		set(b, b.people, id, key)
-		b.add(intoSubjects, b.t.tenant, id.String(), micros(b.now), 0)
-		b.add(intoKeys, b.t.tenant, keyOf(id), wrapped)
+		set(b, b.people, id, &person{wrapped, key})
+		b.add(intoSubjects, id.String(), micros(b.now), int64(0))
+		b.add(intoKeys, keyOf(id), wrapped)
 	}
-	key := b.people[id]
-	if key == nil {
+	if b.people[id] == nil {
 		return none, consent.ErrNotFound
 	}
-	for _, identity := range e.Identities {
-		name := b.nameOf(identity)
+	for n, identity := range e.Identities {
+		digest := p.digests[i][n]
+		name := nameOf(identity, digest)
 		if _, ok := b.found[name]; ok {
 			continue
 		}
 		set(b, b.found, name, id)
-		d := identity.Digest(b.key)
-		b.add(intoIdentities, b.t.tenant, string(identity.Type), d, digestKey, id.String(),
-			key.Seal([]byte(identity.Value.Reveal()), identityOf(b.t.tenant, identity.Type, d)))
+		key, err := b.keyOf(id)
+		if err != nil {
+			return none, err
+		}
+		b.add(intoIdentities, string(identity.Type), digest, digestKey, id.String(),
+			key.Seal([]byte(identity.Value.Reveal()), identityOf(b.t.tenant, identity.Type, digest)))
 	}
 	return id, nil
+}
+
+// keyOf gives the key of a subject that is alive.
+func (b *batch) keyOf(id consent.SubjectID) (*seal.Key, error) {
+	p := b.people[id]
+	if p.key == nil {
+		key, err := b.t.keys.OpenKey(keyOf(id), p.wrapped)
+		if err != nil {
+			return nil, err
+		}
+		p.key = key
+	}
+	return p.key, nil
 }
 
 // choose makes the record of one entry, where there is one to be made.
@@ -233,15 +257,19 @@ func (b *batch) record(r *consent.Record, trace consent.Trace) error {
 		plain := slices.Concat(salts[audit.SaltSize:], text)
 		sum := sha256.Sum256(plain)
 		r.Trace = hex.EncodeToString(sum[:])
-		b.add(intoTraces, tenant, r.Sequence, r.Subject.String(), b.people[r.Subject].Seal(plain, traceOf(tenant, r.Sequence)))
+		key, err := b.keyOf(r.Subject)
+		if err != nil {
+			return err
+		}
+		b.add(intoTraces, r.Sequence, r.Subject.String(), key.Seal(plain, traceOf(tenant, r.Sequence)))
 	}
 	leaf, err := audit.NewRecord(tenant, r.Sequence, r.At, r.Entry(), salts[:audit.SaltSize])
 	if err != nil {
 		return err
 	}
-	b.add(intoLeaves, tenant, r.Sequence, leaf.Version, micros(leaf.At), leaf.Act, leaf.Object, leaf.Commitment)
-	b.add(intoDetails, tenant, r.Sequence, b.t.keys.Seal(slices.Concat(leaf.Salt, leaf.Details), detailsOf(tenant, r.Sequence)))
-	b.add(intoRecords, tenant, r.Sequence, r.ID, r.Subject.String(), r.Purpose, string(r.Choice), micros(r.At), micros(r.Given),
+	b.add(intoLeaves, r.Sequence, int64(leaf.Version), micros(leaf.At), leaf.Act, leaf.Object, leaf.Commitment)
+	b.add(intoDetails, r.Sequence, b.t.keys.Seal(slices.Concat(leaf.Salt, leaf.Details), detailsOf(tenant, r.Sequence)))
+	b.add(intoRecords, r.Sequence, r.ID, r.Subject.String(), r.Purpose, string(r.Choice), micros(r.At), micros(r.Given),
 		r.Notice, r.Digest, r.Language, r.LegalBasis, string(r.Source), r.Supersedes, r.Trace)
 	b.leaves = append(b.leaves, leaf.Leaf)
 	b.next++
@@ -274,12 +302,15 @@ func (b *batch) remember(p *choices, outcomes []consent.Outcome) {
 		panic("store: " + err.Error()) // outcomes are plain text and numbers
 	}
 	set(b, b.answers, p.key, answer{p.content, outcomes})
-	b.add(intoAnswers, b.t.tenant, p.key, p.content, outcomes[0].Subject.String(), text)
+	b.add(intoAnswers, p.key, p.content, outcomes[0].Subject.String(), text)
 }
 
-func (b *batch) add(into *insertion, row ...any) { b.rows[into] = append(b.rows[into], row) }
+func (b *batch) add(into *insertion, row ...any) {
+	b.rows[into] = append(b.rows[into], row)
+	b.added = append(b.added, into)
+}
 
-func (b *batch) nameOf(i subject.Identity) string { return string(i.Type) + "/" + i.Digest(b.key) }
+func nameOf(i subject.Identity, digest string) string { return string(i.Type) + "/" + digest }
 
 // set changes a map of the batch so that it can be taken back.
 func set[K comparable, V any](b *batch, m map[K]V, k K, v V) {
@@ -295,7 +326,7 @@ func set[K comparable, V any](b *batch, m map[K]V, k K, v V) {
 }
 
 // digestKey is the number of the tenant's only digest key.
-const digestKey = 1
+const digestKey = int64(1)
 
 func keyOf(id consent.SubjectID) string { return "subject/" + id.String() }
 

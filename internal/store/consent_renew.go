@@ -163,7 +163,9 @@ func (c *Consents) ended(ctx context.Context, tenant string, p consent.Purpose, 
 		}
 		id, err := consent.ParseSubjectID(text)
 		e := consent.Entry{Subject: id, Purpose: p.Key, Source: consent.SourceExpiry}
-		return &choices{ctx: ctx, entries: []consent.Entry{e}, only: &seq, turn: make(chan bool, 1)}, err
+		p := newChoices(ctx, []consent.Entry{e})
+		p.only = &seq
+		return p, err
 	}, `SELECT subject, seq FROM consent_state
 		WHERE tenant = $1 AND purpose = $2 AND choice = 'granted' AND given + $3 <= {now} ORDER BY subject LIMIT $4`,
 		tenant, p.Key, p.Expires.Microseconds(), limit)

@@ -111,10 +111,16 @@ func (c *Consents) keepRules(tenant string, rules *consent.Rules) {
 // another than the one in memory.
 func (c *Consents) rulesIn(ctx context.Context, q querier, tenant string) (*consent.Rules, error) {
 	var stamp int64
-	if err := q.row(ctx, `SELECT COALESCE(MAX(stamp), 0) FROM consent_rules WHERE tenant = $1`, tenant).Scan(&stamp); err != nil {
+	if err := q.all(ctx, []statement{stampOf(tenant, &stamp)}); err != nil {
 		return nil, fmt.Errorf("read the rules: %w", err)
 	}
 	return c.rulesAt(ctx, q, tenant, stamp)
+}
+
+// stampOf reads the stamp of the rules that hold, 0 when none were set.
+func stampOf(tenant string, stamp *int64) statement {
+	return statement{`SELECT COALESCE(MAX(stamp), 0) FROM consent_rules WHERE tenant = $1`, []any{tenant},
+		func(s scanner) error { return s.Scan(stamp) }}
 }
 
 // rulesAt gives the rules with this stamp. Rules with a stamp never change.

@@ -222,11 +222,11 @@ func (c *Consents) catchUp(ctx context.Context, tenant string, since int64, x *c
 				x.Outdate(subject)
 			}
 		}
-		err = among(ctx, c.db.engine, func(s scanner) error {
+		err = c.db.engine.each(ctx, func(s scanner) error {
 			a, state, err := scanBrief(s)
 			x.Load(a.subject, a.purpose, state)
 			return err
-		}, selectBrief+` WHERE tenant = $1 AND subject IN `, tenant, ids)
+		}, selectBrief+` WHERE tenant = $1 AND subject {in $2}`, tenant, ids)
 		if err != nil {
 			return err
 		}

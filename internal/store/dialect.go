@@ -1,15 +1,22 @@
 package store
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+	"sync"
+)
 
 // dialect is all that statements differ in. They are written once, with $N
-// for values and these two words where the databases part ways:
+// for values and these words where the databases part ways:
 //
-//	{now}   the database's clock, in microseconds since 1970
-//	{lock}  keeps the selected rows from others until the commit
+//	{now}    the database's clock, in microseconds since 1970
+//	{lock}   keeps the selected rows from others until the commit
+//	{in $2}  is one of the texts of a slice: at the end of a query of one table
 type dialect struct {
 	name  string // the folder of its migrations
 	words *strings.Replacer
+	in    string    // what a query with {in $2} becomes
+	known *sync.Map // statements as written -> as this database has them
 }
 
 // SQLite's clock has milliseconds. It has no row locks and needs none: there
@@ -21,10 +28,31 @@ const (
 	lockPostgres = `FOR UPDATE`
 )
 
+// PostgreSQL would read a table whole to find many values, if it did so when
+// it made the plan: the table was empty then. OFFSET 0 makes it find them one
+// by one.
+const (
+	inSQLite   = `SELECT $columns FROM $table WHERE $where IN (SELECT value FROM json_each($list))`
+	inPostgres = `SELECT $columns FROM (SELECT DISTINCT unnest($list::text[]) AS value) AS sought
+		CROSS JOIN LATERAL (SELECT $columns FROM $table WHERE $where = sought.value OFFSET 0) AS found`
+)
+
 func sqliteDialect() dialect {
-	return dialect{"sqlite", strings.NewReplacer("{now}", nowSQLite, "{lock}", lockSQLite)}
+	return dialect{"sqlite", strings.NewReplacer("{now}", nowSQLite, "{lock}", lockSQLite), inSQLite, &sync.Map{}}
 }
 
 func postgresDialect() dialect {
-	return dialect{"postgres", strings.NewReplacer("{now}", nowPostgres, "{lock}", lockPostgres)}
+	return dialect{"postgres", strings.NewReplacer("{now}", nowPostgres, "{lock}", lockPostgres), inPostgres, &sync.Map{}}
+}
+
+var inQuery = regexp.MustCompile(`^SELECT (?P<columns>.+) FROM (?P<table>\w+) WHERE (?P<where>.+) \{in (?P<list>\$\d+)\}$`)
+
+// say gives a statement in the words of the database.
+func (d dialect) say(statement string) string {
+	if text, ok := d.known.Load(statement); ok {
+		return text.(string)
+	}
+	text := inQuery.ReplaceAllString(d.words.Replace(statement), d.in)
+	d.known.Store(statement, text)
+	return text
 }

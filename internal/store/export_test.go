@@ -39,3 +39,25 @@ func (s *APIKeys) Mark() int {
 }
 
 func (s *APIKeys) KeepFound(found []auth.Key, mark int) { s.db.apikeys.keep(found[0].ID, found, mark) }
+
+// Plan tells how the database runs a query.
+func (db *DB) Plan(ctx context.Context, query string, args ...any) (plan string, err error) {
+	explain := "EXPLAIN "
+	d := postgresDialect()
+	if db.Exclusive() {
+		explain, d = "EXPLAIN QUERY PLAN ", sqliteDialect()
+	}
+	err = db.engine.each(ctx, func(s scanner) error {
+		var line string
+		if db.Exclusive() {
+			var n int64
+			err := s.Scan(&n, &n, &n, &line)
+			plan += line + "\n"
+			return err
+		}
+		err := s.Scan(&line)
+		plan += line + "\n"
+		return err
+	}, explain+d.say(query), args...)
+	return plan, err
+}

@@ -89,7 +89,7 @@ func (e *postgresEngine) once(ctx context.Context, w work) error {
 	}
 	// After a commit it does nothing.
 	defer func() { _ = t.Rollback(context.WithoutCancel(ctx)) }()
-	q, g := pgQuerier{postgresDialect(), t}, &growth{}
+	q, g := pgQuerier{e.dialect, t}, &growth{}
 	if err := w(ctx, q, g); err != nil {
 		return err
 	}
@@ -167,20 +167,21 @@ type pgQuerier struct {
 		Exec(context.Context, string, ...any) (pgconn.CommandTag, error)
 		Query(context.Context, string, ...any) (pgx.Rows, error)
 		QueryRow(context.Context, string, ...any) pgx.Row
+		SendBatch(context.Context, *pgx.Batch) pgx.BatchResults
 	}
 }
 
 func (q pgQuerier) exec(ctx context.Context, statement string, args ...any) (int64, error) {
-	tag, err := q.on.Exec(ctx, q.dialect.words.Replace(statement), args...)
+	tag, err := q.on.Exec(ctx, q.dialect.say(statement), args...)
 	return tag.RowsAffected(), postgresError(err)
 }
 
 func (q pgQuerier) row(ctx context.Context, statement string, args ...any) scanner {
-	return pgRow{q.on.QueryRow(ctx, q.dialect.words.Replace(statement), args...)}
+	return pgRow{q.on.QueryRow(ctx, q.dialect.say(statement), args...)}
 }
 
 func (q pgQuerier) each(ctx context.Context, fn func(scanner) error, statement string, args ...any) error {
-	rows, err := q.on.Query(ctx, q.dialect.words.Replace(statement), args...)
+	rows, err := q.on.Query(ctx, q.dialect.say(statement), args...)
 	if err != nil {
 		return postgresError(err)
 	}
@@ -191,6 +192,34 @@ func (q pgQuerier) each(ctx context.Context, fn func(scanner) error, statement s
 		}
 	}
 	return postgresError(rows.Err())
+}
+
+func (q pgQuerier) all(ctx context.Context, statements []statement) error {
+	if len(statements) == 0 {
+		return nil
+	}
+	var batch pgx.Batch
+	for _, s := range statements {
+		queued := batch.Queue(q.dialect.say(s.text), s.args...)
+		if s.rows == nil {
+			queued.Exec(func(pgconn.CommandTag) error { return nil })
+			continue
+		}
+		queued.Query(func(rows pgx.Rows) error {
+			defer rows.Close()
+			for rows.Next() {
+				if err := s.rows(rows); err != nil {
+					return err
+				}
+			}
+			return rows.Err()
+		})
+	}
+	return postgresError(q.on.SendBatch(ctx, &batch).Close())
+}
+
+func (q pgQuerier) fill(into *insertion, tenant string, rows [][]any) []statement {
+	return into.byColumns(tenant, rows)
 }
 
 type pgRow struct{ row pgx.Row }

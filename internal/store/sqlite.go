@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -132,7 +134,11 @@ type sqlQuerier struct {
 }
 
 func (q sqlQuerier) exec(ctx context.Context, statement string, args ...any) (int64, error) {
-	result, err := q.on.ExecContext(ctx, q.dialect.words.Replace(statement), args...)
+	args, err := sqliteArgs(args)
+	if err != nil {
+		return 0, err
+	}
+	result, err := q.on.ExecContext(ctx, q.dialect.say(statement), args...)
 	if err != nil {
 		return 0, sqliteError(err)
 	}
@@ -140,12 +146,12 @@ func (q sqlQuerier) exec(ctx context.Context, statement string, args ...any) (in
 }
 
 func (q sqlQuerier) row(ctx context.Context, statement string, args ...any) scanner {
-	rows, err := q.on.QueryContext(ctx, q.dialect.words.Replace(statement), args...)
+	rows, err := q.query(ctx, statement, args)
 	return sqlRow{rows, err}
 }
 
 func (q sqlQuerier) each(ctx context.Context, fn func(scanner) error, statement string, args ...any) error {
-	rows, err := q.on.QueryContext(ctx, q.dialect.words.Replace(statement), args...)
+	rows, err := q.query(ctx, statement, args)
 	if err != nil {
 		return sqliteError(err)
 	}
@@ -156,6 +162,49 @@ func (q sqlQuerier) each(ctx context.Context, fn func(scanner) error, statement 
 		}
 	}
 	return sqliteError(rows.Err())
+}
+
+func (q sqlQuerier) all(ctx context.Context, statements []statement) error {
+	for _, s := range statements {
+		var err error
+		if s.rows != nil {
+			err = q.each(ctx, s.rows, s.text, s.args...)
+		} else {
+			_, err = q.exec(ctx, s.text, s.args...)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q sqlQuerier) fill(into *insertion, tenant string, rows [][]any) []statement {
+	return into.byRows(tenant, rows)
+}
+
+func (q sqlQuerier) query(ctx context.Context, statement string, args []any) (*sql.Rows, error) {
+	args, err := sqliteArgs(args)
+	if err != nil {
+		return nil, err
+	}
+	return q.on.QueryContext(ctx, q.dialect.say(statement), args...)
+}
+
+// sqliteArgs gives slices the form in which json_each takes them.
+func sqliteArgs(args []any) ([]any, error) {
+	for i, a := range args {
+		switch a.(type) {
+		case []string, []int64:
+			text, err := json.Marshal(a)
+			if err != nil {
+				return nil, fmt.Errorf("write a list: %w", err)
+			}
+			args = slices.Clone(args)
+			args[i] = string(text)
+		}
+	}
+	return args, nil
 }
 
 type sqlRow struct {

@@ -69,16 +69,31 @@ func (t *tx) log(ctx context.Context, e audit.Entry) error {
 	return nil
 }
 
-// next gives the number and the time of the tenant's next leaf. The leaves of
-// a group share the time of the first.
+// next gives the number and the time of the tenant's next leaf, and locks the
+// end of its tree until the commit.
 func (g *growth) next(ctx context.Context, q querier, tenant string) (seq, at int64, err error) {
+	var e end
+	if all := g.lock(tenant, &e); len(all) > 0 {
+		err = q.row(ctx, all[0].text, all[0].args...).Scan(&e.seq, &e.at)
+	}
+	return e.seq, e.at, err
+}
+
+// end is where a tenant's tree ends: the number and the time of the next leaf.
+type end struct{ seq, at int64 }
+
+// lock gives the statement, if there is need of one, that finds the end of the
+// tenant's tree and locks it. The leaves of a group share the time of the
+// first.
+func (g *growth) lock(tenant string, e *end) []statement {
 	for i := len(g.leaves) - 1; i >= 0; i-- {
 		if g.leaves[i].tenant == tenant {
-			return g.leaves[i].leaf.Sequence + 1, micros(g.leaves[i].leaf.At), nil
+			*e = end{g.leaves[i].leaf.Sequence + 1, micros(g.leaves[i].leaf.At)}
+			return nil
 		}
 	}
-	err = q.row(ctx, `SELECT size, {now} FROM audit_heads WHERE tenant = $1 {lock}`, tenant).Scan(&seq, &at)
-	return seq, at, err
+	return []statement{{`SELECT size, {now} FROM audit_heads WHERE tenant = $1 {lock}`, []any{tenant},
+		func(s scanner) error { return s.Scan(&e.seq, &e.at) }}}
 }
 
 // flush grows the trees by the leaves of the transaction.
