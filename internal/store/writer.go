@@ -134,7 +134,7 @@ func (w *writer) commit(group []*waiting) error {
 	g := &growth{}
 	changed := false
 	for _, p := range group {
-		if err := w.attempt(p, g); err != nil {
+		if err := w.attempt(p, g, len(group) == 1); err != nil {
 			return w.rollback(err)
 		}
 		changed = changed || p.err == nil
@@ -157,15 +157,20 @@ func (w *writer) commit(group []*waiting) error {
 	return nil
 }
 
-// attempt does one write in a savepoint. It returns an error when the whole
+// attempt does one write, in a savepoint when it is not alone: one that fails
+// alone takes the transaction with it. An error means that the whole
 // transaction is lost: SQLite ends it by itself on a full disk, for example,
 // and then there is no savepoint to go back to.
-func (w *writer) attempt(p *waiting, g *growth) error {
+func (w *writer) attempt(p *waiting, g *growth, alone bool) error {
 	if p.err = p.ctx.Err(); p.err != nil {
 		return nil
 	}
 	// A cancelled statement would end the transaction of all.
 	ctx := context.WithoutCancel(p.ctx)
+	if alone {
+		p.err = p.work(ctx, w.querier, g)
+		return nil
+	}
 	if _, err := w.querier.exec(ctx, "SAVEPOINT one"); err != nil {
 		return err
 	}
