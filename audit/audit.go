@@ -41,6 +41,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -89,10 +90,6 @@ const leafVersion = 1
 // microseconds. It refuses an act that is not noun.verb, and what is too
 // large.
 func NewRecord(tenant string, seq int64, at time.Time, e Entry, salt []byte) (Record, error) {
-	at = at.UTC().Truncate(time.Microsecond)
-	if len(salt) != SaltSize {
-		return Record{}, fmt.Errorf("audit record: the salt has %d bytes and needs %d", len(salt), SaltSize)
-	}
 	var details []byte
 	if len(e.Details) > 0 {
 		var err error
@@ -100,25 +97,37 @@ func NewRecord(tenant string, seq int64, at time.Time, e Entry, salt []byte) (Re
 			return Record{}, errors.New("audit record: the details cannot be written as JSON")
 		}
 	}
+	return Commit(tenant, seq, at, e.Act, e.Object, details, bytes.Clone(salt))
+}
+
+// Commit is NewRecord for details that are canonical JSON already: sorted
+// keys, no space. It keeps details and salt.
+func Commit(tenant string, seq int64, at time.Time, act, object string, details, salt []byte) (Record, error) {
+	if len(salt) != SaltSize {
+		return Record{}, fmt.Errorf("audit record: the salt has %d bytes and needs %d", len(salt), SaltSize)
+	}
 	if len(details) > MaxDetails {
 		return Record{}, fmt.Errorf("audit record: the details have %d bytes, more than %d", len(details), MaxDetails)
 	}
-	l := Leaf{leafVersion, tenant, seq, at, e.Act, e.Object, commitment(salt, details)}
+	l := Leaf{leafVersion, tenant, seq, at.UTC().Truncate(time.Microsecond), act, object, commitment(salt, details)}
 	if err := l.check(); err != nil {
 		return Record{}, fmt.Errorf("audit record: %w", err)
 	}
-	return Record{Leaf: l, Salt: bytes.Clone(salt), Details: details}, nil
+	return Record{Leaf: l, Salt: salt, Details: details}, nil
 }
 
 // Bytes is the canonical JSON of the leaf, which the tree hashes. A change of
 // one byte of it would break every log that exists.
 func (l Leaf) Bytes() []byte {
-	l.At = l.At.UTC()
-	b, err := canonical(l)
-	if err != nil {
-		panic("audit: " + err.Error()) // only a year outside 1 to 9999, which check refuses
-	}
-	return b
+	b := make([]byte, 0, 256)
+	b = strconv.AppendInt(append(b, `{"v":`...), int64(l.Version), 10)
+	b = AppendText(append(b, `,"tenant":`...), l.Tenant)
+	b = strconv.AppendInt(append(b, `,"seq":`...), l.Sequence, 10)
+	b = AppendTime(append(b, `,"at":`...), l.At)
+	b = AppendText(append(b, `,"act":`...), l.Act)
+	b = AppendText(append(b, `,"object":`...), l.Object)
+	b = AppendText(append(b, `,"commitment":`...), l.Commitment)
+	return append(b, '}')
 }
 
 func (l Leaf) check() error {
@@ -159,6 +168,22 @@ func commitment(salt, details []byte) string {
 	h.Write(salt)
 	h.Write(details)
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// AppendText appends s as canonical JSON.
+func AppendText(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			text, _ := canonical(s) // a string can be written
+			return append(b, text...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
+}
+
+// AppendTime appends t in UTC as canonical JSON.
+func AppendTime(b []byte, t time.Time) []byte {
+	return append(t.UTC().AppendFormat(append(b, '"'), time.RFC3339Nano), '"')
 }
 
 // canonical writes JSON with sorted keys, no space, and no escapes that JSON

@@ -1,13 +1,16 @@
 package audit_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"volenti.dev/volenti/audit"
 )
@@ -96,6 +99,26 @@ func TestRecordsOutOfFormAreRefused(t *testing.T) {
 			t.Errorf("%s: the error quotes the details: %v", name, err)
 		}
 	}
+}
+
+// The texts of other logs are those of encoding/json, in any language.
+func TestLeavesAreWrittenAsEncodingJSONDoes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := audit.Leaf{
+			Version: 1, Tenant: rapid.String().Draw(t, "tenant"), Sequence: rapid.Int64().Draw(t, "seq"),
+			At:  time.UnixMicro(rapid.Int64Range(-1e15, 1e16).Draw(t, "at")).UTC(),
+			Act: "a.b", Object: rapid.String().Draw(t, "object"), Commitment: strings.Repeat("0", 64),
+		}
+		var want bytes.Buffer
+		enc := json.NewEncoder(&want)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(l); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.String(), string(l.Bytes())+"\n"); diff != "" {
+			t.Fatal(diff)
+		}
+	})
 }
 
 func nan() float64 { zero := 0.0; return zero / zero }

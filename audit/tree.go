@@ -12,30 +12,36 @@ import (
 // LeafHash is the hash of a leaf in the tree.
 func LeafHash(l Leaf) tlog.Hash { return tlog.RecordHash(l.Bytes()) }
 
-// Grow appends leaves to a tree of size leaves. It gives the hashes to store
-// at the indexes from tlog.StoredHashCount(size) on, and the root of the
-// larger tree. It calls read once, for at most 64 hashes.
-func Grow(size int64, leaves []tlog.Hash, read tlog.HashReader) (stored []tlog.Hash, root tlog.Hash, err error) {
+// Growth is what a tree becomes by further leaves.
+type Growth struct {
+	Stored []tlog.Hash // to be stored from index tlog.StoredHashCount(size) on
+	Edge   []tlog.Hash // what the next growth reads: for each bit of the size, at most 64
+	Root   tlog.Hash
+}
+
+// Grow appends leaves to a tree of size leaves. It calls read once, for the
+// tree's edge.
+func Grow(size int64, leaves []tlog.Hash, read tlog.HashReader) (Growth, error) {
 	if size < 0 || size > maxSize-int64(len(leaves)) {
-		return nil, tlog.Hash{}, fmt.Errorf("a tree cannot grow from %d leaves by %d", size, len(leaves))
+		return Growth{}, fmt.Errorf("a tree cannot grow from %d leaves by %d", size, len(leaves))
 	}
 	indexes := edgeIndexes(size)
 	e := edge{size: size}
 	if len(indexes) > 0 {
 		roots, err := read.ReadHashes(indexes)
 		if err != nil {
-			return nil, tlog.Hash{}, fmt.Errorf("read the tree's edge: %w", err)
+			return Growth{}, fmt.Errorf("read the tree's edge: %w", err)
 		}
 		if len(roots) != len(indexes) {
-			return nil, tlog.Hash{}, errors.New("read the tree's edge: hashes are missing")
+			return Growth{}, errors.New("read the tree's edge: hashes are missing")
 		}
 		e.roots = slices.Clone(roots)
 	}
-	stored = make([]tlog.Hash, 0, 2*len(leaves)+bits.Len64(uint64(size)))
+	stored := make([]tlog.Hash, 0, 2*len(leaves)+bits.Len64(uint64(size)))
 	for _, h := range leaves {
 		stored = e.add(h, stored)
 	}
-	return stored, e.root(), nil
+	return Growth{stored, e.roots, e.root()}, nil
 }
 
 // maxSize keeps the indexes of stored hashes, about twice the size, in int64.

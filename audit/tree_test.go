@@ -42,21 +42,32 @@ func TestTreeIsTheSameHoweverItsLeavesAreGrouped(t *testing.T) {
 				}
 				single = append(single, one...)
 			}
-			stored, root, err := audit.Grow(size, group, grouped)
+			growth, err := audit.Grow(size, group, grouped)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if at := tlog.StoredHashCount(size); at != int64(len(grouped)) {
 				t.Fatalf("%d hashes are stored for %d leaves, want %d", len(grouped), size, at)
 			}
-			grouped = append(grouped, stored...)
+			grouped = append(grouped, growth.Stored...)
 			size += int64(len(group))
 			if diff := cmp.Diff(single, grouped); diff != "" {
 				t.Fatalf("stored hashes after %d leaves (-one by one +grouped):\n%s", size, diff)
 			}
 			want, err := tlog.TreeHash(size, single)
-			if err != nil || root != want {
-				t.Fatalf("the root of %d leaves is %v, want %v, %v", size, root, want, err)
+			if err != nil || growth.Root != want {
+				t.Fatalf("the root of %d leaves is %v, want %v, %v", size, growth.Root, want, err)
+			}
+			// The edge is what the next growth would read.
+			_, err = audit.Grow(size, nil, tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+				want, err := grouped.ReadHashes(indexes)
+				if diff := cmp.Diff(want, growth.Edge); diff != "" {
+					t.Fatalf("the edge of %d leaves (-want +got):\n%s", size, diff)
+				}
+				return want, err
+			}))
+			if err != nil {
+				t.Fatal(err)
 			}
 		}
 	})
@@ -68,17 +79,18 @@ func TestGrowthReadsOnceAndRefusesWhatIsMissing(t *testing.T) {
 	for i := range all {
 		all[i] = leafHash(int64(i))
 	}
-	stored, _, err := audit.Grow(0, all, stored)
+	first, err := audit.Grow(0, all, stored)
 	if err != nil {
 		t.Fatal(err)
 	}
+	stored = first.Stored
 	kept := append(nodes{}, stored...)
 	reads := 0
 	read := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
 		reads++
 		return kept[7:10], nil // what a cache might hand out
 	})
-	if _, _, err := audit.Grow(7, all[:3], read); err != nil || reads != 1 {
+	if _, err := audit.Grow(7, all[:3], read); err != nil || reads != 1 {
 		t.Errorf("read %d times, %v; want once", reads, err)
 	}
 	if diff := cmp.Diff(stored, kept); diff != "" {
@@ -89,12 +101,12 @@ func TestGrowthReadsOnceAndRefusesWhatIsMissing(t *testing.T) {
 		"error": func([]int64) ([]tlog.Hash, error) { return nil, failed },
 		"fewer": func([]int64) ([]tlog.Hash, error) { return stored[:1], nil },
 	} {
-		if _, _, err := audit.Grow(7, all[:1], r); err == nil || name == "error" && !errors.Is(err, failed) {
+		if _, err := audit.Grow(7, all[:1], r); err == nil || name == "error" && !errors.Is(err, failed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for _, size := range []int64{-1, 1 << 62} {
-		if _, _, err := audit.Grow(size, nil, read); err == nil {
+		if _, err := audit.Grow(size, nil, read); err == nil {
 			t.Errorf("a tree of %d leaves grows", size)
 		}
 	}
@@ -110,11 +122,11 @@ func BenchmarkGrow(b *testing.B) {
 			}
 			var size int64
 			for b.Loop() {
-				fresh, _, err := audit.Grow(size, leaves, stored)
+				fresh, err := audit.Grow(size, leaves, stored)
 				if err != nil {
 					b.Fatal(err)
 				}
-				stored = append(stored, fresh...)
+				stored = append(stored, fresh.Stored...)
 				size += int64(group)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(size), "ns/record")

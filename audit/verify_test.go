@@ -73,11 +73,11 @@ func (l *ledger) checkpoint(t testing.TB, size int) []byte {
 	for _, r := range l.records[:size] {
 		leaves = append(leaves, audit.LeafHash(r.Leaf))
 	}
-	_, root, err := audit.Grow(0, leaves, nil)
+	grown, err := audit.Grow(0, leaves, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := audit.Checkpoint(origin, int64(size), root, l.signer)
+	signed, err := audit.Checkpoint(origin, int64(size), grown.Root, l.signer)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func evidence(t testing.TB, choice consent.Choice) (consent.Record, consent.Evid
 			Choice: choice, At: now, Given: now.Add(-time.Hour), Notice: "<1>", Digest: strings.Repeat("ab", 32), Language: "en",
 			LegalBasis: "consent", Source: consent.SettingsPage, Supersedes: i - 1, Trace: strings.Repeat("cd", 32),
 		}
-		a, err := audit.NewRecord("t", i, now, r.Entry(), bytes.Repeat([]byte{byte(i)}, audit.SaltSize))
+		a, err := r.Logged("t", bytes.Repeat([]byte{byte(i)}, audit.SaltSize))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,4 +158,22 @@ func FuzzVerifyReceipt(f *testing.F) {
 			t.Fatal("a forged receipt verifies")
 		}
 	})
+}
+
+// Every log that exists holds the hash of such a text.
+func TestWhatARecordCommitsToNeverChanges(t *testing.T) {
+	r := consent.Record{
+		ID: "0198c0de-0000-7000-8000-000000000001", Sequence: 7, Subject: anna, Purpose: "analytics", Choice: consent.Granted,
+		At: now, Given: time.Date(2026, 3, 4, 12, 0, 0, 120_000_000, time.FixedZone("", 3600)), Notice: `<1> "ü"`, Digest: "ab", Language: "en",
+		LegalBasis: "consent", Source: consent.SettingsPage, Supersedes: -1, Trace: "cd",
+	}
+	logged, err := r.Logged("t", make([]byte, audit.SaltSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"given_at":"2026-03-04T11:00:00.12Z","id":"0198c0de-0000-7000-8000-000000000001","language":"en","legal_basis":"consent",` +
+		`"notice":"<1> \"ü\"","notice_digest":"ab","purpose":"analytics","source":"settings_page","supersedes":-1,"trace":"cd"}`
+	if string(logged.Details) != want || logged.Act != "consent.granted" || logged.Object != "subject/"+anna.String() {
+		t.Errorf("logged %+v with %s, want %s", logged.Leaf, logged.Details, want)
+	}
 }

@@ -3,6 +3,7 @@ package consent
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,16 +25,40 @@ type details struct {
 	Trace      string    `json:"trace"`
 }
 
-// Entry is the record as an act of the audit log.
-func (r Record) Entry() audit.Entry {
-	return audit.Entry{
-		Act:    "consent." + string(r.Choice),
-		Object: "subject/" + r.Subject.String(),
-		Details: map[string]any{
-			"id": r.ID, "purpose": r.Purpose, "given_at": r.Given.UTC(), "notice": r.Notice, "notice_digest": r.Digest,
-			"language": r.Language, "legal_basis": r.LegalBasis, "source": r.Source, "supersedes": r.Supersedes, "trace": r.Trace,
-		},
+// Logged is the record as an act of the tenant's audit log.
+func (r Record) Logged(tenant string, salt []byte) (audit.Record, error) {
+	return audit.Commit(tenant, r.Sequence, r.At, r.act(), r.object(), r.details(), salt)
+}
+
+// Committed is the record as an act that was logged, with the commitment that
+// was stored: whether it is that of the record is for whoever verifies to say.
+func (r Record) Committed(tenant string, version int, commitment string, salt []byte) audit.Record {
+	return audit.Record{
+		Leaf:    audit.Leaf{Version: version, Tenant: tenant, Sequence: r.Sequence, At: r.At, Act: r.act(), Object: r.object(), Commitment: commitment},
+		Salt:    salt,
+		Details: r.details(),
 	}
+}
+
+func (r Record) act() string { return "consent." + string(r.Choice) }
+
+func (r Record) object() string { return "subject/" + r.Subject.String() }
+
+// details are the text that the leaf commits to. It is stored nowhere: a
+// change of one byte of it would break every log that exists.
+func (r Record) details() []byte {
+	b := make([]byte, 0, 512)
+	b = audit.AppendTime(append(b, `{"given_at":`...), r.Given)
+	b = audit.AppendText(append(b, `,"id":`...), r.ID)
+	b = audit.AppendText(append(b, `,"language":`...), r.Language)
+	b = audit.AppendText(append(b, `,"legal_basis":`...), r.LegalBasis)
+	b = audit.AppendText(append(b, `,"notice":`...), r.Notice)
+	b = audit.AppendText(append(b, `,"notice_digest":`...), r.Digest)
+	b = audit.AppendText(append(b, `,"purpose":`...), r.Purpose)
+	b = audit.AppendText(append(b, `,"source":`...), string(r.Source))
+	b = strconv.AppendInt(append(b, `,"supersedes":`...), r.Supersedes, 10)
+	b = audit.AppendText(append(b, `,"trace":`...), r.Trace)
+	return append(b, '}')
 }
 
 // RecordOf reads a record back from its leaf and what the leaf commits to.

@@ -101,11 +101,11 @@ func TestNothingIsRevealedWithoutItsAuditEntry(t *testing.T) { // SE16
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		raw := db.Raw(t)
-		spoil, mend := `CREATE TRIGGER spoilt BEFORE INSERT ON audit_leaves BEGIN SELECT RAISE(ABORT, 'spoilt'); END`, `DROP TRIGGER spoilt`
+		spoil, mend := `CREATE TRIGGER spoilt BEFORE INSERT ON audit_hashes BEGIN SELECT RAISE(ABORT, 'spoilt'); END`, `DROP TRIGGER spoilt`
 		if !db.Embedded() {
 			spoil = `CREATE FUNCTION spoilt() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'spoilt'; END $$;
-				CREATE TRIGGER spoilt BEFORE INSERT ON audit_leaves FOR EACH ROW EXECUTE FUNCTION spoilt()`
-			mend = `DROP TRIGGER spoilt ON audit_leaves`
+				CREATE TRIGGER spoilt BEFORE INSERT ON audit_hashes FOR EACH ROW EXECUTE FUNCTION spoilt()`
+			mend = `DROP TRIGGER spoilt ON audit_hashes`
 		}
 		exec := func(statement string) {
 			t.Helper()

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/internal/seal"
 )
 
@@ -82,29 +83,55 @@ func (a *Audit) Export(ctx context.Context, tenant string, w io.Writer) error {
 
 const recordPage = 500 // records in memory at once
 
-// Records gives up to limit records from number from on, details opened.
+// Records gives the records with the numbers from from on, limit of them,
+// details opened. They stand in two tables: consent records are leaves
+// themselves, but for those from before they were.
 func (a *Audit) Records(ctx context.Context, tenant string, from int64, limit int) ([]audit.Record, error) {
 	keys, err := a.db.Tenant(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
-	page, err := collect(ctx, a.db.engine, func(row scanner) (audit.Record, error) { return scanRecord(row, keys) }, `
-		SELECT l.tenant, l.seq, l.version, l.at, l.act, l.object, l.commitment, d.sealed
+	page, err := collect(ctx, a.db.engine, func(row scanner) (audit.Record, error) { return scanRecord(row, tenant, keys) }, `
+		SELECT l.seq, l.version, l.commitment, l.at, d.sealed, l.act, l.object,
+			'' AS id, '' AS purpose, 0 AS given, '' AS notice, '' AS digest, '' AS language, '' AS legal_basis, '' AS source, 0 AS supersedes, '' AS trace
 		FROM audit_leaves l LEFT JOIN audit_details d ON d.tenant = l.tenant AND d.seq = l.seq
-		WHERE l.tenant = $1 AND l.seq >= $2 ORDER BY l.seq LIMIT $3`, tenant, from, limit)
+		WHERE l.tenant = $1 AND l.seq >= $2 AND l.seq < $3
+		UNION ALL
+		SELECT seq, version, commitment, at, salt, choice, subject,
+			id, purpose, given, notice, digest, language, legal_basis, source, supersedes, trace
+		FROM consent_records WHERE tenant = $1 AND seq >= $2 AND seq < $3 AND version IS NOT NULL
+		ORDER BY seq`, tenant, from, from+int64(limit))
 	if err != nil {
 		return nil, fmt.Errorf("read the audit log: %w", err)
 	}
 	return page, nil
 }
 
-func scanRecord(row scanner, keys *seal.Tenant) (r audit.Record, err error) {
-	var at int64
-	var sealed []byte
-	if err := row.Scan(&r.Tenant, &r.Sequence, &r.Version, &at, &r.Act, &r.Object, &r.Commitment, &sealed); err != nil {
-		return r, err
+func scanRecord(row scanner, tenant string, keys *seal.Tenant) (audit.Record, error) {
+	l := audit.Leaf{Tenant: tenant}
+	var r consent.Record // its id is "" when it is none
+	var at, given int64
+	var secret []byte
+	if err := row.Scan(&l.Sequence, &l.Version, &l.Commitment, &at, &secret, &l.Act, &l.Object,
+		&r.ID, &r.Purpose, &given, &r.Notice, &r.Digest, &r.Language, &r.LegalBasis, &r.Source, &r.Supersedes, &r.Trace); err != nil {
+		return audit.Record{}, err
 	}
-	r.At = instant(at)
+	l.At = instant(at)
+	if r.ID == "" {
+		return openRecord(l, secret, keys)
+	}
+	var err error
+	if r.Subject, err = consent.ParseSubjectID(l.Object); err != nil {
+		return audit.Record{}, fmt.Errorf("the subject of record %d is damaged", l.Sequence)
+	}
+	r.Sequence, r.Choice, r.At, r.Given = l.Sequence, consent.Choice(l.Act), l.At, instant(given)
+	return r.Committed(tenant, l.Version, l.Commitment, secret), nil
+}
+
+// openRecord opens the details of a leaf, which are gone once they were
+// erased.
+func openRecord(l audit.Leaf, sealed []byte, keys *seal.Tenant) (audit.Record, error) {
+	r := audit.Record{Leaf: l}
 	if sealed == nil {
 		return r, nil
 	}
@@ -121,7 +148,8 @@ func scanRecord(row scanner, keys *seal.Tenant) (r audit.Record, err error) {
 
 // EraseDetails erases the details of a record for good, with an entry that
 // says so; the log still verifies. It is harmless when they are gone already,
-// and fails with ErrNoRecord when there is no such record.
+// and fails with ErrNoRecord when there is no such record, or when it is a
+// consent record, in which there is nothing personal to erase.
 func (a *Audit) EraseDetails(ctx context.Context, tenant string, seq int64, entry audit.Entry) error {
 	return a.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
 		err := t.row(ctx, `SELECT seq FROM audit_leaves WHERE tenant = $1 AND seq = $2`, tenant, seq).Scan(new(int64))

@@ -63,8 +63,14 @@ type choices struct {
 	turn     chan bool // true: it is done; false: it has the turn
 }
 
-func newChoices(ctx context.Context, entries []consent.Entry) *choices {
-	return &choices{ctx: ctx, entries: entries, digests: make([][]string, len(entries)), turn: make(chan bool, 1)}
+func newChoices(ctx context.Context, entries []consent.Entry, secret []byte) *choices {
+	p := &choices{ctx: ctx, entries: entries, digests: make([][]string, len(entries)), turn: make(chan bool, 1)}
+	for i, e := range entries {
+		for _, identity := range e.Identities {
+			p.digests[i] = append(p.digests[i], identity.Digest(secret))
+		}
+	}
+	return p
 }
 
 // Append implements consent.Ledger.
@@ -73,12 +79,8 @@ func (c *Consents) Append(ctx context.Context, tenant, key string, entries []con
 	if err != nil {
 		return nil, err
 	}
-	p, secret := newChoices(ctx, entries), keys.DigestKey()
-	for i, e := range entries {
-		for _, identity := range e.Identities {
-			p.digests[i] = append(p.digests[i], identity.Digest(secret))
-		}
-	}
+	secret := keys.DigestKey()
+	p := newChoices(ctx, entries, secret)
 	if key != "" {
 		p.key, p.content = digest(secret, "key", key), digest(secret, "content", contentOf(entries, secret))
 	}

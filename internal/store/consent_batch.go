@@ -72,17 +72,19 @@ func (c *Consents) open(ctx context.Context, t *tx, group []*choices) (*batch, e
 		answers: map[string]answer{}, found: map[string]consent.SubjectID{}, people: map[consent.SubjectID]*person{},
 		states: map[about]*consent.State{}, dirty: map[about]bool{}, rows: map[*insertion][][]any{}, changed: map[about]bool{},
 	}
-	var end end
 	var stamp int64
-	all := append(t.growth.lock(t.tenant, &end), stampOf(t.tenant, &stamp))
+	all := append(t.growth.lock(t.tenant), stampOf(t.tenant, &stamp))
 	if err := t.all(ctx, append(all, b.find(group)...)); err != nil {
 		return nil, fmt.Errorf("lock the ledger: %w", err)
 	}
 	if err := t.all(ctx, b.read()); err != nil {
 		return nil, fmt.Errorf("read what people chose before: %w", err)
 	}
-	b.next, b.now = end.seq, instant(end.at)
-	var err error
+	next, at, err := t.growth.end(t.tenant)
+	if err != nil {
+		return nil, fmt.Errorf("lock the ledger: %w", err)
+	}
+	b.next, b.now = next, instant(at)
 	b.rules, err = c.rulesAt(ctx, t, t.tenant, stamp)
 	return b, err
 }
@@ -237,7 +239,7 @@ func (b *batch) choose(id consent.SubjectID, e consent.Entry, only *int64) (cons
 	return stands(), nil
 }
 
-// record adds the rows of a record and of its leaf.
+// record adds the rows of a record, which is a leaf too.
 func (b *batch) record(r *consent.Record, trace consent.Trace) error {
 	id, err := uuid.NewV7FromReader(b.t.rand)
 	if err != nil {
@@ -263,15 +265,14 @@ func (b *batch) record(r *consent.Record, trace consent.Trace) error {
 		}
 		b.add(intoTraces, r.Sequence, r.Subject.String(), key.Seal(plain, traceOf(tenant, r.Sequence)))
 	}
-	leaf, err := audit.NewRecord(tenant, r.Sequence, r.At, r.Entry(), salts[:audit.SaltSize])
+	logged, err := r.Logged(tenant, salts[:audit.SaltSize:audit.SaltSize])
 	if err != nil {
 		return err
 	}
-	b.add(intoLeaves, r.Sequence, int64(leaf.Version), micros(leaf.At), leaf.Act, leaf.Object, leaf.Commitment)
-	b.add(intoDetails, r.Sequence, b.t.keys.Seal(slices.Concat(leaf.Salt, leaf.Details), detailsOf(tenant, r.Sequence)))
 	b.add(intoRecords, r.Sequence, r.ID, r.Subject.String(), r.Purpose, string(r.Choice), micros(r.At), micros(r.Given),
-		r.Notice, r.Digest, r.Language, r.LegalBasis, string(r.Source), r.Supersedes, r.Trace)
-	b.leaves = append(b.leaves, leaf.Leaf)
+		r.Notice, r.Digest, r.Language, r.LegalBasis, string(r.Source), r.Supersedes, r.Trace,
+		int64(logged.Version), logged.Salt, logged.Commitment)
+	b.leaves = append(b.leaves, logged.Leaf)
 	b.next++
 	return nil
 }

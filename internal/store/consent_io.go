@@ -15,9 +15,7 @@ var (
 	intoSubjects   = into("subjects", "id text, created bigint, erased bigint", "")
 	intoKeys       = into("keys", "owner text, wrapped bytea", "")
 	intoIdentities = into("subject_identities", "type text, digest text, digest_key bigint, subject text, sealed bytea", "")
-	intoLeaves     = into("audit_leaves", "seq bigint, version bigint, at bigint, act text, object text, commitment text", "")
-	intoDetails    = into("audit_details", "seq bigint, sealed bytea", "")
-	intoRecords    = into("consent_records", "seq bigint, id text, subject text, purpose text, choice text, at bigint, given bigint, notice text, digest text, language text, legal_basis text, source text, supersedes bigint, trace text", "")
+	intoRecords    = into("consent_records", "seq bigint, id text, subject text, purpose text, choice text, at bigint, given bigint, notice text, digest text, language text, legal_basis text, source text, supersedes bigint, trace text, version bigint, salt bytea, commitment text", "")
 	intoTraces     = into("consent_traces", "seq bigint, subject text, sealed bytea", "")
 	intoState      = into("consent_state", "subject text, purpose text, seq bigint, record text, choice text, given bigint, notice text, digest text, language text, era bigint", `
 		ON CONFLICT (tenant, subject, purpose) DO UPDATE SET seq = excluded.seq, record = excluded.record, choice = excluded.choice,
@@ -25,7 +23,7 @@ var (
 		WHERE consent_state.seq < excluded.seq`)
 	intoAnswers = into("consent_keys", "key text, content text, subject text, answer bytea", "")
 
-	tables = []*insertion{intoSubjects, intoKeys, intoIdentities, intoLeaves, intoDetails, intoRecords, intoTraces, intoState, intoAnswers}
+	tables = []*insertion{intoSubjects, intoKeys, intoIdentities, intoRecords, intoTraces, intoState, intoAnswers}
 )
 
 // find gives the statements that find who the people of the group are, and

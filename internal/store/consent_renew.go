@@ -163,7 +163,7 @@ func (c *Consents) ended(ctx context.Context, tenant string, p consent.Purpose, 
 		}
 		id, err := consent.ParseSubjectID(text)
 		e := consent.Entry{Subject: id, Purpose: p.Key, Source: consent.SourceExpiry}
-		p := newChoices(ctx, []consent.Entry{e})
+		p := newChoices(ctx, []consent.Entry{e}, nil)
 		p.only = &seq
 		return p, err
 	}, `SELECT subject, seq FROM consent_state

@@ -366,7 +366,7 @@ func TestConsentRecordsRefuseToBeChanged(t *testing.T) { // A1
 // A record stands and its state stands, or neither; and nobody is told so
 // before.
 func TestNoRecordStandsWhenItsLeafCannotBeWritten(t *testing.T) { // A11, SE16
-	for _, table := range []string{"audit_leaves", "audit_hashes", "consent_records", "consent_state"} {
+	for _, table := range []string{"audit_heads", "audit_hashes", "consent_records", "consent_state"} {
 		t.Run(table, func(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 				anna := give(t, db, says("anna@example.com", "analytics", true))[0]

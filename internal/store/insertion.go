@@ -22,11 +22,14 @@ func into(table, columns, tail string) *insertion {
 		name, kind, _ := strings.Cut(column, " ")
 		i.columns, i.types = append(i.columns, name), append(i.types, kind)
 	}
-	i.head = "INSERT INTO " + table + " (tenant, " + strings.Join(i.columns, ", ") + ") "
-	// The places have no names: SQLite finds a name by walking all before it.
+	target := "INTO " + table + " (tenant, " + strings.Join(i.columns, ", ") + ") "
+	i.head = "INSERT " + target
+	// For SQLite. The places have no names: it finds a name by walking all
+	// before it. OR FAIL leaves it to the transaction to take back the rows
+	// before a bad one: else a copy of each page is kept that they touch.
 	row := "(?1" + strings.Repeat(", ?", len(i.columns)) + ")"
 	for _, n := range rowsAtOnce {
-		i.byRow = append(i.byRow, i.head+"VALUES "+row+strings.Repeat(", "+row, n-1)+tail)
+		i.byRow = append(i.byRow, "INSERT OR FAIL "+target+"VALUES "+row+strings.Repeat(", "+row, n-1)+tail)
 	}
 	return i
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -19,7 +18,8 @@ import (
 // the value back with it, so that no number is left out.
 type growth struct {
 	leaves    []grown
-	destroyed bool // a key, or something sealed
+	ends      map[string]end // of the tenants' trees, before this transaction
+	destroyed bool           // a key, or something sealed
 	// after are called when the commit stands and before anyone is told so;
 	// with false when its outcome is unknown.
 	after []func(stands bool)
@@ -72,132 +72,150 @@ func (t *tx) log(ctx context.Context, e audit.Entry) error {
 // next gives the number and the time of the tenant's next leaf, and locks the
 // end of its tree until the commit.
 func (g *growth) next(ctx context.Context, q querier, tenant string) (seq, at int64, err error) {
-	var e end
-	if all := g.lock(tenant, &e); len(all) > 0 {
-		err = q.row(ctx, all[0].text, all[0].args...).Scan(&e.seq, &e.at)
+	if err := q.all(ctx, g.lock(tenant)); err != nil {
+		return 0, 0, err
 	}
-	return e.seq, e.at, err
+	return g.end(tenant)
 }
 
-// end is where a tenant's tree ends: the number and the time of the next leaf.
-type end struct{ seq, at int64 }
+// end is where a tree ends.
+type end struct {
+	size, at int64
+	edge     []byte // see audit_heads
+}
 
-// lock gives the statement, if there is need of one, that finds the end of the
-// tenant's tree and locks it. The leaves of a group share the time of the
-// first.
-func (g *growth) lock(tenant string, e *end) []statement {
+// lock gives the statement, if there is need of one, that locks the end of the
+// tenant's tree until the commit; then end tells where it is.
+func (g *growth) lock(tenant string) []statement {
+	if _, ok := g.ends[tenant]; ok {
+		return nil
+	}
+	return []statement{{`SELECT size, edge, {now} FROM audit_heads WHERE tenant = $1 {lock}`, []any{tenant}, func(s scanner) error {
+		var e end
+		err := s.Scan(&e.size, &e.edge, &e.at)
+		if g.ends == nil {
+			g.ends = map[string]end{}
+		}
+		g.ends[tenant] = e
+		return err
+	}}}
+}
+
+// end gives number and time of the next leaf of a tree that is locked. The
+// leaves of a group share their time.
+func (g *growth) end(tenant string) (seq, at int64, err error) {
+	e, ok := g.ends[tenant]
+	if !ok {
+		return 0, 0, errors.New("the tenant has no audit tree")
+	}
 	for i := len(g.leaves) - 1; i >= 0; i-- {
 		if g.leaves[i].tenant == tenant {
-			*e = end{g.leaves[i].leaf.Sequence + 1, micros(g.leaves[i].leaf.At)}
-			return nil
+			return g.leaves[i].leaf.Sequence + 1, e.at, nil
 		}
 	}
-	return []statement{{`SELECT size, {now} FROM audit_heads WHERE tenant = $1 {lock}`, []any{tenant},
-		func(s scanner) error { return s.Scan(&e.seq, &e.at) }}}
+	return e.size, e.at, nil
 }
 
 // flush grows the trees by the leaves of the transaction.
 func (g *growth) flush(ctx context.Context, q querier) error {
 	var tenants []string
-	leaves := map[string][]audit.Leaf{}
+	leaves := map[string][]tlog.Hash{}
 	for _, l := range g.leaves {
 		if leaves[l.tenant] == nil {
 			tenants = append(tenants, l.tenant)
 		}
-		leaves[l.tenant] = append(leaves[l.tenant], l.leaf)
+		leaves[l.tenant] = append(leaves[l.tenant], audit.LeafHash(l.leaf))
 	}
 	for _, tenant := range tenants {
-		if err := grow(ctx, q, tenant, leaves[tenant]); err != nil {
+		if err := grow(ctx, q, tenant, g.ends[tenant], leaves[tenant]); err != nil {
 			return fmt.Errorf("grow the audit tree: %w", err)
 		}
 	}
 	return nil
 }
 
-func grow(ctx context.Context, q querier, tenant string, leaves []audit.Leaf) error {
-	hashes := make([]tlog.Hash, len(leaves))
-	for i, l := range leaves {
-		hashes[i] = audit.LeafHash(l)
+var intoHashes = into("audit_hashes", "idx bigint, hash bytea", "")
+
+// hashesInRow is how many hashes a row holds at most: with its key it fits on
+// a page of either database.
+const hashesInRow = 30
+
+func grow(ctx context.Context, q querier, tenant string, e end, leaves []tlog.Hash) error {
+	read := treeReader(ctx, q, tenant)
+	if e.edge != nil {
+		read = func([]int64) ([]tlog.Hash, error) { return split(e.edge), nil }
 	}
-	size := leaves[0].Sequence
-	stored, root, err := audit.Grow(size, hashes, treeReader(ctx, q, tenant))
+	grown, err := audit.Grow(e.size, leaves, read)
 	if err != nil {
 		return err
 	}
-	if err := insertHashes(ctx, q, tenant, tlog.StoredHashCount(size), stored); err != nil {
+	var rows [][]any
+	index := tlog.StoredHashCount(e.size)
+	for hashes := range slices.Chunk(grown.Stored, hashesInRow) {
+		rows = append(rows, []any{index, joined(hashes)})
+		index += int64(len(hashes))
+	}
+	moved := false
+	head := statement{`UPDATE audit_heads SET size = $2, root = $3, edge = $4 WHERE tenant = $1 AND size = $5 RETURNING size`,
+		[]any{tenant, e.size + int64(len(leaves)), grown.Root[:], joined(grown.Edge), e.size},
+		func(s scanner) error { moved = true; return s.Scan(new(int64)) }}
+	if err := q.all(ctx, append(q.fill(intoHashes, tenant, rows), head)); err != nil {
 		return err
 	}
-	changed, err := q.exec(ctx, `UPDATE audit_heads SET size = $2, root = $3 WHERE tenant = $1 AND size = $4`,
-		tenant, size+int64(len(leaves)), root[:], size)
-	if err == nil && changed != 1 {
-		err = errors.New("its end is not where it was")
-	}
-	return err
-}
-
-// insertHashes stores hashes at the indexes from first on.
-func insertHashes(ctx context.Context, q querier, tenant string, first int64, hashes []tlog.Hash) error {
-	const most = 100 // rows in a statement
-	for len(hashes) > 0 {
-		n := min(most, len(hashes))
-		args := []any{tenant}
-		for i, h := range hashes[:n] {
-			args = append(args, first+int64(i), h[:])
-		}
-		if _, err := q.exec(ctx, `INSERT INTO audit_hashes (tenant, idx, hash) VALUES `+tuples(n), args...); err != nil {
-			return err
-		}
-		hashes, first = hashes[n:], first+int64(n)
+	if !moved {
+		return errors.New("its end is not where it was")
 	}
 	return nil
 }
 
-// tuples writes "($1, $2, $3), ($1, $4, $5), ...".
-func tuples(n int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "($1, $%d, $%d)", 2*i+2, 2*i+3)
+func joined(hashes []tlog.Hash) []byte {
+	b := make([]byte, 0, len(hashes)*tlog.HashSize)
+	for _, h := range hashes {
+		b = append(b, h[:]...)
 	}
-	return b.String()
+	return b
+}
+
+// split gives no hash when b is not whole.
+func split(b []byte) (hashes []tlog.Hash) {
+	if len(b)%tlog.HashSize != 0 {
+		return nil
+	}
+	for h := range slices.Chunk(b, tlog.HashSize) {
+		hashes = append(hashes, tlog.Hash(h))
+	}
+	return hashes
 }
 
 // treeReader reads stored nodes of a tenant's tree.
-func treeReader(ctx context.Context, q querier, tenant string) tlog.HashReader {
-	return tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
-		found := map[int64]tlog.Hash{}
-		args := []any{tenant}
-		places := make([]string, len(indexes))
+func treeReader(ctx context.Context, q querier, tenant string) tlog.HashReaderFunc {
+	return func(indexes []int64) ([]tlog.Hash, error) {
+		found := make([]tlog.Hash, len(indexes))
+		missing := map[int64]bool{}
+		var all []statement
 		for i, index := range indexes {
-			args = append(args, index)
-			places[i] = fmt.Sprintf("$%d", i+2)
+			missing[index] = true
+			all = append(all, statement{`SELECT idx, hash FROM audit_hashes WHERE tenant = $1 AND idx <= $2 ORDER BY idx DESC LIMIT 1`, []any{tenant, index}, func(s scanner) error {
+				var first int64
+				var b []byte
+				if err := s.Scan(&first, &b); err != nil {
+					return err
+				}
+				if hashes := split(b); index-first < int64(len(hashes)) {
+					found[i] = hashes[index-first]
+					delete(missing, index)
+				}
+				return nil
+			}})
 		}
-		err := q.each(ctx, func(s scanner) error {
-			var index int64
-			var hash []byte
-			if err := s.Scan(&index, &hash); err != nil {
-				return err
-			}
-			if len(hash) == tlog.HashSize { // else it counts as missing
-				found[index] = tlog.Hash(hash)
-			}
-			return nil
-		}, `SELECT idx, hash FROM audit_hashes WHERE tenant = $1 AND idx IN (`+strings.Join(places, ", ")+`)`, args...)
-		if err != nil {
+		if err := q.all(ctx, all); err != nil {
 			return nil, err
 		}
-		hashes := make([]tlog.Hash, len(indexes))
-		for i, index := range indexes {
-			h, ok := found[index]
-			if !ok {
-				return nil, fmt.Errorf("node %d of the audit tree is missing", index)
-			}
-			hashes[i] = h
+		for index := range missing {
+			return nil, fmt.Errorf("node %d of the audit tree is missing", index)
 		}
-		return hashes, nil
-	})
+		return found, nil
+	}
 }
 
 // detailsOf is the associated data of a record's sealed details.
