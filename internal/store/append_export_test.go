@@ -41,3 +41,23 @@ func (c *Consents) Prove(ctx context.Context, tenant string, n int) error {
 		return err
 	})
 }
+
+// Waiting is how many wait in the tenant's line.
+func (c *Consents) Waiting(tenant string) int {
+	l := c.line(tenant)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.waiting)
+}
+
+// Ring tells whether a subject's key is in memory, unwrapped, and how many are.
+func (c *Consents) Ring(tenant string, id consent.SubjectID) (held bool, size int) {
+	r := &c.db.consents.keyring
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	name := keyName{tenant, id}
+	return r.young[name].key != nil || r.former[name].key != nil, len(r.young) + len(r.former)
+}
+
+// RingSize is how many keys are in memory at most.
+const RingSize = keyringSize

@@ -33,7 +33,8 @@ type consents struct {
 	memories map[string]*memory // on an exclusive database
 	closed   bool
 
-	known known
+	known   known
+	keyring keyring
 
 	background context.Context // of what loads the memories
 	stop       context.CancelFunc

@@ -80,6 +80,11 @@ func (c *Consents) open(ctx context.Context, t *tx, group []*choices) (*batch, e
 	if err := t.all(ctx, b.read()); err != nil {
 		return nil, fmt.Errorf("read what people chose before: %w", err)
 	}
+	for _, text := range b.ids { // who was erased, perhaps by another process
+		if id, err := consent.ParseSubjectID(text); err == nil && b.people[id] == nil {
+			c.db.consents.keyring.forget(keyName{t.tenant, id})
+		}
+	}
 	next, at, err := t.growth.end(t.tenant)
 	if err != nil {
 		return nil, fmt.Errorf("lock the ledger: %w", err)
@@ -157,6 +162,7 @@ func (b *batch) person(p *choices, i int, e consent.Entry) (consent.SubjectID, e
 			return none, err
 		}
 		set(b, b.people, id, &person{wrapped, key})
+		b.c.db.consents.keyring.keep(keyName{b.t.tenant, id}, person{wrapped, key})
 		b.add(intoSubjects, id.String(), micros(b.now), int64(0))
 		b.add(intoKeys, keyOf(id), wrapped)
 	}
@@ -184,7 +190,7 @@ func (b *batch) person(p *choices, i int, e consent.Entry) (consent.SubjectID, e
 func (b *batch) keyOf(id consent.SubjectID) (*seal.Key, error) {
 	p := b.people[id]
 	if p.key == nil {
-		key, err := b.t.keys.OpenKey(keyOf(id), p.wrapped)
+		key, err := b.c.db.consents.keyring.open(b.t.keys, keyName{b.t.tenant, id}, p.wrapped)
 		if err != nil {
 			return nil, err
 		}

@@ -81,6 +81,7 @@ func (c *Consents) EraseSubject(ctx context.Context, tenant string, id consent.S
 		}
 		t.growth.after = append(t.growth.after, func(stands bool) {
 			c.db.consents.known.forget()
+			c.db.consents.keyring.forget(keyName{tenant, id})
 			if x := c.current(tenant, stands); x != nil {
 				x.Forget(id)
 			}
