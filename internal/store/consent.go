@@ -101,9 +101,7 @@ func (c *Consents) wait(tenant string, p *choices) {
 		return
 	}
 	l.mu.Lock()
-	n := min(len(l.waiting), groupLimit)
-	group := append([]*choices{}, l.waiting[:n]...)
-	l.waiting = append([]*choices{}, l.waiting[n:]...)
+	group := l.group()
 	l.mu.Unlock()
 	c.together(tenant, group)
 	l.mu.Lock()
@@ -114,6 +112,25 @@ func (c *Consents) wait(tenant string, p *choices) {
 	for _, other := range group {
 		other.turn <- true
 	}
+}
+
+// group takes those along whose turn it is: the first that waits, and of the
+// others as many as make no more entries than one large Append and a group of
+// single choices. Who imports much lets those pass who choose now: they wait
+// for one slice of an import, not for all that wait before them.
+func (l *line) group() (group []*choices) {
+	var rest []*choices
+	entries := 0
+	for _, p := range l.waiting {
+		if len(group) > 0 && (len(group) == groupLimit || entries+len(p.entries) > consent.MaxEntries+groupLimit) {
+			rest = append(rest, p)
+			continue
+		}
+		entries += len(p.entries)
+		group = append(group, p)
+	}
+	l.waiting = rest
+	return group
 }
 
 // together writes a group. One that cannot be written must not take the
