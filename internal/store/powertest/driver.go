@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"github.com/ncruces/go-sqlite3"
@@ -71,7 +72,7 @@ func (c conn) PrepareContext(ctx context.Context, text string) (driver.Stmt, err
 	if err != nil {
 		return nil, translate(err)
 	}
-	return stmt{inner.(statement)}, nil
+	return stmt{inner.(statement), strings.Contains(text, "$1")}, nil
 }
 
 type statement interface {
@@ -81,7 +82,10 @@ type statement interface {
 	driver.NamedValueChecker
 }
 
-type stmt struct{ statement }
+type stmt struct {
+	statement
+	dollars bool
+}
 
 func (s stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	r, err := s.statement.ExecContext(ctx, s.numbered(args))
@@ -99,7 +103,7 @@ func (s stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (drive
 // numbered names the values of a statement with $N after their numbers, as the
 // shipped driver does; to SQLite itself such a place is one with a name.
 func (s stmt) numbered(args []driver.NamedValue) []driver.NamedValue {
-	if s.NumInput() >= 0 { // none has a name
+	if !s.dollars {
 		return args
 	}
 	named := slices.Clone(args)
