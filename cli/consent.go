@@ -7,9 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/consent"
-	"volenti.dev/volenti/consent/notice"
 	"volenti.dev/volenti/internal/server"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/subject"
@@ -23,6 +21,8 @@ type consentCommands struct {
 		Get      consentGetCommand      `cmd:"" help:"Show what stands for somebody, for every purpose."`
 		History  consentHistoryCommand  `cmd:"" help:"Show all that somebody ever chose."`
 		Publish  consentPublishCommand  `cmd:"" help:"Publish a version of the notice that people are shown."`
+		Notices  consentNoticesCommand  `cmd:"" help:"Show the published versions, or one of them with its texts."`
+		Due      consentDueCommand      `cmd:"" help:"List who is to be asked again, for a campaign."`
 		Purposes consentPurposesCommand `cmd:"" help:"Show what people are asked for, or set it."`
 		Sweep    consentSweepCommand    `cmd:"" help:"Make records of the grants that have expired."`
 		Import   consentImportCommand   `cmd:"" help:"Take over choices from elsewhere: CSV or JSON Lines."`
@@ -265,53 +265,6 @@ func showRecord(w io.Writer, r consent.Record) {
 		fmt.Fprintf(w, " version %s", r.Notice)
 	}
 	fmt.Fprintf(w, " (%s)\n", r.Source)
-}
-
-type consentPublishCommand struct {
-	atHome
-	Version  string   `arg:"" help:"Label of the version."`
-	Text     []string `required:"" help:"File with the full text in a language, like en=notice.txt." placeholder:"LANGUAGE=FILE" sep:"none"`
-	Summary  string   `help:"What changed, for the people who are asked again." placeholder:"TEXT"`
-	Material bool     `help:"Ask those again who agreed to an earlier version."`
-	Purpose  []string `help:"Purpose that a material change affects; all unless told." placeholder:"PURPOSE"`
-}
-
-// Run publishes a version and queues who is to be asked again.
-func (c *consentPublishCommand) Run(s *session) (err error) {
-	v := notice.Version{Version: c.Version, Summary: c.Summary, Material: c.Material, Purposes: c.Purpose, ClassifiedBy: s.User}
-	for _, text := range c.Text {
-		t, err := readText(text)
-		if err != nil {
-			return err
-		}
-		v.Texts = append(v.Texts, t)
-	}
-	house, ledger, err := c.open(s)
-	if err != nil {
-		return err
-	}
-	defer closing(house, &err)
-	entry := audit.Entry{Act: "notice.publish", Object: "notice", Details: map[string]any{"version": c.Version, "material": c.Material, "by": s.User}}
-	if err := ledger.Publish(s.ctx, store.DefaultTenant, v, entry); err != nil {
-		return ofConsent(err)
-	}
-	total, err := queueAll(s, ledger)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(s.Out, "Published version %s; %s to be asked for again.\n", c.Version, count(int(total), "grant"))
-	return nil
-}
-
-func queueAll(s *session, ledger *store.Consents) (total int64, err error) {
-	for done := false; !done; {
-		var n int64
-		if n, done, err = ledger.Queue(s.ctx, store.DefaultTenant, 1000); err != nil {
-			return total, err
-		}
-		total += n
-	}
-	return total, nil
 }
 
 // ofConsent gives errors of the ledger their exit code.

@@ -31,7 +31,7 @@ type Version struct {
 	Summary string // of the changes, for the people who are asked again
 	// Material says that those who agreed to an earlier version are to be
 	// asked again; ClassifiedBy is the operator who decided that it is or is
-	// not. The name goes into the audit log only.
+	// not. See Full for who is shown the name.
 	Material     bool
 	ClassifiedBy string
 	Purposes     []string // that a material change affects; none means all
@@ -39,8 +39,8 @@ type Version struct {
 
 // Text is the full text of a version in one language.
 type Text struct {
-	Language string // BCP 47: "de-AT"
-	Body     string
+	Language string `json:"language"` // BCP 47: "de-AT"
+	Body     string `json:"body"`
 }
 
 // Digest is the hex SHA-256 of the text.
@@ -57,6 +57,16 @@ type Published struct {
 	Summary     string            `json:"summary"`
 	Material    bool              `json:"material"`
 	Purposes    []string          `json:"purposes,omitempty"` // that a material change affects
+}
+
+// Full is a published version with its texts, and who classified the change.
+type Full struct {
+	Published
+	Texts []Text `json:"texts"` // by language
+	// ClassifiedBy names an operator, which is personal: it is stored sealed,
+	// is for those who manage notices, and never in JSON, which sites read.
+	// "" when the version was published before it was kept: see the audit log.
+	ClassifiedBy string `json:"-"`
 }
 
 // Violations tells all that is wrong with v, each in a sentence.

@@ -91,10 +91,6 @@ func keepUpTenant(ctx context.Context, ledger *store.Consents, tenant string) er
 			break
 		}
 	}
-	for {
-		_, done, err := ledger.Queue(ctx, tenant, upkeepSlice)
-		if err != nil || done {
-			return err
-		}
-	}
+	_, err := ledger.QueueAll(ctx, tenant)
+	return err
 }

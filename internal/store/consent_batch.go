@@ -39,7 +39,6 @@ type batch struct {
 	undo    []func()                      // takes back what one choice changed above
 	rows    map[*insertion][][]any        // to be stored
 	added   []*insertion                  // to which table each of them was added
-	closed  []renewal                     // answered
 	leaves  []audit.Leaf                  //
 	changed map[about]bool                // for the index
 }
@@ -58,11 +57,6 @@ type about struct {
 type answer struct {
 	content  string
 	outcomes []consent.Outcome
-}
-
-type renewal struct {
-	about
-	era, seq int64
 }
 
 // open locks the end of the tree and reads what the group needs.
@@ -107,7 +101,7 @@ func (b *batch) take(p *choices) (outcomes []consent.Outcome, err error) {
 			return nil, err
 		}
 	}
-	next, leaves, closed, added := b.next, len(b.leaves), len(b.closed), len(b.added)
+	next, leaves, added := b.next, len(b.leaves), len(b.added)
 	b.undo = b.undo[:0]
 	defer func() {
 		if err == nil {
@@ -119,7 +113,7 @@ func (b *batch) take(p *choices) (outcomes []consent.Outcome, err error) {
 		for _, table := range b.added[added:] {
 			b.rows[table] = b.rows[table][:len(b.rows[table])-1]
 		}
-		b.next, b.leaves, b.closed, b.added = next, b.leaves[:leaves], b.closed[:closed], b.added[:added]
+		b.next, b.leaves, b.added = next, b.leaves[:leaves], b.added[:added]
 	}()
 	for i, e := range p.entries {
 		id, err := b.person(p, i, e)
@@ -240,7 +234,7 @@ func (b *batch) choose(id consent.SubjectID, e consent.Entry, only *int64) (cons
 	if err := b.record(&r, e.Trace()); err != nil {
 		return o, err
 	}
-	b.settle(a, prior, r)
+	b.settle(a, r)
 	prior, o.At = b.states[a], r.At
 	return stands(), nil
 }
@@ -284,22 +278,13 @@ func (b *batch) record(r *consent.Record, trace consent.Trace) error {
 }
 
 // settle makes the record the state of what it is about.
-func (b *batch) settle(a about, prior *consent.State, r consent.Record) {
+func (b *batch) settle(a about, r consent.Record) {
 	s := &consent.State{
 		Record: r.ID, Sequence: r.Sequence, Choice: r.Choice, Given: r.Given,
 		Notice: r.Notice, Digest: r.Digest, Language: r.Language, Era: b.rules.Era(r.Purpose, r.Notice),
 	}
 	set(b, b.states, a, s)
 	set(b, b.dirty, a, true)
-	last := len(b.rules.Eras[r.Purpose])
-	if prior == nil || prior.Choice != consent.Granted || prior.Era >= last {
-		return
-	}
-	era := int64(s.Era)
-	if r.Choice != consent.Granted { // a no answers every question
-		era = int64(last)
-	}
-	b.closed = append(b.closed, renewal{a, era, r.Sequence})
 }
 
 // remember keeps the answer for who sends the same again.

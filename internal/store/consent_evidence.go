@@ -65,7 +65,6 @@ func (c *Consents) EraseSubject(ctx context.Context, tenant string, id consent.S
 			`DELETE FROM subject_identities WHERE tenant = $1 AND subject = $2`,
 			`DELETE FROM consent_traces WHERE tenant = $1 AND subject = $2`,
 			`DELETE FROM consent_state WHERE tenant = $1 AND subject = $2`,
-			`DELETE FROM consent_renewals WHERE tenant = $1 AND subject = $2`,
 			// A late retry must not bring the person back.
 			`UPDATE consent_keys SET content = '' WHERE tenant = $1 AND subject = $2`,
 		} {

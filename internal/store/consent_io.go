@@ -140,12 +140,6 @@ func (b *batch) flush(ctx context.Context) error {
 	if err := b.t.all(ctx, all); err != nil {
 		return fmt.Errorf("store consent records: %w", err)
 	}
-	for _, r := range b.closed {
-		if _, err := b.t.exec(ctx, `UPDATE consent_renewals SET answered = $5 WHERE tenant = $1 AND subject = $2 AND purpose = $3 AND era <= $4 AND answered = -1`,
-			b.t.tenant, r.subject.String(), r.purpose, r.era, r.seq); err != nil {
-			return fmt.Errorf("close a renewal: %w", err)
-		}
-	}
 	for _, l := range b.leaves {
 		b.t.growth.leaves = append(b.t.growth.leaves, grown{b.t.tenant, l})
 	}

@@ -5,114 +5,241 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
 
 	"volenti.dev/volenti/consent"
 )
 
-// Queue goes on to write down who is to be asked again, for up to limit
-// subjects, and gives how many it queued and whether all are. It goes on where
-// it stopped, and may be called again at any time: nobody is queued twice. The
-// campaign needs the queue; whether somebody is due does not depend on it.
-func (c *Consents) Queue(ctx context.Context, tenant string, limit int) (queued int64, done bool, err error) {
-	err = c.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
-		// With the ledger locked nobody answers while they are queued.
-		if _, _, err := t.growth.next(ctx, t, tenant); err != nil {
-			return fmt.Errorf("lock the ledger: %w", err)
+// How many people are queued in a commit: few where choices are made
+// meanwhile, which on a file wait for it, many otherwise.
+const (
+	fewQueued  = 100
+	mostQueued = 3200
+)
+
+// QueueAll queues all who are to be asked again, and gives how many grants
+// that are. It gives way to choices: where some are made, it writes less at
+// once and rests as long as it took. When it is stopped the next call goes on.
+func (c *Consents) QueueAll(ctx context.Context, tenant string) (queued int64, err error) {
+	people, end := fewQueued, int64(-1)
+	for {
+		began := time.Now()
+		q, err := c.queue(ctx, tenant, people)
+		if queued += q.grants; q.done || err != nil {
+			return queued, err
 		}
+		if q.end == end {
+			people = min(2*people, mostQueued)
+			continue
+		}
+		people, end = fewQueued, q.end
+		select {
+		case <-ctx.Done():
+			return queued, ctx.Err()
+		case <-time.After(time.Since(began)):
+		}
+	}
+}
+
+// Queue goes on to write down whom each material version found due, for up to
+// limit subjects of one version, and gives how many grants it queued and
+// whether all are. It goes on where it stopped, and may be called again at any
+// time: nobody is queued twice for a version. Whether somebody is due does not
+// depend on it, nor does Due.
+func (c *Consents) Queue(ctx context.Context, tenant string, limit int) (queued int64, done bool, err error) {
+	q, err := c.queue(ctx, tenant, limit)
+	return q.grants, q.done, err
+}
+
+// queued is what came of one commit.
+type queued struct {
+	grants int64
+	done   bool
+	end    int64 // of the ledger, which others move
+}
+
+func (c *Consents) queue(ctx context.Context, tenant string, limit int) (q queued, err error) {
+	err = c.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
 		rules, err := c.rulesIn(ctx, t, tenant)
 		if err != nil {
 			return err
 		}
-		queued, done, err = t.queue(ctx, rules, limit)
+		version, from, err := t.unqueued(ctx, rules)
+		if q = (queued{done: version == ""}); q.done || err != nil {
+			return err
+		}
+		if err := t.row(ctx, `SELECT size FROM audit_heads WHERE tenant = $1`, tenant).Scan(&q.end); err != nil {
+			return err
+		}
+		q.grants, err = t.queue(ctx, version, rules.Begins(version), from, limit)
 		return err
 	})
-	return queued, done, err
+	if err != nil {
+		return queued{}, fmt.Errorf("queue who is to be asked again: %w", err)
+	}
+	return q, nil
 }
 
-func (t *tx) queue(ctx context.Context, rules *consent.Rules, limit int) (queued int64, done bool, err error) {
-	walk := fmt.Sprintf("renew/%d", rules.Stamp) // changed rules are another walk
-	var from, to string
-	var ended int64
-	err = t.row(ctx, `SELECT subject, done FROM consent_walks WHERE tenant = $1 AND walk = $2`, t.tenant, walk).Scan(&from, &ended)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) || ended == 1 {
-		return 0, ended == 1, err
-	}
-	err = t.row(ctx, `SELECT COALESCE(MAX(subject), '') FROM
-		(SELECT subject FROM consent_state WHERE tenant = $1 AND subject > $2 ORDER BY subject, purpose LIMIT $3) s`, t.tenant, from, limit).Scan(&to)
-	if err != nil {
-		return 0, false, fmt.Errorf("queue renewals: %w", err)
-	}
-	done = to == ""
-	last, args := lastEras(rules, []any{t.tenant, from, to})
-	if !done && last != "" {
-		queued, err = t.exec(ctx, `
-			INSERT INTO consent_renewals (tenant, subject, purpose, era, notice, seq, answered)
-			SELECT tenant, subject, purpose, last, notice, seq, -1 FROM
-				(SELECT tenant, subject, purpose, choice, era, notice, seq, `+last+` AS last
-				FROM consent_state WHERE tenant = $1 AND subject > $2 AND subject <= $3) s
-			WHERE choice = 'granted' AND era < last
-			ON CONFLICT DO NOTHING`, args...)
-		if err != nil {
-			return 0, false, fmt.Errorf("queue renewals: %w", err)
+// unqueued gives the first version whose queue is not whole, and the last
+// subject that is in it; "" when there is none.
+func (t *tx) unqueued(ctx context.Context, rules *consent.Rules) (version, from string, err error) {
+	whole, last := map[string]bool{}, map[string]string{}
+	err = t.each(ctx, func(s scanner) error {
+		var walk, subject string
+		var done bool
+		err := s.Scan(&walk, &subject, &done)
+		whole[walk], last[walk] = done, subject
+		return err
+	}, `SELECT walk, subject, done = 1 FROM consent_walks WHERE tenant = $1`, t.tenant)
+	for _, v := range rules.Versions {
+		if v.Material && !whole[queueOf(v.Version)] {
+			return v.Version, last[queueOf(v.Version)], err
 		}
 	}
+	return "", "", err
+}
+
+func (t *tx) queue(ctx context.Context, version string, begun map[string]int, from string, limit int) (grants int64, err error) {
+	to, done, err := t.slice(ctx, from, limit)
+	if err != nil {
+		return 0, err
+	}
+	era, args := eraBegun(begun, t.tenant, from, to, version)
+	err = t.each(ctx, func(s scanner) error {
+		var purposes string
+		err := s.Scan(&purposes)
+		grants += int64(strings.Count(purposes, " ") + 1)
+		return err
+	}, `INSERT INTO consent_queue (tenant, version, subject, purposes)
+		SELECT tenant, $4, subject, string_agg(purpose, ' ') FROM consent_state
+		WHERE tenant = $1 AND subject > $2 AND subject <= $3 AND choice = 'granted' AND era < `+era+`
+		GROUP BY tenant, subject
+		ON CONFLICT DO NOTHING RETURNING purposes`, args...)
+	if err != nil {
+		return 0, err
+	}
+	return grants, t.walked(ctx, queueOf(version), to, done)
+}
+
+func queueOf(version string) string { return "queue/" + version }
+
+// slice gives the end of a slice of up to limit subjects, and whether it is
+// the last one.
+func (t *tx) slice(ctx context.Context, from string, limit int) (to string, last bool, err error) {
+	err = t.row(ctx, `SELECT id FROM subjects WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT 1 OFFSET $3`, t.tenant, from, limit-1).Scan(&to)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "~", true, nil // behind every UUID
+	}
+	return to, false, err
+}
+
+// walked keeps how far a walk has come.
+func (t *tx) walked(ctx context.Context, walk, to string, done bool) error {
+	ended := 0
 	if done {
-		to = from
+		ended = 1
 	}
-	_, err = t.exec(ctx, `
+	_, err := t.exec(ctx, `
 		INSERT INTO consent_walks (tenant, walk, subject, done) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (tenant, walk) DO UPDATE SET subject = excluded.subject, done = excluded.done`, t.tenant, walk, to, number(done))
-	return queued, done, err
+		ON CONFLICT (tenant, walk) DO UPDATE SET subject = excluded.subject, done = excluded.done`, t.tenant, walk, to, ended)
+	return err
 }
 
-// lastEras writes an expression for the last era of a state's purpose, 0 for
-// one that nobody is asked about again; "" when that is all of them.
-func lastEras(rules *consent.Rules, args []any) (expression string, all []any) {
-	cases := ""
-	for _, p := range rules.Purposes {
-		if last := len(rules.Eras[p.Key]); last > 0 {
-			args = append(args, p.Key)
-			cases += fmt.Sprintf(" WHEN $%d THEN %d", len(args), last)
-		}
+// eraBegun writes an expression for the era of a state's purpose, 0 for the
+// purposes that are not among them, and adds what it needs to args.
+func eraBegun(eras map[string]int, args ...any) (string, []any) {
+	expression := "CASE purpose"
+	for _, purpose := range slices.Sorted(maps.Keys(eras)) {
+		args = append(args, purpose)
+		expression += fmt.Sprintf(" WHEN $%d THEN %d", len(args), eras[purpose])
 	}
-	if cases == "" {
-		return "", args
-	}
-	return "CASE purpose" + cases + " ELSE 0 END", args
+	return expression + " ELSE 0 END", args
 }
 
-func number(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// Queued is an open entry of the queue.
-type Queued struct {
-	Subject consent.SubjectID
-	Purpose string
-	Notice  string // version of the grant; "" unknown
-}
-
-// Queued gives up to limit open entries about subjects behind one, in the
-// order of the subjects; the zero id begins with the first.
-func (c *Consents) Queued(ctx context.Context, tenant string, after consent.SubjectID, limit int) ([]Queued, error) {
-	all, err := collect(ctx, c.db.engine, func(s scanner) (q Queued, err error) {
-		var id string
-		if err := s.Scan(&id, &q.Purpose, &q.Notice); err != nil {
-			return q, err
-		}
-		q.Subject, err = consent.ParseSubjectID(id)
-		return q, err
-	}, `SELECT subject, purpose, notice FROM consent_renewals r
-		WHERE tenant = $1 AND subject > $2 AND answered = -1
-			AND era = (SELECT MAX(era) FROM consent_renewals x WHERE x.tenant = r.tenant AND x.subject = r.subject AND x.purpose = r.purpose)
-		ORDER BY subject, purpose LIMIT $3`, tenant, after.String(), limit)
+// Asked tells how many people a version has queued, and how many of them have
+// not answered.
+func (c *Consents) Asked(ctx context.Context, tenant, version string) (people, open int64, err error) {
+	rules, err := c.Rules(ctx, tenant)
 	if err != nil {
-		return nil, fmt.Errorf("read the queue of renewals: %w", err)
+		return 0, 0, err
 	}
-	return all, nil
+	begun := rules.Begins(version)
+	if len(begun) == 0 {
+		return 0, 0, nil
+	}
+	era, args := eraBegun(begun, tenant, version)
+	err = c.db.engine.row(ctx, `
+		SELECT COUNT(*), COUNT(*) FILTER (WHERE EXISTS (
+			SELECT 1 FROM consent_state s
+			WHERE s.tenant = $1 AND s.subject = q.subject AND s.choice = 'granted' AND s.era < `+era+`))
+		FROM consent_queue q WHERE q.tenant = $1 AND q.version = $2`, args...).Scan(&people, &open)
+	if err != nil {
+		return 0, 0, fmt.Errorf("count who was asked: %w", err)
+	}
+	return people, open, nil
+}
+
+// Due gives up to limit people behind one who are to be asked again, in the
+// order of their ids; the zero id begins with the first, and none is the end.
+func (c *Consents) Due(ctx context.Context, tenant string, now time.Time, after consent.SubjectID, limit int) ([]consent.Due, error) {
+	rules, err := c.Rules(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	last := map[string]int{}
+	for _, p := range rules.Purposes {
+		if n := len(rules.Eras[p.Key]); n > 0 {
+			last[p.Key] = n
+		}
+	}
+	due := []consent.Due{}
+	for len(last) > 0 && len(due) < limit {
+		people, states, err := c.grantedBefore(ctx, tenant, last, after, limit)
+		if err != nil {
+			return nil, fmt.Errorf("list who is to be asked again: %w", err)
+		}
+		for _, id := range people {
+			after = id
+			renewals := rules.Due(states[id], now) // expired ones are not among them
+			if len(renewals) > 0 && len(due) < limit {
+				due = append(due, consent.Due{Subject: id, Renewals: renewals})
+			}
+		}
+		if len(people) < limit {
+			break
+		}
+	}
+	return due, nil
+}
+
+// grantedBefore gives up to limit people with grants of eras before the last
+// ones, and these grants by person and purpose.
+func (c *Consents) grantedBefore(ctx context.Context, tenant string, last map[string]int, after consent.SubjectID, limit int) (people []consent.SubjectID, states map[consent.SubjectID]map[string]consent.State, err error) {
+	era, args := eraBegun(last, tenant, after.String(), limit*len(last))
+	states = map[consent.SubjectID]map[string]consent.State{}
+	enough := errors.New("enough")
+	err = c.db.engine.each(ctx, func(s scanner) error {
+		a, state, err := scanState(s)
+		if err != nil {
+			return err
+		}
+		if states[a.subject] == nil {
+			if len(people) == limit {
+				return enough
+			}
+			people = append(people, a.subject)
+			states[a.subject] = map[string]consent.State{}
+		}
+		states[a.subject][a.purpose] = state
+		return nil
+	}, selectStates+` WHERE tenant = $1 AND subject > $2 AND choice = 'granted' AND era < `+era+` ORDER BY subject, purpose LIMIT $3`, args...)
+	if errors.Is(err, enough) {
+		err = nil
+	}
+	return people, states, err
 }
 
 // Sweep makes records of grants that have expired, up to limit of them, and

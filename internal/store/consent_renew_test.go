@@ -2,13 +2,17 @@ package store_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/consent/notice"
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/subject"
 )
@@ -33,14 +37,30 @@ func queueAll(t *testing.T, db *storetest.Database) (total int64) {
 	}
 }
 
-func queued(t *testing.T, db *storetest.Database) (open []string) {
+// due lists who is to be asked again, in pages of two.
+func due(t *testing.T, db *storetest.Database) (open []string) {
 	t.Helper()
-	all, err := db.Consents().Queued(ctx, tenant, consent.SubjectID{}, 1000)
-	must(t, err)
-	for _, q := range all {
-		open = append(open, q.Subject.String()+q.Purpose)
+	for after := (consent.SubjectID{}); ; {
+		page, err := db.Consents().Due(ctx, tenant, time.Now(), after, 2)
+		must(t, err)
+		if len(page) == 0 {
+			return open
+		}
+		for _, d := range page {
+			for _, r := range d.Renewals {
+				open = append(open, d.Subject.String()+r.Purpose)
+			}
+			after = d.Subject
+		}
 	}
-	return open
+}
+
+// asked gives how many people a version has queued, and who has not answered.
+func asked(t *testing.T, db *storetest.Database, version string) [2]int64 {
+	t.Helper()
+	people, open, err := db.Consents().Asked(ctx, tenant, version)
+	must(t, err)
+	return [2]int64{people, open}
 }
 
 func TestAMaterialVersionAsksThoseWhoAgreedToAnOlderOne(t *testing.T) { // A17, A18, A19, A20
@@ -79,26 +99,35 @@ func TestAMaterialVersionAsksThoseWhoAgreedToAnOlderOne(t *testing.T) { // A17, 
 			t.Errorf("%d queued", n)
 		}
 		publish(t, db, version("2", true, "analytics", "research")) // published again
-		if n := queueAll(t, db); n != 0 || len(queued(t, db)) != 16 {
-			t.Errorf("%d more queued, %d open", n, len(queued(t, db)))
+		if n := queueAll(t, db); n != 0 || len(due(t, db)) != 16 || asked(t, db, "2") != [2]int64{9, 9} {
+			t.Errorf("%d more queued, %d open, asked %v", n, len(due(t, db)), asked(t, db, "2"))
 		}
 		rules, err := db.Consents().Rules(ctx, tenant)
 		must(t, err)
 		states, err := db.Consents().States(ctx, tenant, people[0])
 		must(t, err)
-		due := rules.Due(states, time.Now())
-		if len(due) != 2 || due[0].From != "1" || due[0].To != "2" || due[0].Summary != "New in 2" || due[0].BlocksFrom.IsZero() { // A19
-			t.Errorf("due %+v", due)
+		published := rules.Version("2").PublishedAt
+		want := []consent.Renewal{
+			{Purpose: "analytics", From: "1", To: "2", Since: published, Summary: "New in 2", BlocksFrom: published},
+			{Purpose: "research", From: "1", To: "2", Since: published, Summary: "New in 2"},
+		}
+		if diff := cmp.Diff(want, rules.Due(states, time.Now())); diff != "" { // A19
+			t.Error(diff)
+		}
+		page, err := db.Consents().Due(ctx, tenant, time.Now(), unversioned, 1)
+		must(t, err)
+		if diff := cmp.Diff([]consent.Due{{Subject: people[0], Renewals: want}}, page); diff != "" {
+			t.Error(diff)
 		}
 
 		give(t, db, consent.Entry{Subject: people[0], Purpose: "analytics", Granted: true, Source: consent.BulkReconsent}, // A22
 			consent.Entry{Subject: people[0], Purpose: "research", Source: consent.BulkReconsent})
-		if got := queued(t, db); len(got) != 14 || strings.Contains(strings.Join(got, " "), people[0].String()) { // A20
-			t.Errorf("still open: %v", got)
+		if got := due(t, db); len(got) != 14 || strings.Contains(strings.Join(got, " "), people[0].String()) || asked(t, db, "2") != [2]int64{9, 8} { // A20
+			t.Errorf("still open: %v, asked %v", got, asked(t, db, "2"))
 		}
 		old := consent.Entry{Subject: people[2], Purpose: "analytics", Granted: true, Source: consent.API, Notice: "1", Reaffirm: true}
 		give(t, db, old) // answered, but to the old version
-		if len(queued(t, db)) != 14 {
+		if len(due(t, db)) != 14 || asked(t, db, "2") != [2]int64{9, 8} {
 			t.Error("an answer to the old version counts")
 		}
 		g = gate(t, db, time.Now().Add(-time.Minute))
@@ -110,27 +139,48 @@ func TestAMaterialVersionAsksThoseWhoAgreedToAnOlderOne(t *testing.T) { // A17, 
 			t.Errorf("a change that is not material asked again: %v", d)
 		}
 		publish(t, db, version("4", true)) // all purposes
-		if n := queueAll(t, db); n != 1+6+1+1+7+8 || len(queued(t, db)) != int(n) {
-			t.Errorf("%d queued, %d open", n, len(queued(t, db)))
+		if n := queueAll(t, db); n != 1+6+1+1+7+8 || len(due(t, db)) != int(n) {
+			t.Errorf("%d queued, %d open", n, len(due(t, db)))
 		}
 		sound(t, db)
 	})
 }
 
-func TestWhoClassifiedAChangeIsInTheAuditLog(t *testing.T) { // A21
-	db := storetest.SQLite(t)
-	publish(t, db, version("1", true))
-	all, err := db.Audit().Records(ctx, tenant, 0, 10)
-	must(t, err)
-	if last := all[len(all)-1]; last.Act != "notice.publish" || !bytes.Contains(last.Details, []byte(canary)) {
-		t.Errorf("entry %+v %s", last.Leaf, last.Details)
-	}
-	if text, err := db.Consents().Text(ctx, tenant, "1", "en"); err != nil || text.Body != "We use data. 1" {
-		t.Errorf("text %v, %v", text, err)
-	}
-	if _, err := db.Consents().Text(ctx, tenant, "1", "de"); !errors.Is(err, consent.ErrNotFound) {
-		t.Error(err)
-	}
+func TestWhoClassifiedAChangeIsKeptWithTheVersionAndInTheAuditLog(t *testing.T) { // A21
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		v := version("1", true, "research")
+		v.Texts = append(v.Texts, notice.Text{Language: "de", Body: "Wir nutzen Daten."})
+		publish(t, db, v)
+		publish(t, db, v) // again
+		all, err := db.Audit().Records(ctx, tenant, 0, 10)
+		must(t, err)
+		if last := all[len(all)-1]; last.Act != "notice.publish" || !bytes.Contains(last.Details, []byte(canary)) {
+			t.Errorf("entry %+v %s", last.Leaf, last.Details)
+		}
+		got, err := db.Consents().Notice(ctx, tenant, "1")
+		must(t, err)
+		if got.PublishedAt.IsZero() {
+			t.Error("it is not said when")
+		}
+		want := notice.Full{
+			Published: notice.Published{
+				Version: "1", PublishedAt: got.PublishedAt, Summary: "New in 1", Material: true, Purposes: []string{"research"},
+				Digests: map[string]string{"de": v.Texts[1].Digest(), "en": v.Texts[0].Digest()},
+			},
+			Texts: []notice.Text{v.Texts[1], v.Texts[0]}, ClassifiedBy: canary,
+		}
+		if diff := cmp.Diff(want, got); diff != "" { // A5
+			t.Error(diff)
+		}
+		public, err := json.Marshal(got)
+		must(t, err)
+		if bytes.Contains(public, []byte(canary)) || bytes.Contains(db.Dump(t), []byte(canary)) {
+			t.Error("the name of the operator is for all to see")
+		}
+		if _, err := db.Consents().Notice(ctx, tenant, "2"); !errors.Is(err, consent.ErrNotFound) {
+			t.Error(err)
+		}
+	})
 }
 
 func TestExpiredGrantsAreSweptOnce(t *testing.T) { // A13

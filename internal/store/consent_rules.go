@@ -2,10 +2,9 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"time"
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/consent"
@@ -24,7 +23,7 @@ func (c *Consents) Rules(ctx context.Context, tenant string) (*consent.Rules, er
 // Configure sets the purposes and the custom sources. What is wrong with them
 // is a *consent.Invalid.
 func (c *Consents) Configure(ctx context.Context, tenant string, purposes []consent.Purpose, sources []consent.Source, entry audit.Entry) error {
-	return c.change(ctx, tenant, entry, nil, func(t *tx, r *consent.Rules, _ int64) (*consent.Rules, error) {
+	return c.change(ctx, tenant, entry, nil, func(r *consent.Rules, _ time.Time) (*consent.Rules, error) {
 		return r.Configure(purposes, sources)
 	})
 }
@@ -32,7 +31,7 @@ func (c *Consents) Configure(ctx context.Context, tenant string, purposes []cons
 // Apply sets the purposes to those of a configuration directory; see
 // consent.Rules.
 func (c *Consents) Apply(ctx context.Context, tenant string, purposes []consent.Purpose, managed bool, entry audit.Entry) error {
-	return c.change(ctx, tenant, entry, nil, func(t *tx, r *consent.Rules, _ int64) (*consent.Rules, error) {
+	return c.change(ctx, tenant, entry, nil, func(r *consent.Rules, _ time.Time) (*consent.Rules, error) {
 		return r.Apply(purposes, managed)
 	})
 }
@@ -41,12 +40,12 @@ func (c *Consents) Apply(ctx context.Context, tenant string, purposes []consent.
 // agreed to an earlier one are due to be asked again from this moment on. The
 // same version again changes nothing.
 func (c *Consents) Publish(ctx context.Context, tenant string, v notice.Version, entry audit.Entry) error {
-	return c.change(ctx, tenant, entry, v.Texts, func(t *tx, r *consent.Rules, at int64) (*consent.Rules, error) {
-		return r.Publish(v, instant(at))
+	return c.change(ctx, tenant, entry, &v, func(r *consent.Rules, now time.Time) (*consent.Rules, error) {
+		return r.Publish(v, now)
 	})
 }
 
-func (c *Consents) change(ctx context.Context, tenant string, entry audit.Entry, texts []notice.Text, to func(*tx, *consent.Rules, int64) (*consent.Rules, error)) error {
+func (c *Consents) change(ctx context.Context, tenant string, entry audit.Entry, published *notice.Version, to func(*consent.Rules, time.Time) (*consent.Rules, error)) error {
 	return c.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
 		_, at, err := t.growth.next(ctx, t, tenant)
 		if err != nil {
@@ -56,7 +55,7 @@ func (c *Consents) change(ctx context.Context, tenant string, entry audit.Entry,
 		if err != nil {
 			return err
 		}
-		rules, err := to(t, old, at)
+		rules, err := to(old, instant(at))
 		if err != nil || rules == old {
 			return err
 		}
@@ -67,31 +66,14 @@ func (c *Consents) change(ctx context.Context, tenant string, entry audit.Entry,
 		if _, err := t.exec(ctx, `INSERT INTO consent_rules (tenant, stamp, at, document) VALUES ($1, $2, $3, $4)`, tenant, rules.Stamp, at, document); err != nil {
 			return fmt.Errorf("store the rules: %w", err)
 		}
-		for _, text := range texts {
-			if _, err := t.exec(ctx, `INSERT INTO consent_texts (tenant, version, language, digest, body) VALUES ($1, $2, $3, $4, $5)`,
-				tenant, rules.Current(), text.Language, text.Digest(), []byte(text.Body)); err != nil {
-				return fmt.Errorf("store a text: %w", err)
+		if published != nil {
+			if err := t.keepNotice(ctx, *published); err != nil {
+				return fmt.Errorf("store a version of the notice: %w", err)
 			}
 		}
 		t.growth.after = append(t.growth.after, func(stands bool) { c.followRules(tenant, rules, stands) })
 		return t.log(ctx, entry)
 	})
-}
-
-// Text gives the text of a published version; consent.ErrNotFound when there
-// is none in this language.
-func (c *Consents) Text(ctx context.Context, tenant, version, language string) (notice.Text, error) {
-	text := notice.Text{Language: language}
-	var body []byte
-	err := c.db.engine.row(ctx, `SELECT body FROM consent_texts WHERE tenant = $1 AND version = $2 AND language = $3`, tenant, version, language).Scan(&body)
-	if errors.Is(err, sql.ErrNoRows) {
-		return text, consent.ErrNotFound
-	}
-	if err != nil {
-		return text, fmt.Errorf("read a text: %w", err)
-	}
-	text.Body = string(body)
-	return text, nil
 }
 
 // keepRules keeps committed rules in memory.

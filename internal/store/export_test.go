@@ -4,6 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
+	"strings"
+
+	"github.com/pressly/goose/v3"
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/auth"
@@ -60,4 +64,25 @@ func (db *DB) Plan(ctx context.Context, query string, args ...any) (plan string,
 		return err
 	}, explain+d.say(query), args...)
 	return plan, err
+}
+
+// MigrateTo brings the tables of a database to an earlier version.
+func MigrateTo(ctx context.Context, url string, version int64) error {
+	kind, driver, d := goose.DialectPostgres, "pgx", postgresDialect()
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		kind, driver, d, url = goose.DialectSQLite3, "sqlite", sqliteDialect(), path
+	}
+	db, err := sql.Open(driver, url)
+	if err != nil {
+		return err
+	}
+	folder, err := fs.Sub(migrations, "migrations/"+d.name)
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(kind, db, folder, goose.WithDisableGlobalRegistry(true))
+	if err == nil {
+		_, err = p.UpTo(ctx, version)
+	}
+	return errors.Join(err, db.Close())
 }
