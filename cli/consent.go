@@ -80,7 +80,17 @@ func (w who) read(s *session) (id consent.SubjectID, identities []subject.Identi
 	return id, identities, err
 }
 
-// find gives the subject that all identities lead to.
+// alive gives the subject that all identities lead to, unless it was erased.
+func (w who) alive(s *session, c *store.Consents) (consent.SubjectID, error) {
+	id, err := w.find(s, c)
+	if err != nil {
+		return id, err
+	}
+	return id, c.Alive(s.ctx, store.DefaultTenant, id)
+}
+
+// find gives the subject that all identities lead to. One that is named by its
+// id may be erased, or not there.
 func (w who) find(s *session, c *store.Consents) (id consent.SubjectID, err error) {
 	id, identities, err := w.read(s)
 	if err != nil {
@@ -203,7 +213,7 @@ func (c *consentGetCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(house, &err)
-	id, err := c.find(s, ledger)
+	id, err := c.alive(s, ledger)
 	if err != nil {
 		return ofConsent(err)
 	}
@@ -271,6 +281,8 @@ func showRecord(w io.Writer, r consent.Record) {
 func ofConsent(err error) error {
 	var invalid *consent.Invalid
 	switch {
+	case errors.Is(err, consent.ErrErased):
+		return failure{exitNotFound, errors.New("this person was erased: the records are there, and nobody can be found by them")}
 	case errors.Is(err, consent.ErrNotFound):
 		return failure{exitNotFound, errors.New("nobody is known by this, or the person was erased")}
 	case errors.Is(err, consent.ErrConflict), errors.Is(err, consent.ErrPublished), errors.Is(err, consent.ErrManaged):

@@ -85,7 +85,7 @@ func (c *consentReceiptCommand) Run(s *session) (err error) {
 	defer closing(house, &err)
 	seq := c.Record
 	if c.Purpose != "" {
-		id, err := c.find(s, ledger)
+		id, err := c.alive(s, ledger)
 		if err != nil {
 			return ofConsent(err)
 		}

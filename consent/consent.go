@@ -17,6 +17,7 @@ package consent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -34,6 +35,9 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrManaged: the purposes come from a configuration directory.
 	ErrManaged = errors.New("the purposes are kept in a configuration directory: change them there and apply it, or release them")
+	// ErrErased: there was such a subject, and it was erased. It is an
+	// ErrNotFound too, for those who need not know the difference.
+	ErrErased = fmt.Errorf("%w: the subject was erased", ErrNotFound)
 	// ErrPublished: the version was published with another content.
 	ErrPublished = errors.New("the version is published already, and cannot be changed: publish another one")
 )
@@ -158,7 +162,8 @@ type Ledger interface {
 	// Append makes records of the entries, all in one commit or none. The
 	// outcomes are in the order of the entries and durable. The same key with
 	// the same content gives the same answer again and changes nothing; ""
-	// is no key. What is wrong with the entries is an *Invalid.
+	// is no key. What is wrong with the entries is an *Invalid; ErrErased and
+	// ErrNotFound are about the subject of an entry.
 	Append(ctx context.Context, tenant, key string, entries []Entry) ([]Outcome, error)
 }
 

@@ -34,6 +34,7 @@ type batch struct {
 	answers map[string]answer             // by digest of the idempotency key
 	found   map[string]consent.SubjectID  // by identity
 	people  map[consent.SubjectID]*person // alive
+	erased  map[consent.SubjectID]bool    // of those that entries name
 	states  map[about]*consent.State      // replaced, never changed
 	dirty   map[about]bool                // states to be stored
 	undo    []func()                      // takes back what one choice changed above
@@ -63,7 +64,7 @@ type answer struct {
 func (c *Consents) open(ctx context.Context, t *tx, group []*choices) (*batch, error) {
 	b := &batch{
 		c: c, t: t,
-		answers: map[string]answer{}, found: map[string]consent.SubjectID{}, people: map[consent.SubjectID]*person{},
+		answers: map[string]answer{}, found: map[string]consent.SubjectID{}, people: map[consent.SubjectID]*person{}, erased: map[consent.SubjectID]bool{},
 		states: map[about]*consent.State{}, dirty: map[about]bool{}, rows: map[*insertion][][]any{}, changed: map[about]bool{},
 	}
 	var stamp int64
@@ -73,6 +74,9 @@ func (c *Consents) open(ctx context.Context, t *tx, group []*choices) (*batch, e
 	}
 	if err := t.all(ctx, b.read()); err != nil {
 		return nil, fmt.Errorf("read what people chose before: %w", err)
+	}
+	if err := b.readErased(ctx, group); err != nil {
+		return nil, fmt.Errorf("read who was erased: %w", err)
 	}
 	for _, text := range b.ids { // who was erased, perhaps by another process
 		if id, err := consent.ParseSubjectID(text); err == nil && b.people[id] == nil {
@@ -159,6 +163,9 @@ func (b *batch) person(p *choices, i int, e consent.Entry) (consent.SubjectID, e
 		b.c.db.consents.keyring.keep(keyName{b.t.tenant, id}, person{wrapped, key})
 		b.add(intoSubjects, id.String(), micros(b.now), int64(0))
 		b.add(intoKeys, keyOf(id), wrapped)
+	}
+	if b.erased[id] {
+		return none, consent.ErrErased
 	}
 	if b.people[id] == nil {
 		return none, consent.ErrNotFound

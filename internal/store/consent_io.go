@@ -70,6 +70,31 @@ func (b *batch) read() []statement {
 	}
 }
 
+// readErased tells who was erased among those who are named and have no key.
+func (b *batch) readErased(ctx context.Context, group []*choices) error {
+	var ids []string
+	for _, p := range group {
+		for _, e := range p.entries {
+			if e.Subject != (consent.SubjectID{}) && b.people[e.Subject] == nil {
+				ids = append(ids, e.Subject.String())
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	return b.t.each(ctx, func(s scanner) error {
+		var text string
+		var erased int64
+		if err := s.Scan(&text, &erased); err != nil {
+			return err
+		}
+		id, err := consent.ParseSubjectID(text)
+		b.erased[id] = erased != 0
+		return err
+	}, `SELECT id, erased FROM subjects WHERE tenant = $1 AND id {in $2}`, b.t.tenant, ids)
+}
+
 func (b *batch) scanAnswer(s scanner) error {
 	var key string
 	var a answer

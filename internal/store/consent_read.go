@@ -28,6 +28,22 @@ func (c *Consents) find(ctx context.Context, tenant string, identity subject.Ide
 	return consent.ParseSubjectID(id)
 }
 
+// Alive is nil for a subject that the tenant has, consent.ErrErased for one
+// that was erased, and consent.ErrNotFound for others.
+func (c *Consents) Alive(ctx context.Context, tenant string, id consent.SubjectID) error {
+	var erased int64
+	err := c.db.engine.row(ctx, `SELECT erased FROM subjects WHERE tenant = $1 AND id = $2`, tenant, id.String()).Scan(&erased)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return consent.ErrNotFound
+	case err != nil:
+		return fmt.Errorf("find a subject: %w", err)
+	case erased != 0:
+		return consent.ErrErased
+	}
+	return nil
+}
+
 // States gives the latest record of each purpose that the subject has one of.
 func (c *Consents) States(ctx context.Context, tenant string, id consent.SubjectID) (map[string]consent.State, error) {
 	states := map[string]consent.State{}

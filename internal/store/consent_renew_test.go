@@ -254,7 +254,12 @@ func TestErasedSubjectsAreNobodyAndTheirReceiptsVerify(t *testing.T) { // A31
 		early := proof()
 		g := gate(t, db, time.Now())
 		for range 2 {
-			must(t, db.Consents().EraseSubject(ctx, tenant, id, named("subject/"+id.String())))
+			must(t, db.Consents().EraseSubject(ctx, tenant, id, named("subject/of nobody")))
+		}
+		all, err := db.Audit().Records(ctx, tenant, 0, 1000)
+		must(t, err)
+		if last := all[len(all)-1]; last.Object != "subject/"+id.String() {
+			t.Errorf("the log says that %s was erased", last.Object)
 		}
 		for when, text := range map[string][]byte{"before": early, "after": proof()} {
 			v, err := consent.VerifyReceipt(text, keys.Verifier())
@@ -277,8 +282,16 @@ func TestErasedSubjectsAreNobodyAndTheirReceiptsVerify(t *testing.T) { // A31
 		if _, err := db.Consents().Append(ctx, tenant, "key", []consent.Entry{e}); !errors.Is(err, consent.ErrConflict) {
 			t.Errorf("a late retry: %v", err)
 		}
-		if _, err := db.Consents().Append(ctx, tenant, "", []consent.Entry{{Subject: id, Purpose: "analytics", Granted: true, Source: consent.API}}); !errors.Is(err, consent.ErrNotFound) {
+		if _, err := db.Consents().Append(ctx, tenant, "", []consent.Entry{{Subject: id, Purpose: "analytics", Granted: true, Source: consent.API}}); !errors.Is(err, consent.ErrErased) || !errors.Is(err, consent.ErrNotFound) {
 			t.Errorf("a choice of nobody: %v", err)
+		}
+		if _, err := db.Consents().Append(ctx, tenant, "", []consent.Entry{{Subject: consent.SubjectID{1}, Purpose: "analytics", Granted: true, Source: consent.API}}); !errors.Is(err, consent.ErrNotFound) || errors.Is(err, consent.ErrErased) {
+			t.Errorf("a choice of one who was never there: %v", err)
+		}
+		for who, want := range map[consent.SubjectID]error{id: consent.ErrErased, ben.Subject: nil, {1}: consent.ErrNotFound} {
+			if err := db.Consents().Alive(ctx, tenant, who); err != want {
+				t.Errorf("%v: %v, want %v", who, err, want)
+			}
 		}
 		if again := give(t, db, says(canary, "analytics", true))[0]; again.Subject == id {
 			t.Error("who comes back is recognised")
