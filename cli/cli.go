@@ -67,6 +67,9 @@ type commands struct {
 		List   apikeyListCommand   `cmd:"" help:"List the keys."`
 		Revoke apikeyRevokeCommand `cmd:"" help:"End a key."`
 	} `cmd:"" name:"apikey" help:"Make and end the keys that programs show to the server."`
+	Keys struct {
+		Rotate keysRotateCommand `cmd:"" help:"Replace a key of this installation."`
+	} `cmd:"" help:"Look after the keys of this installation."`
 	Version versionCommand `cmd:"" help:"Show the version."`
 }
 

@@ -2,7 +2,7 @@
 // keys that can be destroyed.
 //
 //	master key             a file, or the environment
-//	  wraps a tenant's     keyset (rotatable), digest key, signing key
+//	  wraps a tenant's     keyset and digest key (rotatable), recall key, signing key
 //	    wraps a Key        one per data subject or request: deleting its
 //	      seals values     wrapped form erases all that it sealed
 //

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -121,6 +122,68 @@ func TestWrappedTenantOpensForItsNameAndMasterOnly(t *testing.T) {
 		if _, err := m.Unwrap("acme", changed); !errors.Is(err, seal.ErrSealed) {
 			t.Fatalf("with byte %d changed: %v, want ErrSealed", i, err)
 		}
+	}
+}
+
+func TestTheDigestKeyRotatesAndWhatIsRecalledStays(t *testing.T) { // A31
+	m := newMaster(t)
+	wrapped := newTenant(t, m, "acme")
+	first := unwrap(t, m, "acme", wrapped)
+	if bytes.Equal(first.DigestKey(), first.RecallKey()) {
+		t.Error("what is to stay would rotate")
+	}
+	both, err := m.RotateDigest("acme", wrapped, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := unwrap(t, m, "acme", both)
+	keys := second.DigestKeys()
+	if len(keys) != 2 || !bytes.Equal(keys[0], second.DigestKey()) || !bytes.Equal(keys[1], first.DigestKey()) || bytes.Equal(keys[0], keys[1]) {
+		t.Errorf("%d keys while it is rotated", len(keys))
+	}
+	if first.DigestKeyNumber() != 1 || second.DigestKeyNumber() != 2 {
+		t.Errorf("numbers %d, %d", first.DigestKeyNumber(), second.DigestKeyNumber())
+	}
+	if _, err := m.RotateDigest("acme", both, rand.Reader); err == nil {
+		t.Error("it was rotated before the last rotation had ended")
+	}
+	alone, err := m.RetireDigest("acme", both)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := unwrap(t, m, "acme", alone)
+	if keys := last.DigestKeys(); len(keys) != 1 || !bytes.Equal(keys[0], second.DigestKey()) || last.DigestKeyNumber() != 2 {
+		t.Error("the former key is still there, or the new one is not")
+	}
+	if !bytes.Equal(last.RecallKey(), first.RecallKey()) || last.Verifier() != first.Verifier() {
+		t.Error("another key changed with it")
+	}
+}
+
+// Bundles that were wrapped before the digest key could be rotated have one
+// key for both; see testdata/tenant-1.
+func TestTheKeysOfAnEarlierVersionOpen(t *testing.T) { // A31
+	m, err := seal.ParseMaster(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapped, err := os.ReadFile("testdata/tenant-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := unwrap(t, m, "acme", wrapped)
+	if first.DigestKeyNumber() != 1 || len(first.DigestKeys()) != 1 || !bytes.Equal(first.DigestKey(), first.RecallKey()) {
+		t.Error("it is not the first digest key, alone")
+	}
+	rotated, err := m.RotateDigest("acme", wrapped, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rotated, err = m.RetireDigest("acme", rotated); err != nil {
+		t.Fatal(err)
+	}
+	if last := unwrap(t, m, "acme", rotated); !bytes.Equal(last.RecallKey(), first.DigestKey()) || bytes.Equal(last.DigestKey(), first.DigestKey()) {
+		t.Error("what was digested before is not recalled")
 	}
 }
 

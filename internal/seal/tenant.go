@@ -20,7 +20,10 @@ import (
 type Tenant struct {
 	hidden
 	aead     tink.AEAD
+	number   int64 // of digest
 	digest   secret
+	former   secret // nil when there is none
+	recall   secret
 	signer   note.Signer
 	verifier string
 }
@@ -28,8 +31,13 @@ type Tenant struct {
 // bundle is what a tenant's wrapped keys consist of. The master's encryption
 // around it is the only one of the keyset.
 type bundle struct {
-	Keyset   []byte `json:"keyset"`
-	Digest   []byte `json:"digest"`
+	Keyset []byte `json:"keyset"`
+	Digest []byte `json:"digest"`
+	// Number counts the digest keys. Bundles of before they could be rotated
+	// have none, and recall with their only digest key.
+	Number   int64  `json:"digest_number,omitempty"`
+	Former   []byte `json:"former_digest,omitempty"` // number-1, while something is digested with it
+	Recall   []byte `json:"recall,omitempty"`
 	Signer   string `json:"signer"`
 	Verifier string `json:"verifier"`
 }
@@ -46,9 +54,11 @@ func NewTenant(m *Master, tenant, origin string, random io.Reader) ([]byte, erro
 	if err != nil {
 		return nil, fmt.Errorf("make the tenant's keyset: %w", err)
 	}
-	b := bundle{Digest: make([]byte, keySize)}
-	if _, err := io.ReadFull(random, b.Digest); err != nil {
-		return nil, fmt.Errorf("make the tenant's digest key: %w", err)
+	b := bundle{Digest: make([]byte, keySize), Number: 1, Recall: make([]byte, keySize)}
+	for _, key := range [][]byte{b.Digest, b.Recall} {
+		if _, err := io.ReadFull(random, key); err != nil {
+			return nil, fmt.Errorf("make the tenant's digest key: %w", err)
+		}
 	}
 	b.Signer, b.Verifier, err = note.GenerateKey(random, origin)
 	if err != nil {
@@ -66,7 +76,10 @@ func (m *Master) Unwrap(tenant string, wrapped []byte) (*Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tenant{digest: conceal(b.Digest), verifier: b.Verifier}
+	t := &Tenant{number: b.Number, digest: conceal(b.Digest), recall: conceal(b.Recall), verifier: b.Verifier}
+	if b.Former != nil {
+		t.former = conceal(b.Former)
+	}
 	if t.aead, err = aead.New(handle); err != nil {
 		return nil, fmt.Errorf("open the tenant's keyset: %w", err)
 	}
@@ -97,8 +110,55 @@ func (m *Master) Rotate(tenant string, wrapped []byte) ([]byte, error) {
 	return b.wrap(m, tenant, handle)
 }
 
+// RotateDigest gives the tenant another digest key and keeps the former one,
+// until RetireDigest. It fails while there still is an earlier one.
+func (m *Master) RotateDigest(tenant string, wrapped []byte, random io.Reader) ([]byte, error) {
+	b, handle, err := m.unwrap(tenant, wrapped)
+	if err != nil {
+		return nil, err
+	}
+	if b.Former != nil {
+		return nil, errors.New("rotate the digest key: the last rotation has not ended")
+	}
+	b.Former, b.Digest = b.Digest, make([]byte, keySize)
+	b.Number++
+	if _, err := io.ReadFull(random, b.Digest); err != nil {
+		return nil, fmt.Errorf("rotate the digest key: %w", err)
+	}
+	return b.wrap(m, tenant, handle)
+}
+
+// RetireDigest forgets the former digest key: what is digested with it is not
+// found any more.
+func (m *Master) RetireDigest(tenant string, wrapped []byte) ([]byte, error) {
+	b, handle, err := m.unwrap(tenant, wrapped)
+	if err != nil {
+		return nil, err
+	}
+	b.Former = nil
+	return b.wrap(m, tenant, handle)
+}
+
 // DigestKey is the key under which identities are found.
 func (t *Tenant) DigestKey() []byte { return bytes.Clone(t.digest()) }
+
+// DigestKeyNumber counts the digest keys: 1 for the first.
+func (t *Tenant) DigestKeyNumber() int64 { return t.number }
+
+// DigestKeys are the keys under which identities may be found: DigestKey, and
+// the former one during a rotation.
+func (t *Tenant) DigestKeys() [][]byte {
+	keys := [][]byte{t.DigestKey()}
+	if t.former != nil {
+		keys = append(keys, bytes.Clone(t.former()))
+	}
+	return keys
+}
+
+// RecallKey is the key by whose digests something is recognised that was not
+// kept: an idempotency key, what was asked under it, the identities of a
+// request that has ended. They cannot be digested again, so it stays.
+func (t *Tenant) RecallKey() []byte { return bytes.Clone(t.recall()) }
 
 // Signer signs the checkpoints of the tenant's log.
 func (t *Tenant) Signer() note.Signer { return t.signer }
@@ -148,6 +208,9 @@ func (m *Master) unwrap(tenant string, wrapped []byte) (bundle, *keyset.Handle, 
 	var b bundle
 	if json.Unmarshal(plain, &b) != nil || len(b.Digest) != keySize || !strings.HasPrefix(b.Signer, "PRIVATE+KEY+") {
 		return bundle{}, nil, errors.New("unwrap the tenant's keys: they were written by another version")
+	}
+	if b.Number == 0 {
+		b.Number, b.Recall = 1, b.Digest
 	}
 	handle, err := insecurecleartextkeyset.Read(keyset.NewBinaryReader(bytes.NewReader(b.Keyset)))
 	if err != nil {

@@ -102,7 +102,7 @@ func (l *Local) Submit(ctx context.Context, plan *graph.Plan, identities []subje
 	}
 	var digests []string
 	for _, i := range identities {
-		digests = append(digests, string(i.Type)+" "+i.Digest(keys.DigestKey()))
+		digests = append(digests, string(i.Type)+" "+i.Digest(keys.RecallKey()))
 	}
 	vouched := audit.Entry{Act: "request.vouch", Object: "request/" + r.ID, Details: map[string]any{"by": l.By, "identities": digests, "policy": plan.Policy}}
 	if err := l.House.Store.Requests().Create(ctx, r, identities, vouched); err != nil {

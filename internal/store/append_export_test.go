@@ -21,7 +21,7 @@ func (c *Consents) AppendAlone(ctx context.Context, tenant, _ string, entries []
 		alone.Lock()
 		defer alone.Unlock()
 	}
-	p := newChoices(ctx, entries, keys.DigestKey())
+	p := newChoices(ctx, entries, keys)
 	c.together(tenant, []*choices{p})
 	return p.outcomes, p.err
 }

@@ -41,6 +41,10 @@ func child() int {
 	if os.Getenv(childChooses) != "" {
 		write = chooseForever
 	}
+	if os.Getenv(childRotates) != "" {
+		fmt.Println(rotateSlowly(db))
+		return 1
+	}
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/internal/seal"
 )
 
 // Consents keeps the consent ledger. Records are leaves of the tenant's audit
@@ -56,22 +57,37 @@ type choices struct {
 	key     string // digest; "" for none
 	content string // digest
 	entries []consent.Entry
-	digests [][]string // of the identities of each entry
-	only    *int64     // the record that must stand for all this to happen, of a sweep
+	// digests of the identities of each entry, each under every key that it may
+	// be found by, the newest first; and the number of that one.
+	digests   [][][]string
+	digestKey int64
+	only      *int64 // the record that must stand for all this to happen, of a sweep
 
 	outcomes []consent.Outcome
 	err      error
 	turn     chan bool // true: it is done; false: it has the turn
 }
 
-func newChoices(ctx context.Context, entries []consent.Entry, secret []byte) *choices {
-	p := &choices{ctx: ctx, entries: entries, digests: make([][]string, len(entries)), turn: make(chan bool, 1)}
-	for i, e := range entries {
+func newChoices(ctx context.Context, entries []consent.Entry, keys *seal.Tenant) *choices {
+	p := &choices{ctx: ctx, entries: entries, turn: make(chan bool, 1)}
+	p.digest(keys)
+	return p
+}
+
+// digest digests the identities, before the ledger is locked; and once more
+// when it turns out that the key was rotated meanwhile.
+func (p *choices) digest(keys *seal.Tenant) {
+	secrets := keys.DigestKeys()
+	p.digestKey, p.digests = keys.DigestKeyNumber(), make([][][]string, len(p.entries))
+	for i, e := range p.entries {
 		for _, identity := range e.Identities {
-			p.digests[i] = append(p.digests[i], identity.Digest(secret))
+			under := make([]string, len(secrets))
+			for k, secret := range secrets {
+				under[k] = identity.Digest(secret)
+			}
+			p.digests[i] = append(p.digests[i], under)
 		}
 	}
-	return p
 }
 
 // Append implements consent.Ledger.
@@ -80,9 +96,9 @@ func (c *Consents) Append(ctx context.Context, tenant, key string, entries []con
 	if err != nil {
 		return nil, err
 	}
-	secret := keys.DigestKey()
-	p := newChoices(ctx, entries, secret)
+	p := newChoices(ctx, entries, keys)
 	if key != "" {
+		secret := keys.RecallKey()
 		p.key, p.content = digest(secret, "key", key), digest(secret, "content", contentOf(entries, secret))
 	}
 	c.wait(tenant, p)

@@ -67,10 +67,13 @@ func (c *Consents) open(ctx context.Context, t *tx, group []*choices) (*batch, e
 		answers: map[string]answer{}, found: map[string]consent.SubjectID{}, people: map[consent.SubjectID]*person{}, erased: map[consent.SubjectID]bool{},
 		states: map[about]*consent.State{}, dirty: map[about]bool{}, rows: map[*insertion][][]any{}, changed: map[about]bool{},
 	}
-	var stamp int64
-	all := append(t.growth.lock(t.tenant), stampOf(t.tenant, &stamp))
+	var stamp, digestKey int64
+	all := append(t.growth.lock(t.tenant), standing(t.tenant, &stamp, &digestKey))
 	if err := t.all(ctx, append(all, b.find(group)...)); err != nil {
 		return nil, fmt.Errorf("lock the ledger: %w", err)
+	}
+	if err := b.follow(ctx, group, digestKey); err != nil {
+		return nil, err
 	}
 	if err := t.all(ctx, b.read()); err != nil {
 		return nil, fmt.Errorf("read what people chose before: %w", err)
@@ -90,6 +93,34 @@ func (c *Consents) open(ctx context.Context, t *tx, group []*choices) (*batch, e
 	b.next, b.now = next, instant(at)
 	b.rules, err = c.rulesAt(ctx, t, t.tenant, stamp)
 	return b, err
+}
+
+// follow goes over to the digest keys that stand, for choices that were
+// digested under others: another process may have rotated them, and what is
+// written with the ledger locked must be found by all.
+func (b *batch) follow(ctx context.Context, group []*choices, digestKey int64) (err error) {
+	if digestKey != b.t.keys.DigestKeyNumber() {
+		if b.t.keys, err = b.c.db.unwrap(ctx, b.t, b.t.tenant); err != nil {
+			return err
+		}
+		b.c.db.followKeys(b.t)
+	}
+	again := false
+	for _, p := range group {
+		if p.digestKey != digestKey {
+			p.digest(b.t.keys)
+			again = true
+		}
+	}
+	if !again {
+		return nil
+	}
+	b.ids = nil
+	clear(b.found)
+	if err := b.t.all(ctx, b.find(group)); err != nil {
+		return fmt.Errorf("find whose choices these are: %w", err)
+	}
+	return nil
 }
 
 // take decides about one Append: all of its entries, or none.
@@ -140,7 +171,7 @@ func (b *batch) take(p *choices) (outcomes []consent.Outcome, err error) {
 func (b *batch) person(p *choices, i int, e consent.Entry) (consent.SubjectID, error) {
 	id, none := e.Subject, consent.SubjectID{}
 	for n, identity := range e.Identities {
-		known, ok := b.found[nameOf(identity, p.digests[i][n])]
+		known, ok := b.known(identity, p.digests[i][n])
 		if !ok {
 			continue
 		}
@@ -171,18 +202,17 @@ func (b *batch) person(p *choices, i int, e consent.Entry) (consent.SubjectID, e
 		return none, consent.ErrNotFound
 	}
 	for n, identity := range e.Identities {
-		digest := p.digests[i][n]
-		name := nameOf(identity, digest)
-		if _, ok := b.found[name]; ok {
+		digests := p.digests[i][n]
+		if _, ok := b.known(identity, digests); ok {
 			continue
 		}
-		set(b, b.found, name, id)
+		set(b, b.found, nameOf(identity, digests[0]), id)
 		key, err := b.keyOf(id)
 		if err != nil {
 			return none, err
 		}
-		b.add(intoIdentities, string(identity.Type), digest, digestKey, id.String(),
-			key.Seal([]byte(identity.Value.Reveal()), identityOf(b.t.tenant, identity.Type, digest)))
+		b.add(intoIdentities, string(identity.Type), digests[0], b.t.keys.DigestKeyNumber(), id.String(),
+			key.Seal([]byte(identity.Value.Reveal()), identityOf(b.t.tenant, identity.Type, digests[0])))
 	}
 	return id, nil
 }
@@ -311,6 +341,16 @@ func (b *batch) add(into *insertion, row ...any) {
 
 func nameOf(i subject.Identity, digest string) string { return string(i.Type) + "/" + digest }
 
+// known gives the subject who has this identity, under whichever key.
+func (b *batch) known(i subject.Identity, digests []string) (consent.SubjectID, bool) {
+	for _, digest := range digests {
+		if id, ok := b.found[nameOf(i, digest)]; ok {
+			return id, true
+		}
+	}
+	return consent.SubjectID{}, false
+}
+
 // set changes a map of the batch so that it can be taken back.
 func set[K comparable, V any](b *batch, m map[K]V, k K, v V) {
 	old, had := m[k]
@@ -323,9 +363,6 @@ func set[K comparable, V any](b *batch, m map[K]V, k K, v V) {
 	})
 	m[k] = v
 }
-
-// digestKey is the number of the tenant's only digest key.
-const digestKey = int64(1)
 
 func keyOf(id consent.SubjectID) string { return "subject/" + id.String() }
 

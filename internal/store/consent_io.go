@@ -38,7 +38,7 @@ func (b *batch) find(group []*choices) (all []statement) {
 		}
 		for i, e := range p.entries {
 			for n, identity := range e.Identities {
-				digests[identity.Type] = append(digests[identity.Type], p.digests[i][n])
+				digests[identity.Type] = append(digests[identity.Type], p.digests[i][n]...)
 			}
 			if e.Subject != (consent.SubjectID{}) {
 				b.ids = append(b.ids, e.Subject.String())

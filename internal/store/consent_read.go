@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/internal/seal"
 	"volenti.dev/volenti/subject"
 )
 
@@ -16,9 +17,28 @@ func (c *Consents) find(ctx context.Context, tenant string, identity subject.Ide
 	if err != nil {
 		return consent.SubjectID{}, err
 	}
+	id, err := c.findUnder(ctx, tenant, identity, keys)
+	if !errors.Is(err, consent.ErrNotFound) {
+		return id, err
+	}
+	// Another process may have rotated the key.
+	stored, err := c.db.stored(ctx, tenant, keys)
+	if err != nil {
+		return id, err
+	}
+	if stored == keys {
+		return id, consent.ErrNotFound
+	}
+	return c.findUnder(ctx, tenant, identity, stored)
+}
+
+// findUnder looks under all keys in one statement: between two, the identity could
+// go over from one key to the other.
+func (c *Consents) findUnder(ctx context.Context, tenant string, identity subject.Identity, keys *seal.Tenant) (consent.SubjectID, error) {
+	digests := keys.DigestKeys()
 	var id string
-	err = c.db.engine.row(ctx, `SELECT subject FROM subject_identities WHERE tenant = $1 AND type = $2 AND digest = $3`,
-		tenant, string(identity.Type), identity.Digest(keys.DigestKey())).Scan(&id)
+	err := c.db.engine.row(ctx, `SELECT subject FROM subject_identities WHERE tenant = $1 AND type = $2 AND digest IN ($3, $4)`,
+		tenant, string(identity.Type), identity.Digest(digests[0]), identity.Digest(digests[len(digests)-1])).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return consent.SubjectID{}, consent.ErrNotFound
 	}

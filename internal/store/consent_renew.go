@@ -136,6 +136,15 @@ func (t *tx) slice(ctx context.Context, from string, limit int) (to string, last
 	return to, false, err
 }
 
+// walkedTo gives the last subject that a walk has come to.
+func (t *tx) walkedTo(ctx context.Context, walk string) (subject string, err error) {
+	err = t.row(ctx, `SELECT subject FROM consent_walks WHERE tenant = $1 AND walk = $2`, t.tenant, walk).Scan(&subject)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return subject, err
+}
+
 // walked keeps how far a walk has come.
 func (t *tx) walked(ctx context.Context, walk, to string, done bool) error {
 	ended := 0
@@ -282,6 +291,10 @@ const sweepSlice = 100 // records in a commit
 
 // ended gives choices that end grants.
 func (c *Consents) ended(ctx context.Context, tenant string, p consent.Purpose, limit int) ([]*choices, error) {
+	keys, err := c.db.Tenant(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
 	group, err := collect(ctx, c.db.engine, func(s scanner) (*choices, error) {
 		var seq int64
 		var text string
@@ -290,7 +303,7 @@ func (c *Consents) ended(ctx context.Context, tenant string, p consent.Purpose, 
 		}
 		id, err := consent.ParseSubjectID(text)
 		e := consent.Entry{Subject: id, Purpose: p.Key, Source: consent.SourceExpiry}
-		p := newChoices(ctx, []consent.Entry{e}, nil)
+		p := newChoices(ctx, []consent.Entry{e}, keys)
 		p.only = &seq
 		return p, err
 	}, `SELECT subject, seq FROM consent_state

@@ -93,16 +93,17 @@ func (c *Consents) keepRules(tenant string, rules *consent.Rules) {
 // another than the one in memory.
 func (c *Consents) rulesIn(ctx context.Context, q querier, tenant string) (*consent.Rules, error) {
 	var stamp int64
-	if err := q.all(ctx, []statement{stampOf(tenant, &stamp)}); err != nil {
+	if err := q.all(ctx, []statement{standing(tenant, &stamp, new(int64))}); err != nil {
 		return nil, fmt.Errorf("read the rules: %w", err)
 	}
 	return c.rulesAt(ctx, q, tenant, stamp)
 }
 
-// stampOf reads the stamp of the rules that hold, 0 when none were set.
-func stampOf(tenant string, stamp *int64) statement {
-	return statement{`SELECT COALESCE(MAX(stamp), 0) FROM consent_rules WHERE tenant = $1`, []any{tenant},
-		func(s scanner) error { return s.Scan(stamp) }}
+// standing reads the stamp of the rules that hold, 0 when none were set, and the
+// number of the digest key.
+func standing(tenant string, stamp, digestKey *int64) statement {
+	return statement{`SELECT COALESCE(MAX(stamp), 0), COALESCE((SELECT digest_key FROM tenants WHERE tenant = $1), 0) FROM consent_rules WHERE tenant = $1`, []any{tenant},
+		func(s scanner) error { return s.Scan(stamp, digestKey) }}
 }
 
 // rulesAt gives the rules with this stamp. Rules with a stamp never change.

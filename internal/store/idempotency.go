@@ -36,7 +36,7 @@ func (s *Answers) Claim(ctx context.Context, tenant, key string, content []byte)
 	if err != nil {
 		return 0, false, nil, err
 	}
-	asked := hmac.New(sha256.New, keys.DigestKey())
+	asked := hmac.New(sha256.New, keys.RecallKey())
 	asked.Write(content)
 	digest := hex.EncodeToString(asked.Sum(nil))
 	err = s.db.write(ctx, tenant, func(ctx context.Context, t *tx) (err error) {

@@ -38,7 +38,7 @@ func (s *Requests) Create(ctx context.Context, r request.Request, identities []s
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now}, 0, $10, '', 0, 0)
 			ON CONFLICT DO NOTHING`,
 			r.Tenant, r.ID, r.Policy, r.Status, r.Step, r.PlanHash, append([]byte{}, r.Plan...), r.MaxRows, readable(r.Message),
-			together(identities, t.keys.DigestKey()))
+			together(identities, t.keys.RecallKey()))
 		if err != nil {
 			return fmt.Errorf("create request: %w", err)
 		}
@@ -58,7 +58,7 @@ func (s *Requests) Create(ctx context.Context, r request.Request, identities []s
 // identify stores what is known of the data subject.
 func (t *tx) identify(ctx context.Context, id string, identities []subject.Identity, key request.Sealer) error {
 	for _, identity := range identities {
-		i := request.SealIdentity(key, t.tenant, id, identity, t.keys.DigestKey())
+		i := request.SealIdentity(key, t.tenant, id, identity, t.keys.RecallKey())
 		if _, err := t.exec(ctx, `
 			INSERT INTO request_identities (tenant, request, type, digest, sealed)
 			VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
@@ -90,7 +90,7 @@ func (s *Requests) Find(ctx context.Context, tenant, policy string, identities [
 	}
 	found, err := collect(ctx, s.db.engine, scanRequest,
 		selectRequests+` WHERE tenant = $1 AND identities = $2 AND policy = $3 ORDER BY id DESC`,
-		tenant, together(identities, keys.DigestKey()), policy)
+		tenant, together(identities, keys.RecallKey()), policy)
 	if err != nil {
 		return nil, fmt.Errorf("find requests: %w", err)
 	}

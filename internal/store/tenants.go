@@ -12,15 +12,26 @@ import (
 	"volenti.dev/volenti/internal/seal"
 )
 
-// Tenant gives the tenant's keys, or ErrNoTenant. They are unwrapped once.
+// Tenant gives the tenant's keys, or ErrNoTenant. They are unwrapped once;
+// where it matters whether another process has rotated them, whoever uses them
+// looks at the number that is stored.
 func (db *DB) Tenant(ctx context.Context, id string) (*seal.Tenant, error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if keys, ok := db.tenants[id]; ok {
 		return keys, nil
 	}
+	keys, err := db.unwrap(ctx, db.engine, id)
+	if err == nil {
+		db.tenants[id] = keys
+	}
+	return keys, err
+}
+
+// unwrap reads the tenant's keys as q sees them.
+func (db *DB) unwrap(ctx context.Context, q querier, id string) (*seal.Tenant, error) {
 	var wrapped []byte
-	err := db.engine.row(ctx, `SELECT wrapped FROM tenants WHERE tenant = $1`, id).Scan(&wrapped)
+	err := q.row(ctx, `SELECT wrapped FROM tenants WHERE tenant = $1`, id).Scan(&wrapped)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNoTenant
 	}
@@ -31,7 +42,6 @@ func (db *DB) Tenant(ctx context.Context, id string) (*seal.Tenant, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unwrap the tenant's keys: %w", err)
 	}
-	db.tenants[id] = keys
 	return keys, nil
 }
 
@@ -46,6 +56,21 @@ func (db *DB) Tenants(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("list the tenants: %w", err)
 	}
 	return all, nil
+}
+
+// followKeys keeps the keys of a transaction in memory when it stands.
+func (db *DB) followKeys(t *tx) {
+	tenant, keys := t.tenant, t.keys
+	t.growth.after = append(t.growth.after, func(stands bool) {
+		// When it is not known whether the change stands, they are read again.
+		db.mu.Lock()
+		defer db.mu.Unlock()
+		if stands {
+			db.tenants[tenant] = keys
+		} else {
+			delete(db.tenants, tenant)
+		}
+	})
 }
 
 // CreateTenant makes a tenant with keys of its own and an audit log that
