@@ -16,19 +16,20 @@ import (
 // consentCommands are the commands of the consent ledger.
 type consentCommands struct {
 	Consent struct {
-		Set      consentSetCommand      `cmd:"" help:"Record what somebody chose."`
-		Check    consentCheckCommand    `cmd:"" help:"May this be done to this person? Exit code 0 for yes, 5 for no."`
-		Get      consentGetCommand      `cmd:"" help:"Show what stands for somebody, for every purpose."`
-		History  consentHistoryCommand  `cmd:"" help:"Show all that somebody ever chose."`
-		Publish  consentPublishCommand  `cmd:"" help:"Publish a version of the notice that people are shown."`
-		Notices  consentNoticesCommand  `cmd:"" help:"Show the published versions, or one of them with its texts."`
-		Due      consentDueCommand      `cmd:"" help:"List who is to be asked again, for a campaign."`
-		Purposes consentPurposesCommand `cmd:"" help:"Show what people are asked for, or set it."`
-		Sweep    consentSweepCommand    `cmd:"" help:"Make records of the grants that have expired."`
-		Import   consentImportCommand   `cmd:"" help:"Take over choices from elsewhere: CSV or JSON Lines."`
-		Export   consentExportCommand   `cmd:"" help:"Write all records as JSON Lines."`
-		Receipt  consentReceiptCommand  `cmd:"" help:"Write a receipt that verifies on its own."`
-		Erase    consentEraseCommand    `cmd:"" help:"Make the records of somebody nobody's, for good."`
+		Set        consentSetCommand        `cmd:"" help:"Record what somebody chose."`
+		Check      consentCheckCommand      `cmd:"" help:"May this be done to this person? Exit code 0 for yes, 5 for no."`
+		Get        consentGetCommand        `cmd:"" help:"Show what stands for somebody, for every purpose."`
+		History    consentHistoryCommand    `cmd:"" help:"Show all that somebody ever chose."`
+		Publish    consentPublishCommand    `cmd:"" help:"Publish a version of the notice that people are shown."`
+		Notices    consentNoticesCommand    `cmd:"" help:"Show the published versions, or one of them with its texts."`
+		Due        consentDueCommand        `cmd:"" help:"List who is to be asked again, for a campaign."`
+		Controller consentControllerCommand `cmd:"" help:"Show what receipts say of you, or set it."`
+		Purposes   consentPurposesCommand   `cmd:"" help:"Show what people are asked for, or set it."`
+		Sweep      consentSweepCommand      `cmd:"" help:"Make records of the grants that have expired."`
+		Import     consentImportCommand     `cmd:"" help:"Take over choices from elsewhere: CSV or JSON Lines."`
+		Export     consentExportCommand     `cmd:"" help:"Write all records as JSON Lines."`
+		Receipt    consentReceiptCommand    `cmd:"" help:"Write a receipt that verifies on its own."`
+		Erase      consentEraseCommand      `cmd:"" help:"Make the records of somebody nobody's, for good."`
 	} `cmd:"" help:"Keep consent as evidence and ask it."`
 	Receipt struct {
 		Verify receiptVerifyCommand `cmd:"" help:"Verify a consent receipt, with nothing but the file."`

@@ -143,6 +143,7 @@ type Record struct {
 	Source     Source    `json:"source"`          //
 	Supersedes int64     `json:"supersedes"`      // sequence of the record that it follows; -1 for the first
 	Trace      string    `json:"trace,omitempty"` // hex SHA-256 of salt and Trace
+	Facts      string    `json:"facts,omitempty"` // hex SHA-256 of what receipts say beyond the record; see Rules.Facts
 }
 
 // State is the latest record about a purpose, as far as rules ask for it.

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -14,11 +17,37 @@ import (
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/consent/notice"
 )
 
-// evidence makes a log of five records, and the evidence of the fourth.
-func evidence(t testing.TB, choice consent.Choice) (consent.Record, consent.Evidence) {
+// described are rules with all facts of a controller and a version "<1>".
+func described(t testing.TB) *consent.Rules {
 	t.Helper()
+	r, err := consent.DefaultRules().Publish(notice.Version{Version: "<1>", Texts: []notice.Text{{Language: "en", Body: "a"}}, ClassifiedBy: "eve"}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err = r.Describe(consent.Controller{
+		Name: "Shop <GmbH>", Contact: "mailto:privacy@shop.example", Withdraw: "https://shop.example/settings",
+		Jurisdictions: []string{"EU", "DE"}, Laws: []string{"https://w3id.org/dpv/legal/eu#law-GDPR"}, Rights: []string{"to withdraw"},
+		Processing: map[string]consent.Processing{"analytics": {
+			Recipients: []string{"Counters Ltd"}, Processors: []string{"Host AG"}, Data: []string{"pages read"},
+			Location: "Germany", Duration: "P6M", Deletion: "overwritten",
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// evidence makes a log of five records, and the evidence of the fourth.
+func evidence(t testing.TB, choice consent.Choice, bases ...string) (consent.Record, consent.Evidence) {
+	t.Helper()
+	facts, digest, err := described(t).Facts("analytics", "<1>")
+	if err != nil {
+		t.Fatal(err)
+	}
 	secret, public, err := note.GenerateKey(rand.Reader, "test.example/t")
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +69,10 @@ func evidence(t testing.TB, choice consent.Choice) (consent.Record, consent.Evid
 		r := consent.Record{
 			ID: "0198c0de-0000-7000-8000-00000000000" + string(rune('0'+i)), Sequence: i, Subject: anna, Purpose: "analytics",
 			Choice: choice, At: now, Given: now.Add(-time.Hour), Notice: "<1>", Digest: strings.Repeat("ab", 32), Language: "en",
-			LegalBasis: "consent", Source: consent.SettingsPage, Supersedes: i - 1, Trace: strings.Repeat("cd", 32),
+			LegalBasis: "consent", Source: consent.SettingsPage, Supersedes: i - 1, Trace: strings.Repeat("cd", 32), Facts: digest,
+		}
+		if len(bases) > 0 {
+			r.LegalBasis = bases[0]
 		}
 		a, err := r.Logged("t", bytes.Repeat([]byte{byte(i)}, audit.SaltSize))
 		if err != nil {
@@ -52,7 +84,7 @@ func evidence(t testing.TB, choice consent.Choice) (consent.Record, consent.Evid
 		}
 		stored = append(stored, hashes...)
 		if i == 3 {
-			fourth, e = r, consent.Evidence{Leaf: a.Leaf, Salt: a.Salt, Details: a.Details, Key: public}
+			fourth, e = r, consent.Evidence{Leaf: a.Leaf, Salt: a.Salt, Details: a.Details, Facts: facts, Key: public}
 		}
 	}
 	root, err := tlog.TreeHash(5, reader)
@@ -132,14 +164,117 @@ func TestAReceiptHasTheFieldsOfTheStandard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var minified bytes.Buffer
+	if err := json.Compact(&minified, text); err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range []string{
-		`"@context"`, `"@type": "dpv:ConsentReceipt"`, `"@type": "dpv:ConsentRecord"`, `dpv-27560#receipt`, `dpv-27560#record`,
-		`"dct:created"`, `"dct:publisher"`, `"schema:recipient"`, `"dpv:hasRecordOfActivity"`, `"dpv:hasDataSubject"`,
-		`"dpv:hasDataController"`, `"dpv:hasProcess"`, `"dpv:hasPurpose"`, `"dpv:hasNotice"`, `"dpv:hasConsentStatus"`,
-		`"dpv:ConsentWithdrawn"`, `"dpv:ExpressedConsent"`, `"dpv:isIndicatedAtTime": "2026-11-21T11:30:00Z"`, `"checkpoint"`, `"proof"`,
+		`{"@context":{`, `"@type":"dpv:ConsentReceipt"`, `"@type":"dpv:ConsentRecord"`, `dpv-27560#receipt`, `dpv-27560#record`, `"dct:identifier":`,
+		`"dct:created":"2026-11-21T12:30:00Z"`, `"dct:publisher":{`, `"schema:recipient":{`, `"dpv:hasRecordOfActivity":[{`, `"dpv:hasDataSubject":{`,
+		`"dpv:hasDataController":[{"@id":"urn:volenti:test.example/t","schema:name":"Shop <GmbH>","dpv:hasContact":{"@id":"mailto:privacy@shop.example"}}]`,
+		`"dpv:hasDataProcessor":[{"@type":"dpv:DataProcessor","schema:name":"Host AG"}]`,
+		`"dpv:hasJurisdiction":[{"@id":"loc:EU"},{"@id":"loc:DE"}]`,
+		`"dpv:hasApplicableLaw":[{"@id":"https://w3id.org/dpv/legal/eu#law-GDPR","@type":"dpv:Law"}]`,
+		`"dpv:hasProcess":[{"dpv:hasPurpose":[{"@id":"urn:volenti:test.example/t:purpose:analytics","schema:name":"Analytics"}]`,
+		`"dpv:hasLegalBasis":[{"@id":"dpv:Consent","@type":"dpv:LegalBasis"}]`,
+		`"dpv:hasRecipient":[{"@type":"dpv:Recipient","schema:name":"Counters Ltd"}]`,
+		`"dpv:hasPersonalData":[{"@type":"dpv:PersonalData","schema:name":"pages read"}]`,
+		`"dpv:hasStorageCondition":[{"@type":"dpv:StorageLocation","schema:name":"Germany"},{"@type":"dpv:StorageDuration","dpv:hasDuration":"P6M"},{"@type":"dpv:StorageDeletion","schema:name":"overwritten"}]`,
+		`"dpv:hasConsentControl":[{"@type":"dpv:WithdrawConsent","dpv:isExercisedAt":{"@id":"https://shop.example/settings"}}]`,
+		`"dpv:hasRight":[{"@type":"dpv:Right","schema:name":"to withdraw"}]`,
+		`"dpv:hasNotice":[{"@id":"urn:volenti:test.example/t:notice:<1>","schema:version":"<1>","dct:date":"2026-11-21T12:30:00Z","dct:language":"en","dct:coverage":[{"@id":"loc:EU"},{"@id":"loc:DE"}],"volenti:sha256":"abab`,
+		`"dpv:hasConsentStatus":[{"@type":["dpv:ConsentWithdrawn","dpv:ExpressedConsent"],"dpv:isIndicatedBy":{`,
+		`"dpv:hasIndicationMethod":"settings_page","dpv:isIndicatedAtTime":"2026-11-21T11:30:00Z"`, `"volenti:sequence":3`, `"checkpoint":`, `"proof":`,
 	} {
-		if !bytes.Contains(text, []byte(want)) {
+		if !bytes.Contains(minified.Bytes(), []byte(want)) {
 			t.Errorf("%s is missing in %s", want, text)
+		}
+	}
+}
+
+func TestEveryTermOfAReceiptIsInTheVocabulary(t *testing.T) {
+	list, err := os.ReadFile("testdata/dpv-2-terms.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for line := range strings.Lines(string(list)) {
+		known[strings.TrimSpace(line)] = true
+	}
+	term := regexp.MustCompile(`"dpv:([^"]*)"`)
+	used := map[string]bool{}
+	for _, choice := range []consent.Choice{consent.Granted, consent.Refused, consent.Withdrawn, consent.Expired} {
+		for _, basis := range []string{"consent", "explicit_consent", "contract", "legal_obligation", "legitimate_interest", "public_interest", "vital_interest", "custom"} {
+			_, e := evidence(t, choice, basis)
+			text, err := e.Receipt()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range term.FindAllSubmatch(text, -1) {
+				used[string(m[1])] = true
+			}
+		}
+	}
+	for word := range used {
+		if !known[word] {
+			t.Errorf("dpv:%s is not in the vocabulary", word)
+		}
+	}
+	if len(used) < 40 {
+		t.Errorf("only %d terms were seen", len(used))
+	}
+}
+
+// What the controller said is not in the leaf; its digest is.
+func TestFactsOfTheControllerCannotBeForged(t *testing.T) {
+	_, e := evidence(t, consent.Granted)
+	good := e.Facts
+	for name, facts := range map[string]string{
+		"left out": "", "empty": "{}", "of another": strings.Replace(string(good), "Shop", "Sham", 1), "with more": strings.Replace(string(good), "{", `{"x":1,`, 1),
+	} {
+		e.Facts = json.RawMessage(facts)
+		if text, err := e.Receipt(); err == nil {
+			t.Errorf("%s: a receipt was written: %s", name, text)
+		}
+	}
+	e.Facts = good
+	text, err := e.Receipt()
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := bytes.ReplaceAll(text, []byte("Germany"), []byte("Bermuda")) // in the facts and in what is shown
+	if _, err := consent.VerifyReceipt(forged, e.Key); err == nil || bytes.Equal(forged, text) {
+		t.Error("forged facts verify")
+	}
+}
+
+// testdata/receipt-1.json was handed out before receipts had a version.
+func TestReceiptsOfTheFirstFormVerify(t *testing.T) {
+	text, err := os.ReadFile("testdata/receipt-1.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := consent.VerifyReceipt(text, "")
+	if err != nil || v.Record.Purpose != "analytics" || v.Record.Choice != consent.Granted || v.Record.Facts != "" {
+		t.Errorf("%+v, %v", v, err)
+	}
+	for _, edit := range [][2]string{{"analytics", "research1"}, {`"@context"`, `"volenti:version": 2, "@context"`}, {`"@context"`, `"volenti:version": 3, "@context"`}} {
+		forged := bytes.Replace(text, []byte(edit[0]), []byte(edit[1]), 1)
+		if _, err := consent.VerifyReceipt(forged, ""); err == nil {
+			t.Errorf("%s instead of %s verifies", edit[1], edit[0])
+		}
+	}
+}
+
+func TestFactsThatCannotBeShownAreRefused(t *testing.T) {
+	for _, c := range []consent.Controller{
+		{Withdraw: "javascript:alert(1)"}, {Contact: "privacy@example.com"}, {Jurisdictions: []string{"Germany"}}, {Laws: []string{""}},
+		{Name: strings.Repeat("a", 513)}, {Name: "\xff"}, {Processing: map[string]consent.Processing{"cookies": {}}},
+		{Processing: map[string]consent.Processing{"analytics": {Duration: "6 months"}}},
+	} {
+		var invalid *consent.Invalid
+		if _, err := consent.DefaultRules().Describe(c); !errors.As(err, &invalid) {
+			t.Errorf("%+v: %v", c, err)
 		}
 	}
 }

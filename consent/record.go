@@ -23,6 +23,7 @@ type details struct {
 	Source     Source    `json:"source"`
 	Supersedes int64     `json:"supersedes"`
 	Trace      string    `json:"trace"`
+	Facts      string    `json:"facts"` // left out where there are none
 }
 
 // Logged is the record as an act of the tenant's audit log.
@@ -48,7 +49,11 @@ func (r Record) object() string { return "subject/" + r.Subject.String() }
 // change of one byte of it would break every log that exists.
 func (r Record) details() []byte {
 	b := make([]byte, 0, 512)
-	b = audit.AppendTime(append(b, `{"given_at":`...), r.Given)
+	b = append(b, '{')
+	if r.Facts != "" { // records of before do not have it
+		b = append(audit.AppendText(append(b, `"facts":`...), r.Facts), ',')
+	}
+	b = audit.AppendTime(append(b, `"given_at":`...), r.Given)
 	b = audit.AppendText(append(b, `,"id":`...), r.ID)
 	b = audit.AppendText(append(b, `,"language":`...), r.Language)
 	b = audit.AppendText(append(b, `,"legal_basis":`...), r.LegalBasis)
@@ -82,6 +87,6 @@ func RecordOf(l audit.Leaf, committed []byte) (Record, error) {
 	return Record{
 		ID: d.ID, Sequence: l.Sequence, Subject: id, Purpose: d.Purpose, Choice: Choice(choice), At: l.At, Given: d.Given,
 		Notice: d.Notice, Digest: d.Digest, Language: d.Language, LegalBasis: d.LegalBasis, Source: d.Source,
-		Supersedes: d.Supersedes, Trace: d.Trace,
+		Supersedes: d.Supersedes, Trace: d.Trace, Facts: d.Facts,
 	}, nil
 }

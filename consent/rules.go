@@ -24,7 +24,8 @@ type Rules struct {
 	Eras     map[string][]Era   `json:"eras"` // by purpose; the first is era 1
 	// Managed: the purposes were applied from a configuration directory, and are
 	// changed nowhere else.
-	Managed bool `json:"managed,omitempty"`
+	Managed    bool       `json:"managed,omitempty"`
+	Controller Controller `json:"controller,omitzero"` // for receipts
 }
 
 // Era is the time from a material version on, for one purpose.

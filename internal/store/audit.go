@@ -93,12 +93,12 @@ func (a *Audit) Records(ctx context.Context, tenant string, from int64, limit in
 	}
 	page, err := collect(ctx, a.db.engine, func(row scanner) (audit.Record, error) { return scanRecord(row, tenant, keys) }, `
 		SELECT l.seq, l.version, l.commitment, l.at, d.sealed, l.act, l.object,
-			'' AS id, '' AS purpose, 0 AS given, '' AS notice, '' AS digest, '' AS language, '' AS legal_basis, '' AS source, 0 AS supersedes, '' AS trace
+			'' AS id, '' AS purpose, 0 AS given, '' AS notice, '' AS digest, '' AS language, '' AS legal_basis, '' AS source, 0 AS supersedes, '' AS trace, '' AS facts
 		FROM audit_leaves l LEFT JOIN audit_details d ON d.tenant = l.tenant AND d.seq = l.seq
 		WHERE l.tenant = $1 AND l.seq >= $2 AND l.seq < $3
 		UNION ALL
 		SELECT seq, version, commitment, at, salt, choice, subject,
-			id, purpose, given, notice, digest, language, legal_basis, source, supersedes, trace
+			id, purpose, given, notice, digest, language, legal_basis, source, supersedes, trace, facts
 		FROM consent_records WHERE tenant = $1 AND seq >= $2 AND seq < $3 AND version IS NOT NULL
 		ORDER BY seq`, tenant, from, from+int64(limit))
 	if err != nil {
@@ -113,7 +113,7 @@ func scanRecord(row scanner, tenant string, keys *seal.Tenant) (audit.Record, er
 	var at, given int64
 	var secret []byte
 	if err := row.Scan(&l.Sequence, &l.Version, &l.Commitment, &at, &secret, &l.Act, &l.Object,
-		&r.ID, &r.Purpose, &given, &r.Notice, &r.Digest, &r.Language, &r.LegalBasis, &r.Source, &r.Supersedes, &r.Trace); err != nil {
+		&r.ID, &r.Purpose, &given, &r.Notice, &r.Digest, &r.Language, &r.LegalBasis, &r.Source, &r.Supersedes, &r.Trace, &r.Facts); err != nil {
 		return audit.Record{}, err
 	}
 	l.At = instant(at)

@@ -26,7 +26,8 @@ type batch struct {
 	t     *tx
 	rules *consent.Rules
 	now   time.Time
-	next  int64 // sequence
+	next  int64                // sequence
+	facts map[[2]string]string // digests, by purpose and version
 
 	ids []string // of who was named or found
 
@@ -63,7 +64,7 @@ type answer struct {
 // open locks the end of the tree and reads what the group needs.
 func (c *Consents) open(ctx context.Context, t *tx, group []*choices) (*batch, error) {
 	b := &batch{
-		c: c, t: t,
+		c: c, t: t, facts: map[[2]string]string{},
 		answers: map[string]answer{}, found: map[string]consent.SubjectID{}, people: map[consent.SubjectID]*person{}, erased: map[consent.SubjectID]bool{},
 		states: map[about]*consent.State{}, dirty: map[about]bool{}, rows: map[*insertion][][]any{}, changed: map[about]bool{},
 	}
@@ -231,10 +232,10 @@ func (b *batch) keyOf(id consent.SubjectID) (*seal.Key, error) {
 }
 
 // choose makes the record of one entry, where there is one to be made.
-func (b *batch) choose(id consent.SubjectID, e consent.Entry, only *int64) (consent.Outcome, error) {
+func (b *batch) choose(id consent.SubjectID, e consent.Entry, only *int64) (o consent.Outcome, err error) {
 	a := about{id, e.Purpose}
 	prior := b.states[a]
-	o := consent.Outcome{Subject: id, Purpose: e.Purpose}
+	o = consent.Outcome{Subject: id, Purpose: e.Purpose}
 	stands := func() consent.Outcome {
 		o.Choice, o.Record, o.Sequence = prior.Choice, prior.Record, prior.Sequence
 		return o
@@ -268,12 +269,27 @@ func (b *batch) choose(id consent.SubjectID, e consent.Entry, only *int64) (cons
 	if prior != nil {
 		r.Supersedes = prior.Sequence
 	}
+	if r.Facts, err = b.factsOf(e.Purpose, version); err != nil {
+		return o, err
+	}
 	if err := b.record(&r, e.Trace()); err != nil {
 		return o, err
 	}
 	b.settle(a, r)
 	prior, o.At = b.states[a], r.At
 	return stands(), nil
+}
+
+// factsOf gives the digest of what receipts say of the purpose and version.
+func (b *batch) factsOf(purpose, version string) (digest string, err error) {
+	of := [2]string{purpose, version}
+	if digest, ok := b.facts[of]; ok {
+		return digest, nil
+	}
+	if _, digest, err = b.rules.Facts(purpose, version); err == nil {
+		b.facts[of] = digest
+	}
+	return digest, err
 }
 
 // record adds the rows of a record, which is a leaf too.
@@ -307,7 +323,7 @@ func (b *batch) record(r *consent.Record, trace consent.Trace) error {
 		return err
 	}
 	b.add(intoRecords, r.Sequence, r.ID, r.Subject.String(), r.Purpose, string(r.Choice), micros(r.At), micros(r.Given),
-		r.Notice, r.Digest, r.Language, r.LegalBasis, string(r.Source), r.Supersedes, r.Trace,
+		r.Notice, r.Digest, r.Language, r.LegalBasis, string(r.Source), r.Supersedes, r.Trace, r.Facts,
 		int64(logged.Version), logged.Salt, logged.Commitment)
 	b.leaves = append(b.leaves, logged.Leaf)
 	b.next++

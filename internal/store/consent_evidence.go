@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -35,10 +36,40 @@ func (c *Consents) Evidence(ctx context.Context, tenant string, seq int64) (cons
 	if err != nil {
 		return consent.Evidence{}, fmt.Errorf("prove a record: %w", err)
 	}
+	record, err := consent.RecordOf(found[0].Leaf, found[0].Details)
+	if err != nil {
+		return consent.Evidence{}, err
+	}
+	facts, err := c.facts(ctx, tenant, record)
+	if err != nil {
+		return consent.Evidence{}, err
+	}
 	return consent.Evidence{
-		Leaf: found[0].Leaf, Salt: found[0].Salt, Details: found[0].Details,
+		Leaf: found[0].Leaf, Salt: found[0].Salt, Details: found[0].Details, Facts: facts,
 		Proof: proof, Checkpoint: string(checkpoint), Key: keys.Verifier(),
 	}, nil
+}
+
+// facts gives what the controller said when the record was made, out of the
+// rules of that time, of which there may be many: the newest first.
+func (c *Consents) facts(ctx context.Context, tenant string, r consent.Record) (text json.RawMessage, err error) {
+	if r.Facts == "" {
+		return nil, nil
+	}
+	rules, err := c.Rules(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	for stamp := rules.Stamp; stamp >= 0; stamp-- {
+		if rules, err = c.rulesAt(ctx, c.db.engine, tenant, stamp); err != nil {
+			return nil, err
+		}
+		text, digest, err := rules.Facts(r.Purpose, r.Notice)
+		if err != nil || digest == r.Facts {
+			return text, err
+		}
+	}
+	return nil, fmt.Errorf("record %d commits to facts of the controller that no rules have", r.Sequence)
 }
 
 // EraseSubject makes a subject nobody's: the key is destroyed, and with it all

@@ -60,7 +60,7 @@ func TestAConsentRecordThatWasChangedBehindOurBackIsFound(t *testing.T) { // A1,
 			line  int // where it is found; those of the leaf itself change the root
 		}{
 			"id": {`'x'`, line}, "purpose": {`'research'`, line}, "given": {`given + 1`, line}, "notice": {`'2'`, line}, "digest": {`''`, line},
-			"language": {`'de'`, line}, "legal_basis": {`'contract'`, line}, "source": {`'api'`, line}, "supersedes": {`0`, line}, "trace": {`'00'`, line},
+			"language": {`'de'`, line}, "legal_basis": {`'contract'`, line}, "source": {`'api'`, line}, "supersedes": {`0`, line}, "trace": {`'00'`, line}, "facts": {`'00'`, line},
 			"commitment": {`trace`, line}, "salt": {fmt.Sprintf("(SELECT o.salt FROM consent_records o WHERE o.seq = %d)", o[0].Sequence), line},
 			"at": {`at + 1`, 6}, "choice": {`'refused'`, 6}, "subject": {`'` + o[0].Subject.String() + `'`, 6},
 		} {

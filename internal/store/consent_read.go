@@ -79,7 +79,7 @@ func (c *Consents) States(ctx context.Context, tenant string, id consent.Subject
 }
 
 const selectRecords = `
-	SELECT seq, id, subject, purpose, choice, at, given, notice, digest, language, legal_basis, source, supersedes, trace
+	SELECT seq, id, subject, purpose, choice, at, given, notice, digest, language, legal_basis, source, supersedes, trace, facts
 	FROM consent_records`
 
 // History gives all records about a subject in their order.
@@ -121,7 +121,7 @@ func (c *Consents) records(ctx context.Context, query string, args ...any) ([]co
 func scanConsent(s scanner) (r consent.Record, err error) {
 	var id string
 	var at, given int64
-	if err := s.Scan(&r.Sequence, &r.ID, &id, &r.Purpose, &r.Choice, &at, &given, &r.Notice, &r.Digest, &r.Language, &r.LegalBasis, &r.Source, &r.Supersedes, &r.Trace); err != nil {
+	if err := s.Scan(&r.Sequence, &r.ID, &id, &r.Purpose, &r.Choice, &at, &given, &r.Notice, &r.Digest, &r.Language, &r.LegalBasis, &r.Source, &r.Supersedes, &r.Trace, &r.Facts); err != nil {
 		return r, err
 	}
 	r.At, r.Given = instant(at), instant(given)

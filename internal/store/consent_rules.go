@@ -36,6 +36,13 @@ func (c *Consents) Apply(ctx context.Context, tenant string, purposes []consent.
 	})
 }
 
+// Describe sets what receipts say of the controller.
+func (c *Consents) Describe(ctx context.Context, tenant string, controller consent.Controller, entry audit.Entry) error {
+	return c.change(ctx, tenant, entry, nil, func(r *consent.Rules, _ time.Time) (*consent.Rules, error) {
+		return r.Describe(controller)
+	})
+}
+
 // Publish publishes a version of the notice. When it is material, those who
 // agreed to an earlier one are due to be asked again from this moment on. The
 // same version again changes nothing.
