@@ -25,8 +25,8 @@ type Consents interface {
 	consent.Ledger
 	// Find gives the subject of an identity, or consent.ErrNotFound.
 	Find(ctx context.Context, tenant string, identity subject.Identity) (consent.SubjectID, error)
-	// Known gives consent.ErrNotFound for who never was, or was erased.
-	Known(ctx context.Context, tenant string, id consent.SubjectID) error
+	// Alive gives consent.ErrNotFound for who never was, and ErrErased.
+	Alive(ctx context.Context, tenant string, id consent.SubjectID) error
 	States(ctx context.Context, tenant string, id consent.SubjectID) (map[string]consent.State, error)
 	// HistoryFrom gives up to limit records about a subject from a sequence on.
 	HistoryFrom(ctx context.Context, tenant string, id consent.SubjectID, from int64, limit int) ([]consent.Record, error)
@@ -38,8 +38,12 @@ type Consents interface {
 
 	Rules(ctx context.Context, tenant string) (*consent.Rules, error)
 	Configure(ctx context.Context, tenant string, purposes []consent.Purpose, sources []consent.Source, entry audit.Entry) error
+	Describe(ctx context.Context, tenant string, controller consent.Controller, entry audit.Entry) error
 	Publish(ctx context.Context, tenant string, v notice.Version, entry audit.Entry) error
-	Text(ctx context.Context, tenant, version, language string) (notice.Text, error)
+	// Notice gives a published version with its texts, or consent.ErrNotFound.
+	Notice(ctx context.Context, tenant, version string) (notice.Full, error)
+	// Due gives up to limit people behind one who are to be asked again.
+	Due(ctx context.Context, tenant string, now time.Time, after consent.SubjectID, limit int) ([]consent.Due, error)
 }
 
 // Choices is what somebody chose.
@@ -241,7 +245,7 @@ func (a *API) standing(ctx context.Context, key auth.Key, text string) (id conse
 	if id, err = consent.ParseSubjectID(text); err != nil {
 		return id, nil, nil, err
 	}
-	if err = a.config.Consents.Known(ctx, key.Tenant, id); err != nil {
+	if err = a.config.Consents.Alive(ctx, key.Tenant, id); err != nil {
 		return id, nil, nil, err
 	}
 	if rules, err = a.config.Consents.Rules(ctx, key.Tenant); err != nil {
@@ -272,7 +276,7 @@ func showHistory(a *API, ctx context.Context, key auth.Key, in *historyInput) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := a.config.Consents.Known(ctx, key.Tenant, id); err != nil {
+	if err := a.config.Consents.Alive(ctx, key.Tenant, id); err != nil {
 		return nil, err
 	}
 	found, err := a.config.Consents.HistoryFrom(ctx, key.Tenant, id, in.After, in.Limit+1)

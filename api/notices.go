@@ -3,8 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
-	"strings"
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/auth"
@@ -97,7 +95,8 @@ type noticeOutput struct {
 // Notice is a published version with its texts.
 type Notice struct {
 	notice.Published
-	Texts []Text `json:"texts" nullable:"false"`
+	Texts        []Text `json:"texts" nullable:"false"`
+	ClassifiedBy string `json:"classified_by,omitempty" doc:"Who decided whether the change is material; for keys that manage consents"`
 }
 
 // Text is the full text of a version in one language.
@@ -107,24 +106,80 @@ type Text struct {
 }
 
 func showNotice(a *API, ctx context.Context, key auth.Key, in *noticeInput) (*noticeOutput, error) {
+	v, err := a.config.Consents.Notice(ctx, key.Tenant, in.Version)
+	if err != nil {
+		return nil, err
+	}
+	out := &noticeOutput{Notice{Published: v.Published}}
+	if key.May(auth.ManageConsents) { // it names an operator
+		out.Body.ClassifiedBy = v.ClassifiedBy
+	}
+	for _, text := range v.Texts {
+		out.Body.Texts = append(out.Body.Texts, Text{text.Language, text.Body})
+	}
+	return out, nil
+}
+
+type controllerOutput struct {
+	Body consent.Controller
+}
+
+func showController(a *API, ctx context.Context, key auth.Key, _ *struct{}) (*controllerOutput, error) {
 	rules, err := a.config.Consents.Rules(ctx, key.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	v := rules.Version(in.Version)
-	if v == nil {
-		return nil, consent.ErrNotFound
+	return &controllerOutput{rules.Controller}, nil
+}
+
+type setControllerInput struct {
+	Body consent.Controller
+}
+
+func setController(a *API, ctx context.Context, key auth.Key, in *setControllerInput) (*controllerOutput, error) {
+	if err := a.config.Consents.Describe(ctx, key.Tenant, in.Body, act("controller.set", "controller", key, nil)); err != nil {
+		return nil, err
 	}
-	out := &noticeOutput{Notice{Published: *v}}
-	for language := range v.Digests {
-		text, err := a.config.Consents.Text(ctx, key.Tenant, v.Version, language)
-		if err != nil {
-			return nil, err
+	return showController(a, ctx, key, nil)
+}
+
+type dueInput struct {
+	Limit  int    `query:"limit" doc:"How many people at once" minimum:"1" maximum:"1000" default:"100"`
+	Cursor string `query:"cursor" doc:"The next of the page before" maxLength:"100"`
+}
+
+type dueOutput struct {
+	Body DuePage
+}
+
+// DuePage is a page of people who are to be asked again.
+type DuePage struct {
+	Items []consent.Due `json:"items" nullable:"false"`
+	Next  string        `json:"next,omitempty" doc:"The cursor of the next page; absent on the last"`
+}
+
+func listDue(a *API, ctx context.Context, key auth.Key, in *dueInput) (*dueOutput, error) {
+	behind, err := openCursor(in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	var after consent.SubjectID
+	if behind != "" {
+		if after, err = consent.ParseSubjectID(behind); err != nil {
+			return nil, invalid("query.cursor", "it is not the next of a page")
 		}
-		out.Body.Texts = append(out.Body.Texts, Text{text.Language, text.Body})
 	}
-	slices.SortFunc(out.Body.Texts, func(x, y Text) int { return strings.Compare(x.Language, y.Language) })
-	return out, nil
+	found, err := a.config.Consents.Due(ctx, key.Tenant, a.config.Now(), after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	page := DuePage{Items: []consent.Due{}}
+	if len(found) > in.Limit {
+		found = found[:in.Limit]
+		page.Next = cursor(found[len(found)-1].Subject.String())
+	}
+	page.Items = append(page.Items, found...)
+	return &dueOutput{page}, nil
 }
 
 // maxNoticeBody has room for a few of the largest texts.

@@ -117,9 +117,7 @@ func TestNothingIsRevealedWithoutItsAuditEntry(t *testing.T) { // SE16
 		for _, route := range api.Table() {
 			got := s.call(route, s.path(route, ""), s.key)
 			if route.Method != http.MethodGet && route.Repeats != api.Harmless && got.status != http.StatusNotFound {
-				if got.status < 500 {
-					t.Errorf("%s: %d %s", route.Path, got.status, got.body)
-				}
+				s.problem(route.Path, got, http.StatusServiceUnavailable)
 				continue
 			}
 			if route.Reveals == "" {

@@ -164,7 +164,11 @@ func (c *Consents) together(tenant string, group []*choices) {
 		if alone {
 			err = c.write(ctx, tenant, []*choices{p})
 		}
-		if err != nil {
+		var log *unstored
+		switch {
+		case errors.As(err, &log): // also alone
+			p.outcomes, p.err = nil, unwritable("append consent records", err)
+		case err != nil:
 			p.outcomes, p.err = nil, fmt.Errorf("append consent records: %w", err)
 		}
 	}

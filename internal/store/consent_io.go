@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	"volenti.dev/volenti/consent"
@@ -152,6 +151,13 @@ func scanState(s scanner) (a about, state consent.State, err error) {
 	return a, state, err
 }
 
+// unstored is the failure of records whose content is in order.
+type unstored struct{ err error }
+
+func (e *unstored) Error() string { return "store consent records: " + e.err.Error() }
+
+func (e *unstored) Unwrap() error { return e.err }
+
 // flush writes all that was decided.
 func (b *batch) flush(ctx context.Context) error {
 	for a := range b.dirty {
@@ -163,7 +169,7 @@ func (b *batch) flush(ctx context.Context) error {
 		all = append(all, b.t.fill(table, b.t.tenant, b.rows[table])...)
 	}
 	if err := b.t.all(ctx, all); err != nil {
-		return fmt.Errorf("store consent records: %w", err)
+		return &unstored{err}
 	}
 	for _, l := range b.leaves {
 		b.t.growth.leaves = append(b.t.growth.leaves, grown{b.t.tenant, l})

@@ -92,18 +92,6 @@ func (c *Consents) HistoryFrom(ctx context.Context, tenant string, id consent.Su
 	return c.records(ctx, selectRecords+` WHERE tenant = $1 AND subject = $2 AND seq >= $3 ORDER BY seq LIMIT $4`, tenant, id.String(), from, limit)
 }
 
-// Known gives consent.ErrNotFound for a subject that never was or was erased.
-func (c *Consents) Known(ctx context.Context, tenant string, id consent.SubjectID) error {
-	err := c.db.engine.row(ctx, `SELECT id FROM subjects WHERE tenant = $1 AND id = $2 AND erased = 0`, tenant, id.String()).Scan(new(string))
-	if errors.Is(err, sql.ErrNoRows) {
-		return consent.ErrNotFound
-	}
-	if err != nil {
-		return fmt.Errorf("find a subject: %w", err)
-	}
-	return nil
-}
-
 // Records gives up to limit records of the tenant from a sequence on. Whoever
 // goes on behind the last one misses none: sequences become visible in order.
 func (c *Consents) Records(ctx context.Context, tenant string, from int64, limit int) ([]consent.Record, error) {

@@ -59,11 +59,11 @@ func (t *tx) log(ctx context.Context, e audit.Entry) error {
 		INSERT INTO audit_leaves (tenant, seq, version, at, act, object, commitment)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		t.tenant, seq, r.Version, at, r.Act, r.Object, r.Commitment); err != nil {
-		return fmt.Errorf("append to the audit log: %w", err)
+		return unwritable("append to the audit log", err)
 	}
 	if _, err := t.exec(ctx, `INSERT INTO audit_details (tenant, seq, sealed) VALUES ($1, $2, $3)`,
 		t.tenant, seq, t.keys.Seal(slices.Concat(r.Salt, r.Details), detailsOf(t.tenant, seq))); err != nil {
-		return fmt.Errorf("append to the audit log: %w", err)
+		return unwritable("append to the audit log", err)
 	}
 	t.growth.leaves = append(t.growth.leaves, grown{t.tenant, r.Leaf})
 	return nil
@@ -101,6 +101,15 @@ func (g *growth) lock(tenant string) []statement {
 	}}}
 }
 
+// unwritable marks a failure of the log itself: what it belongs to is in order
+// and may go through later, but must not go through without it.
+func unwritable(doing string, err error) error {
+	if errors.Is(err, ErrUnavailable) {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
+}
+
 // end gives number and time of the next leaf of a tree that is locked. The
 // leaves of a group share their time.
 func (g *growth) end(tenant string) (seq, at int64, err error) {
@@ -128,7 +137,7 @@ func (g *growth) flush(ctx context.Context, q querier) error {
 	}
 	for _, tenant := range tenants {
 		if err := grow(ctx, q, tenant, g.ends[tenant], leaves[tenant]); err != nil {
-			return fmt.Errorf("grow the audit tree: %w", err)
+			return unwritable("grow the audit tree", err)
 		}
 	}
 	return nil
