@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -56,10 +57,16 @@ type about struct {
 	purpose string
 }
 
+// answer is what is kept under an idempotency key: the outcomes, and a digest
+// of what was asked. In the table both are sealed with the subject's key, so
+// that they go with it; or, from before, in the clear.
 type answer struct {
-	content  string
-	outcomes []consent.Outcome
+	subject consent.SubjectID
+	content string // sealedAnswer: it is in the text
+	text    []byte
 }
+
+const sealedAnswer = "sealed"
 
 // open locks the end of the tree and reads what the group needs.
 func (c *Consents) open(ctx context.Context, t *tx, group []*choices) (*batch, error) {
@@ -127,10 +134,7 @@ func (b *batch) follow(ctx context.Context, group []*choices, digestKey int64) (
 // take decides about one Append: all of its entries, or none.
 func (b *batch) take(p *choices) (outcomes []consent.Outcome, err error) {
 	if a, ok := b.answers[p.key]; ok && p.key != "" {
-		if a.content != p.content {
-			return nil, consent.ErrConflict
-		}
-		return a.outcomes, nil
+		return b.again(p, a)
 	}
 	if p.only == nil {
 		if err := b.rules.Check(p.key, p.entries, b.now); err != nil {
@@ -163,7 +167,9 @@ func (b *batch) take(p *choices) (outcomes []consent.Outcome, err error) {
 		outcomes = append(outcomes, o)
 	}
 	if p.key != "" {
-		b.remember(p, outcomes)
+		if err := b.remember(p, outcomes); err != nil {
+			return nil, err
+		}
 	}
 	return outcomes, nil
 }
@@ -316,7 +322,7 @@ func (b *batch) record(r *consent.Record, trace consent.Trace) error {
 		if err != nil {
 			return err
 		}
-		b.add(intoTraces, r.Sequence, r.Subject.String(), key.Seal(plain, traceOf(tenant, r.Sequence)))
+		b.add(intoTraces, r.Sequence, key.Seal(plain, traceOf(tenant, r.Sequence)))
 	}
 	logged, err := r.Logged(tenant, salts[:audit.SaltSize:audit.SaltSize])
 	if err != nil {
@@ -340,15 +346,51 @@ func (b *batch) settle(a about, r consent.Record) {
 	set(b, b.dirty, a, true)
 }
 
+// again gives the outcomes that were kept, to who asks the same.
+func (b *batch) again(p *choices, a answer) (outcomes []consent.Outcome, err error) {
+	content, text := a.content, a.text
+	if content == sealedAnswer {
+		if b.people[a.subject] == nil { // erased: a late retry must not bring the person back
+			return nil, consent.ErrConflict
+		}
+		key, err := b.keyOf(a.subject)
+		if err != nil {
+			return nil, err
+		}
+		plain, err := key.Open(text, keptUnder(b.t.tenant, p.key))
+		if err != nil || len(plain) < len(p.content) {
+			return nil, errors.New("what was answered before cannot be opened")
+		}
+		content, text = string(plain[:len(p.content)]), plain[len(p.content):]
+	}
+	if content != p.content {
+		return nil, consent.ErrConflict
+	}
+	if err := json.Unmarshal(text, &outcomes); err != nil {
+		return nil, fmt.Errorf("read what was answered before: %w", err)
+	}
+	return outcomes, nil
+}
+
 // remember keeps the answer for who sends the same again.
-func (b *batch) remember(p *choices, outcomes []consent.Outcome) {
+func (b *batch) remember(p *choices, outcomes []consent.Outcome) error {
 	text, err := json.Marshal(outcomes)
 	if err != nil {
 		panic("store: " + err.Error()) // outcomes are plain text and numbers
 	}
-	set(b, b.answers, p.key, answer{p.content, outcomes})
-	b.add(intoAnswers, p.key, p.content, outcomes[0].Subject.String(), text)
+	id := outcomes[0].Subject
+	key, err := b.keyOf(id)
+	if err != nil {
+		return err
+	}
+	sealed := key.Seal(append([]byte(p.content), text...), keptUnder(b.t.tenant, p.key))
+	set(b, b.answers, p.key, answer{id, sealedAnswer, sealed})
+	b.add(intoAnswers, p.key, sealedAnswer, id.String(), sealed)
+	return nil
 }
+
+// keptUnder is the associated data of a sealed answer.
+func keptUnder(tenant, key string) []byte { return fmt.Appendf(nil, "consent-key/%s/%s", tenant, key) }
 
 func (b *batch) add(into *insertion, row ...any) {
 	b.rows[into] = append(b.rows[into], row)

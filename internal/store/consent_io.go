@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 
 	"volenti.dev/volenti/consent"
@@ -15,7 +14,7 @@ var (
 	intoKeys       = into("keys", "owner text, wrapped bytea", "")
 	intoIdentities = into("subject_identities", "type text, digest text, digest_key bigint, subject text, sealed bytea", "")
 	intoRecords    = into("consent_records", "seq bigint, id text, subject text, purpose text, choice text, at bigint, given bigint, notice text, digest text, language text, legal_basis text, source text, supersedes bigint, trace text, facts text, version bigint, salt bytea, commitment text", "")
-	intoTraces     = into("consent_traces", "seq bigint, subject text, sealed bytea", "")
+	intoTraces     = into("consent_traces", "seq bigint, sealed bytea", "")
 	intoState      = into("consent_state", "subject text, purpose text, seq bigint, record text, choice text, given bigint, notice text, digest text, language text, era bigint", `
 		ON CONFLICT (tenant, subject, purpose) DO UPDATE SET seq = excluded.seq, record = excluded.record, choice = excluded.choice,
 			given = excluded.given, notice = excluded.notice, digest = excluded.digest, language = excluded.language, era = excluded.era
@@ -45,7 +44,7 @@ func (b *batch) find(group []*choices) (all []statement) {
 		}
 	}
 	if len(keys) > 0 {
-		all = append(all, statement{`SELECT key, content, answer FROM consent_keys WHERE tenant = $1 AND key {in $2}`, []any{b.t.tenant, keys}, b.scanAnswer})
+		all = append(all, statement{`SELECT key, content, subject, answer FROM consent_keys WHERE tenant = $1 AND key {in $2}`, []any{b.t.tenant, keys}, b.scanAnswer})
 	}
 	for kind, values := range digests {
 		all = append(all, statement{`SELECT type, digest, subject FROM subject_identities WHERE tenant = $1 AND type = $2 AND digest {in $3}`,
@@ -95,18 +94,16 @@ func (b *batch) readErased(ctx context.Context, group []*choices) error {
 }
 
 func (b *batch) scanAnswer(s scanner) error {
-	var key string
+	var key, id string
 	var a answer
-	var text []byte
-	if err := s.Scan(&key, &a.content, &text); err != nil {
+	if err := s.Scan(&key, &a.content, &id, &a.text); err != nil {
 		return err
 	}
+	var err error
+	a.subject, err = consent.ParseSubjectID(id)
 	b.answers[key] = a
-	if err := json.Unmarshal(text, &a.outcomes); err != nil {
-		return err
-	}
-	b.answers[key] = a
-	return nil
+	b.ids = append(b.ids, id) // whose key may open it
+	return err
 }
 
 func (b *batch) scanIdentity(s scanner) error {

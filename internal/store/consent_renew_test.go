@@ -275,7 +275,7 @@ func TestErasedSubjectsAreNobodyAndTheirReceiptsVerify(t *testing.T) { // A31
 		}
 		var left int
 		must(t, db.Raw(t).QueryRow(`SELECT (SELECT count(*) FROM keys WHERE owner = '`+"subject/"+id.String()+`') +
-			(SELECT count(*) FROM consent_traces WHERE subject = '`+id.String()+`') + (SELECT count(*) FROM subject_identities WHERE subject = '`+id.String()+`')`).Scan(&left))
+			(SELECT count(*) FROM consent_traces t JOIN consent_records r ON r.tenant = t.tenant AND r.seq = t.seq WHERE r.subject = '`+id.String()+`') + (SELECT count(*) FROM subject_identities WHERE subject = '`+id.String()+`')`).Scan(&left))
 		if left != 0 {
 			t.Errorf("%d rows are left", left)
 		}
