@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -14,6 +15,9 @@ import (
 // groupLimit bounds how many writes share a commit, and with it how long the
 // first of them waits for the last.
 const groupLimit = 256
+
+// scrubPause lies between two tries to empty the write-ahead log.
+const scrubPause = 100 * time.Millisecond
 
 // writer is the one goroutine that changes an embedded database. What arrives
 // while it waits for the disk goes into the next commit together: each write
@@ -30,6 +34,7 @@ type writer struct {
 	querier querier
 	commits *atomic.Int64
 	scrub   bool // the log may hold what was destroyed
+	tried   time.Time
 }
 
 // waiting is a write that waits for its commit.
@@ -152,8 +157,9 @@ func (w *writer) commit(group []*waiting) error {
 	}
 	g.ended(nil)
 	w.commits.Add(1)
-	w.scrub = w.scrub || g.destroyed
-	w.scrubLog(ctx)
+	if g.destroyed || w.scrub && time.Since(w.tried) >= scrubPause {
+		w.scrubLog(ctx)
+	}
 	return nil
 }
 
@@ -203,11 +209,11 @@ func commitError(err error) error {
 
 // scrubLog empties the write-ahead log once something was destroyed: old
 // pages in it would still hold the key. It does not wait for readers; while
-// one is in the way, it tries again after the next commit.
+// one is in the way, it tries again after a later commit. It copies the whole
+// log each time, so that where there is always a reader, to try after every
+// commit would be a standstill.
 func (w *writer) scrubLog(ctx context.Context) {
-	if !w.scrub {
-		return
-	}
+	w.scrub, w.tried = true, time.Now()
 	var busy, pages, moved int64
 	if _, err := w.querier.exec(ctx, "PRAGMA busy_timeout = 0"); err != nil {
 		return
