@@ -79,7 +79,13 @@ func (c *Consents) change(ctx context.Context, tenant string, entry audit.Entry,
 			}
 		}
 		t.growth.after = append(t.growth.after, func(stands bool) { c.followRules(tenant, rules, stands) })
-		return t.log(ctx, entry)
+		if err := t.log(ctx, entry); err != nil {
+			return err
+		}
+		if len(rules.Versions) > len(old.Versions) && rules.Versions[len(rules.Versions)-1].Material {
+			return t.published(ctx, rules)
+		}
+		return nil
 	})
 }
 

@@ -345,7 +345,7 @@ func TestConsentRecordsRefuseToBeChanged(t *testing.T) { // A1
 		publish(t, db, version("1", true))
 		queueAll(t, db)
 		before := db.Dump(t)
-		for _, table := range []string{"consent_records", "consent_rules", "consent_texts", "consent_notices", "consent_queue"} {
+		for _, table := range []string{"consent_records", "consent_rules", "consent_texts", "consent_notices", "consent_queue", "consent_publications"} {
 			statements := []string{`UPDATE ` + table + ` SET tenant = tenant`, `DELETE FROM ` + table}
 			if db.Embedded() && table == "consent_queue" { // who is in it already is left alone
 				_, err := db.Raw(t).Exec(`INSERT OR REPLACE INTO consent_queue SELECT tenant, version, subject, 'ads' FROM consent_queue`)

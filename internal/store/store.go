@@ -86,6 +86,7 @@ type DB struct {
 
 	consents consents
 	apikeys  apikeys
+	watch    watch
 }
 
 // engine is one of the two databases. As a querier it reads what is committed.

@@ -23,6 +23,8 @@ type growth struct {
 	// after are called when the commit stands and before anyone is told so;
 	// with false when its outcome is unknown.
 	after []func(stands bool)
+	// grew is called then for the tenants whose trees have grown.
+	grew func(tenant string)
 }
 
 // ended calls what waits for the commit.
@@ -32,6 +34,11 @@ func (g *growth) ended(err error) {
 	}
 	for _, f := range g.after {
 		f(err == nil)
+	}
+	for i, l := range g.leaves {
+		if i == 0 || g.leaves[i-1].tenant != l.tenant {
+			g.grew(l.tenant)
+		}
 	}
 }
 

@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/webhook"
+)
+
+// Events reads what happened in a tenant out of its ledger, for those who
+// follow it. Nothing is queued for them: an event is there when its record is,
+// and not before.
+type Events struct{ db *DB }
+
+// Events gives access to the events.
+func (db *DB) Events() *Events { return &Events{db} }
+
+// eventRows are the events of a tenant. They come from one statement, which
+// sees one state of the ledger, so that none is missing between two others.
+// Each half is limited by itself: PostgreSQL would else sort all of them.
+const eventRows = `
+	SELECT seq, id, choice, at, subject, purpose, '' AS version FROM
+		(SELECT seq, id, choice, at, subject, purpose FROM consent_records WHERE tenant = $1 AND seq > $2 ORDER BY seq LIMIT $3) r
+	UNION ALL
+	SELECT seq, id, '', at, '', purposes, version FROM
+		(SELECT seq, id, at, purposes, version FROM consent_publications WHERE tenant = $1 AND seq > $2 ORDER BY seq LIMIT $3) p
+	ORDER BY seq LIMIT $3`
+
+// After gives up to limit events behind a sequence, in their order. Whoever
+// goes on behind the last one misses none.
+func (e *Events) After(ctx context.Context, tenant string, after int64, limit int) ([]webhook.Event, error) {
+	all, err := collect(ctx, e.db.engine, scanEvent, eventRows, tenant, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	return all, nil
+}
+
+func scanEvent(s scanner) (webhook.Event, error) {
+	var e webhook.Event
+	var choice, person, purpose, version string
+	var at int64
+	if err := s.Scan(&e.Sequence, &e.ID, &choice, &at, &person, &purpose, &version); err != nil {
+		return e, err
+	}
+	e.Timestamp = instant(at)
+	if choice == "" {
+		e.Type, e.Data = webhook.ReconsentRequired, webhook.Data{Notice: version, Purposes: strings.Fields(purpose)}
+		return e, nil
+	}
+	e.Type, e.Data = webhook.Type("consent."+choice), webhook.Data{Subject: person, Purpose: purpose, Record: e.ID}
+	return e, nil
+}
+
+// Changed gives a channel that is closed once this process adds something to
+// the tenant's ledger. Take it before reading, and nothing is slept through.
+func (e *Events) Changed(tenant string) <-chan struct{} { return e.db.watch.changed(tenant) }
+
+// published makes the event of a material version, whose act was just logged.
+func (t *tx) published(ctx context.Context, rules *consent.Rules) error {
+	id, err := uuid.NewV7FromReader(t.rand)
+	if err != nil {
+		return fmt.Errorf("make an id: %w", err)
+	}
+	var purposes []string
+	for _, p := range rules.Purposes {
+		if eras := rules.Eras[p.Key]; len(eras) > 0 && eras[len(eras)-1].Version == rules.Current() {
+			purposes = append(purposes, p.Key)
+		}
+	}
+	act := t.growth.leaves[len(t.growth.leaves)-1].leaf
+	if _, err := t.exec(ctx, `INSERT INTO consent_publications (tenant, seq, id, at, version, purposes) VALUES ($1, $2, $3, $4, $5, $6)`,
+		t.tenant, act.Sequence, id.String(), micros(act.At), rules.Current(), strings.Join(purposes, " ")); err != nil {
+		return fmt.Errorf("store the event of a version: %w", err)
+	}
+	return nil
+}
+
+// watch wakes those who wait for the ledger of a tenant to grow.
+type watch struct {
+	mu      sync.Mutex
+	waiting map[string]chan struct{}
+}
+
+func (w *watch) changed(tenant string) <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.waiting == nil {
+		w.waiting = map[string]chan struct{}{}
+	}
+	if w.waiting[tenant] == nil {
+		w.waiting[tenant] = make(chan struct{})
+	}
+	return w.waiting[tenant]
+}
+
+func (w *watch) wake(tenant string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := w.waiting[tenant]; c != nil {
+		close(c)
+		delete(w.waiting, tenant)
+	}
+}
