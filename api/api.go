@@ -46,6 +46,13 @@ type Config struct {
 	Answers  Answers
 	Consents Consents
 	Checks   consent.Checker
+	Events   Events
+	Webhooks Webhooks
+	// Poll is how often to look for events of which Events.Changed does not
+	// tell, because another process made them; 0 when there is none.
+	Poll time.Duration
+	// Ending is closed when the server ends: streams end then.
+	Ending <-chan struct{}
 	// Ready says whether the store answers.
 	Ready func(context.Context) error
 	// Unavailable says of an error that the store takes nothing now, and that
@@ -80,9 +87,10 @@ type Audit interface {
 
 // API answers HTTP requests.
 type API struct {
-	config Config
-	mux    *http.ServeMux
-	huma   huma.API
+	config  Config
+	mux     *http.ServeMux
+	huma    huma.API
+	streams streams
 	// decoders are what huma makes of each route, by method and path.
 	decoders map[string]decoder
 }

@@ -44,7 +44,7 @@ func (a *API) export(text func(context.Context, io.Writer) error) *huma.StreamRe
 		if !ok {
 			panic("api: huma does not hand on the ResponseWriter")
 		}
-		out := &stream{ResponseWriter: w}
+		out := &stream{ResponseWriter: w, as: "application/jsonl"}
 		err := text(h.Context(), out)
 		switch {
 		case err == nil:
@@ -60,13 +60,14 @@ func (a *API) export(text func(context.Context, io.Writer) error) *huma.StreamRe
 // stream moves the deadline of the answer with each piece of it.
 type stream struct {
 	http.ResponseWriter
+	as    string // Content-Type
 	begun bool
 }
 
 func (s *stream) Write(p []byte) (int, error) {
 	if !s.begun {
 		s.begun = true
-		s.Header().Set("Content-Type", "application/jsonl")
+		s.Header().Set("Content-Type", s.as)
 	}
 	err := http.NewResponseController(s.ResponseWriter).SetWriteDeadline(time.Now().Add(stallTime))
 	if err != nil && !errors.Is(err, http.ErrNotSupported) && !errors.Is(err, os.ErrDeadlineExceeded) {

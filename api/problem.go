@@ -65,6 +65,9 @@ func (p *Problem) GetHeaders() http.Header {
 
 // problem maps the kinds of the domain to HTTP, once and for all.
 func (a *API) problem(ctx context.Context, err error) *Problem {
+	if p := ofWebhook(err); p != nil {
+		return p
+	}
 	var p *Problem
 	var wrong *consent.Invalid
 	switch {

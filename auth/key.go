@@ -63,12 +63,15 @@ func IDOf(token string) (string, bool) {
 
 // Check says whether the token is this key's and may still be used.
 func (k Key) Check(token string, now time.Time) error {
-	same := subtle.ConstantTimeCompare(k.Digest, digest(token)) == 1
-	expired := !k.Expires.IsZero() && !now.Before(k.Expires)
-	if !same || expired || !k.Revoked.IsZero() {
+	if subtle.ConstantTimeCompare(k.Digest, digest(token)) != 1 || !k.Stands(now) {
 		return ErrRefused
 	}
 	return nil
+}
+
+// Stands says that the key was not revoked and has not expired.
+func (k Key) Stands(now time.Time) bool {
+	return k.Revoked.IsZero() && (k.Expires.IsZero() || now.Before(k.Expires))
 }
 
 // May says whether the key is for this.

@@ -25,11 +25,13 @@ const (
 	WriteConsents  Scope = "consents:write"  // record choices
 	ManageConsents Scope = "consents:manage" // set purposes, publish notices
 	EraseSubjects  Scope = "subjects:erase"  // make records nobody's
+	ReadEvents     Scope = "events:read"     // what happened, as ids
+	ManageWebhooks Scope = "webhooks:manage" // where events are sent
 )
 
 // Scopes lists them all.
 func Scopes() []Scope {
-	return []Scope{ReadRequests, ReadAudit, CheckConsents, ReadConsents, WriteConsents, ManageConsents, EraseSubjects}
+	return []Scope{ReadRequests, ReadAudit, CheckConsents, ReadConsents, WriteConsents, ManageConsents, EraseSubjects, ReadEvents, ManageWebhooks}
 }
 
 // ParseScope gives the scope of that name, or tells which there are.

@@ -11,7 +11,8 @@ import (
 
 type serveCommand struct {
 	place
-	Listen string `default:"127.0.0.1:8080" help:"Address to listen on. It speaks HTTP; put a proxy in front that speaks TLS." placeholder:"HOST:PORT" env:"VOLENTI_LISTEN"`
+	AllowPrivateWebhooks bool   `help:"Let webhooks that ask for it be in private networks and without TLS." env:"VOLENTI_ALLOW_PRIVATE_WEBHOOKS"`
+	Listen               string `default:"127.0.0.1:8080" help:"Address to listen on. It speaks HTTP; put a proxy in front that speaks TLS." placeholder:"HOST:PORT" env:"VOLENTI_LISTEN"`
 }
 
 // Run answers HTTP requests until the process is told to end. The log goes to
@@ -36,7 +37,7 @@ func (c *serveCommand) Run(s *session) (err error) {
 		fmt.Fprintln(s.Out, "There is no API key yet. To make one, stop the server and run: volenti apikey create --scope requests:read (with the same --data and --database)")
 	}
 	srv := &server.Server{
-		House: house, Now: s.Now, Version: version(), Log: log,
+		House: house, Now: s.Now, Version: version(), Log: log, AllowPrivateWebhooks: c.AllowPrivateWebhooks,
 	}
 	return srv.Serve(s.ctx, listener)
 }

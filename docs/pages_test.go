@@ -100,6 +100,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 		"requests.md": {": complete", "deleted    the whole row", "is canceled"},
 		"audit.md":    {"Verified: ", "forged.jsonl does not verify: line "},
 		"consent.md":  {"yes: granted", "no: refused", "no: reconsent_due", "line 4: granted", "3 rows: 1 recorded, 0 as before, 1 older", "forged.json does not verify", "no: no_record"},
+		"webhooks.md": {`"type":"consent.granted"`, "event: consent.granted", `"outcome":"delivered"`, `genuine {"id":`, `"reason":"asked"`},
 		"server.md":   {`{"status":"ok"}`, `"status":"complete"`, "Verified: ", "valid"},
 	}
 	for _, page := range pages(t) {
@@ -108,7 +109,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 			continue
 		}
 		t.Run(page, func(t *testing.T) {
-			script := "trap 'kill \"${server:-}\" 2>/dev/null || :' EXIT\nvolenti demo --dir practice >/dev/null\nexport DEMO_SHOP=\"$PWD/practice\"\n" + strings.Join(commands, "")
+			script := "trap 'kill ${server:-} ${receiver:-} 2>/dev/null || :' EXIT\nvolenti demo --dir practice >/dev/null\nexport DEMO_SHOP=\"$PWD/practice\"\n" + strings.Join(commands, "")
 			script = strings.ReplaceAll(script, "127.0.0.1:8080", free(t))
 			shell := exec.CommandContext(ctx, "/bin/sh", "-eux", "-c", script)
 			shell.Dir = t.TempDir()

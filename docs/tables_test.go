@@ -50,14 +50,14 @@ func TestScopesOfThePageAreThoseOfTheCode(t *testing.T) {
 
 func TestLimitsOfTheServerAreThoseOfTheCode(t *testing.T) {
 	code := ""
-	for _, file := range []string{"../internal/server/serve.go", "../api/guard.go", "../api/route.go", "../api/audit.go", "../internal/store/idempotency.go", "../cli/serve.go", "../cli/apikey.go"} {
+	for _, file := range []string{"../internal/server/serve.go", "../api/guard.go", "../api/route.go", "../api/audit.go", "../api/events.go", "../internal/store/idempotency.go", "../cli/serve.go", "../cli/apikey.go"} {
 		code += read(t, file)
 	}
 	code, text := strings.Join(strings.Fields(code), " "), read(t, "server.md")
 	for inCode, inText := range map[string]string{
 		"headerTime = 10 * time.Second": "within 10 seconds", "headerBytes = 32 << 10": "32 KiB", "maxQuery = 4 << 10": "4 KiB",
 		"defaultBody = 64 << 10": "64 KiB", "readTime = 30 * time.Second": "within 30 seconds", "handlerTime = 30 * time.Second": "| an act | 30 seconds",
-		"writeTime = time.Minute": "| 1 minute;", "stallTime = 30 * time.Second": "30 seconds for each piece", "idleTime = 2 * time.Minute": "| 2 minutes |",
+		"writeTime = time.Minute": "| 1 minute;", "stallTime = 30 * time.Second": "30 seconds for each piece", "streamLimit = 64": "| 64 of a tenant, then 429 |", "idleTime = 2 * time.Minute": "| 2 minutes |",
 		"graceTime = 8 * time.Second": "8 seconds", "answerTime = 24 * time.Hour": "for 24 hours", `default:"127.0.0.1:8080"`: "`127.0.0.1:8080` unless told",
 		`default:"90d"`: "`90d` (the default)", "most = 3650": "up to 3650",
 	} {

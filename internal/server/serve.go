@@ -25,8 +25,13 @@ type Server struct {
 	Log     *slog.Logger
 	Now     func() time.Time
 	Version string
+	// AllowPrivateWebhooks lets webhooks be in private networks, where they ask
+	// for it.
+	AllowPrivateWebhooks bool
 	// Routes is the table; nil for api.Table.
 	Routes []api.Route
+	// pauses between attempts to deliver; nil for those of the standard.
+	pauses []time.Duration
 	// Consents is the ledger; nil for the one of the house.
 	Consents api.Consents
 }
@@ -37,6 +42,7 @@ var (
 	_ api.Audit    = (*store.Audit)(nil)
 	_ api.Answers  = (*store.Answers)(nil)
 	_ api.Consents = (*store.Consents)(nil)
+	_ api.Events   = (*store.Events)(nil)
 )
 
 // Time limits. An orderly end takes less than ten seconds in all.
@@ -60,10 +66,11 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	aside, rest := context.WithCancel(ctx)
 	var besides sync.WaitGroup
 	besides.Go(func() { s.upkeep(aside) })
+	besides.Go(func() { s.deliver(aside) })
 	defer besides.Wait()
 	defer rest()
 	server := &http.Server{
-		Handler:           s.Handler(),
+		Handler:           s.Handler(ctx.Done()),
 		BaseContext:       func(net.Listener) context.Context { return under },
 		ReadHeaderTimeout: headerTime,
 		ReadTimeout:       readTime,
@@ -93,8 +100,8 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return err
 }
 
-// Handler is the interface over the house.
-func (s *Server) Handler() http.Handler {
+// Handler is the interface over the house. Its streams end with ending.
+func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 	routes := s.Routes
 	if routes == nil {
 		routes = api.Table()
@@ -106,6 +113,8 @@ func (s *Server) Handler() http.Handler {
 	return api.New(api.Config{
 		Keys: db.APIKeys(), Requests: requests{db}, Audit: db.Audit(), Answers: db.Answers(),
 		Consents: ledger, Checks: &checks{db: db},
+		Events: db.Events(), Poll: s.poll(), Ending: ending,
+		Webhooks:    s.webhooks(),
 		Ready:       db.Ready,
 		Unavailable: func(err error) bool { return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) },
 		Log:         s.Log,

@@ -57,8 +57,9 @@ func newSite(t *testing.T, db *storetest.Database) *site {
 	s.must(err)
 	s.url = "http://" + listener.Addr().String()
 	server := &Server{
-		House: &House{Store: db.DB}, Now: time.Now, Version: "test", Routes: append(api.Table(), s.routes()...),
-		Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		House: &House{Store: db.DB}, Now: time.Now, Version: "test", AllowPrivateWebhooks: true, pauses: []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, time.Hour},
+		Routes: append(api.Table(), s.routes()...),
+		Log:    slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -193,6 +194,9 @@ func (s *site) path(route api.Route, tenant string) string {
 	id, sequence, version := uuid.Must(uuid.NewV7()).String(), "99999", "never"
 	switch {
 	case tenant == "" || !strings.Contains(route.Path, "{"):
+	case strings.Contains(route.Path, "/webhooks/"):
+		id = s.makeWebhook(tenant, "http://127.0.0.1:1/"+uuid.NewString()).ID
+		s.must(s.db.Webhooks().Disable(s.t.Context(), tenant, id, act("webhook.disable"))) // only so many can be enabled
 	case strings.Contains(route.Path, "/requests/"):
 		id = s.makeRequest(tenant, "access", request.AwaitingApproval)
 	default:
@@ -230,6 +234,9 @@ func (s *site) makeConsentIn(tenant, email, purpose string, granted bool, langua
 // call sends what a route takes: a valid body.
 func (s *site) call(route api.Route, path, key string) reply {
 	s.t.Helper()
+	if strings.HasSuffix(path, "/stream") {
+		return s.begin(path, key)
+	}
 	if route.Method == http.MethodGet {
 		return s.send(route.Method, path, key, nil)
 	}
@@ -237,7 +244,8 @@ func (s *site) call(route api.Route, path, key string) reply {
 	if route.Rows {
 		kind = "text/csv"
 	}
-	return s.send(route.Method, path, key, strings.NewReader(route.Example), "Idempotency-Key", uuid.NewString(), "Content-Type", kind)
+	body := strings.ReplaceAll(route.Example, "/hooks/", "/hooks/"+uuid.NewString()+"/") // a URL has one webhook
+	return s.send(route.Method, path, key, strings.NewReader(body), "Idempotency-Key", uuid.NewString(), "Content-Type", kind)
 }
 
 // ask sends a body as JSON and reads the answer into v.
