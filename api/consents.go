@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,8 +11,10 @@ import (
 	"net/http"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/auth"
@@ -66,11 +69,14 @@ type Identity struct {
 }
 
 type recordInput struct {
-	Body struct {
-		Subject    string     `json:"subject,omitempty" format:"uuid" doc:"Id of the subject"`
-		Identities []Identity `json:"identities,omitempty" maxItems:"20" doc:"What the person is known by. Who is not known becomes a new subject; with both, identities are added"`
-		Choices
-	}
+	Body PersonsChoices
+}
+
+// PersonsChoices is what somebody chose, and who that is.
+type PersonsChoices struct {
+	Subject    string     `json:"subject,omitempty" format:"uuid" doc:"Id of the subject"`
+	Identities []Identity `json:"identities,omitempty" maxItems:"20" doc:"What the person is known by. Who is not known becomes a new subject; with both, identities are added"`
+	Choices
 }
 
 type recordOutput struct {
@@ -96,6 +102,42 @@ type Recording struct {
 	At       *time.Time `json:"recorded_at,omitempty" doc:"Absent when nothing changed and no record was made"`
 	// Unchanged: no record was made.
 	Unchanged bool `json:"unchanged,omitempty" doc:"The same stands already, and no record was made"`
+}
+
+// recordQuickly is recordConsent for a body that is in order beyond doubt.
+func recordQuickly(a *API, ctx context.Context, key auth.Key, w http.ResponseWriter, r *http.Request) error {
+	body, err := readAll(r.Body)
+	if err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	in := &recordInput{}
+	if kind := r.Header.Get("Content-Type"); kind != "application/json" || !in.Body.read(body) {
+		return errThorough
+	}
+	out, err := recordConsent(a, ctx, key, in)
+	if err != nil {
+		return err
+	}
+	return answerJSON(w, out.Status, out.Body)
+}
+
+// read reads a body, and says whether it holds nothing that the document does
+// not allow. It is stricter than the document: a null, for example, is a no.
+func (c *PersonsChoices) read(body []byte) (sound bool) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if d.Decode(c) != nil || d.InputOffset() != int64(len(body)) || bytes.Contains(body, []byte("null")) || !utf8.Valid(body) {
+		return false
+	}
+	for _, id := range c.Identities {
+		if id.Type == "" || id.Value == "" || len(id.Type) > 64 || len(id.Value) > 1024 {
+			return false
+		}
+	}
+	_, err := uuid.Parse(c.Subject)
+	return (c.Subject == "" || err == nil && len(c.Subject) == 36) && len(c.Identities) <= 20 && len(c.Purposes) <= 100 && len(c.Groups) <= 100 &&
+		len(c.Notice) <= 64 && len(c.Language) <= 35 && len(c.Source) <= 64 && len(c.LegalBasis) <= 64 && len(c.Address) <= 45 && len(c.Agent) <= 1024
 }
 
 func recordConsent(a *API, ctx context.Context, key auth.Key, in *recordInput) (*recordOutput, error) {

@@ -82,5 +82,5 @@ func importConsents(a *API, ctx context.Context, key auth.Key, w http.ResponseWr
 	case err != nil:
 		return err
 	}
-	return answerJSON(w, report)
+	return answerJSON(w, http.StatusOK, report)
 }

@@ -86,32 +86,60 @@ func Handle[In, Out any](act func(a *API, ctx context.Context, key auth.Key, in 
 
 // Plain makes an act of a handler that decodes and answers by itself, for what
 // is asked most. In and Out only describe it in the document.
-func Plain[In, Out any](act func(a *API, ctx context.Context, key auth.Key, w http.ResponseWriter, r *http.Request) error) Act {
+func Plain[In, Out any](act plainAct) Act {
 	return func(a *API, route Route, op huma.Operation) {
 		huma.Register(a.huma, op, func(context.Context, *In) (*Out, error) { panic("api: a plain act is not called by huma") })
 		at := op.Method + " " + op.Path
 		d := a.decoders[at]
-		d.plain = func(w http.ResponseWriter, r *http.Request) {
-			key, _ := r.Context().Value(callerKey{}).(auth.Key)
-			err := a.reveal(r.Context(), route, key)
-			if err == nil {
-				err = act(a, r.Context(), key, w, r)
-			}
-			if err != nil {
-				write(w, a.problem(r.Context(), err))
-			}
+		d.plain = a.plain(route, act)
+		a.decoders[at] = d
+	}
+}
+
+// plainAct decodes and answers by itself.
+type plainAct func(a *API, ctx context.Context, key auth.Key, w http.ResponseWriter, r *http.Request) error
+
+// errThorough is the error of a quick way that leaves a request, as it came, to
+// the thorough one.
+var errThorough = errors.New("it is for the thorough way")
+
+func (a *API) plain(route Route, act plainAct) func(http.ResponseWriter, *http.Request) (done bool) {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		key, _ := r.Context().Value(callerKey{}).(auth.Key)
+		err := a.reveal(r.Context(), route, key)
+		if err == nil {
+			err = act(a, r.Context(), key, w, r)
 		}
+		if errors.Is(err, errThorough) {
+			return false
+		}
+		if err != nil {
+			write(w, a.problem(r.Context(), err))
+		}
+		return true
+	}
+}
+
+// Quick makes an act that is done in a quick way where the input is in order,
+// and else in the thorough way of Handle, which tells all that is wrong.
+func Quick[In, Out any](quick plainAct, thorough func(a *API, ctx context.Context, key auth.Key, in *In) (*Out, error)) Act {
+	return func(a *API, route Route, op huma.Operation) {
+		Handle(thorough)(a, route, op)
+		at := op.Method + " " + op.Path
+		d := a.decoders[at]
+		d.plain, d.thorough = a.plain(route, quick), true
 		a.decoders[at] = d
 	}
 }
 
 // answerJSON answers with v.
-func answerJSON(w http.ResponseWriter, v any) error {
+func answerJSON(w http.ResponseWriter, status int, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("write the answer: %w", err)
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
 	_, _ = w.Write(body)
 	return nil
 }
@@ -194,7 +222,9 @@ func (r Route) maxBody() int64 {
 type decoder struct {
 	op     *huma.Operation
 	handle func(huma.Context)
-	plain  http.HandlerFunc // nil: it is huma's
+	plain  func(http.ResponseWriter, *http.Request) (done bool) // nil: it is huma's
+	// thorough: what plain leaves is huma's.
+	thorough bool
 }
 
 // adapter takes from huma what it makes of each route.
@@ -220,11 +250,10 @@ func (a *API) decoded(route Route) http.HandlerFunc {
 		strange := strangers(r.URL.RawQuery, known)
 		switch {
 		case d.plain == nil:
-		case len(strange) > 0:
-			write(w, &Problem{Status: http.StatusUnprocessableEntity, Detail: notValid, Errors: strange})
+		case len(strange) == 0 && d.plain(w, r):
 			return
-		default:
-			d.plain(w, r)
+		case !d.thorough:
+			write(w, &Problem{Status: http.StatusUnprocessableEntity, Detail: notValid, Errors: strange})
 			return
 		}
 		r = r.WithContext(context.WithValue(r.Context(), strangeKey{}, strange))

@@ -28,7 +28,7 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/audit/checkpoint", Scope: auth.ReadAudit, Does: "Show the signed length and root of the audit log", Act: Handle(checkpoint)},
 		{Method: http.MethodGet, Path: "/api/v1/audit/export", Scope: auth.ReadAudit, Reveals: "audit.export", Streams: true, Does: "Export the audit log with its details, as JSON Lines", Act: Handle(exportAudit)},
 
-		{Method: http.MethodPost, Path: "/api/v1/consents", Scope: auth.WriteConsents, Repeats: Committed, Does: "Record what somebody chose", Example: exampleChoices, Act: Handle(recordConsent)},
+		{Method: http.MethodPost, Path: "/api/v1/consents", Scope: auth.WriteConsents, Repeats: Committed, Does: "Record what somebody chose", Example: exampleChoices, Act: Quick(recordQuickly, recordConsent)},
 		{Method: http.MethodPost, Path: "/api/v1/consents/check", Scope: auth.CheckConsents, Repeats: Harmless, Quiet: true, MaxBody: maxCheckBody, Does: "Ask the gate about many people", Example: exampleBatch, Act: Handle(checkBatch)},
 		{Method: http.MethodGet, Path: "/api/v1/consents/{sequence}/receipt", Scope: auth.ReadConsents, Does: "Give the receipt of a record, which verifies on its own", Act: Handle(showReceipt)},
 		{Method: http.MethodGet, Path: "/api/v1/consents/export", Scope: auth.ReadConsents, Reveals: "ledger.export", Streams: true, Does: "Export all records, as JSON Lines", Act: Handle(exportConsents)},

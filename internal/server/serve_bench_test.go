@@ -126,6 +126,14 @@ func serve(b *testing.B, db *store.DB, alone bool) place {
 	if alone {
 		s.Consents = &oneByOne{Consents: db.Consents()}
 	}
+	s.Routes = append(api.Table(), api.Route{
+		Method: http.MethodPost, Path: "/api/v1/nothing", Scope: auth.WriteConsents, Repeats: api.Harmless, Quiet: true, Does: "Nothing",
+		Act: api.Plain[struct{}, struct{}](func(_ *api.API, _ context.Context, _ auth.Key, w http.ResponseWriter, r *http.Request) error {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		}),
+	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -158,6 +166,7 @@ func (o *oneByOne) Append(ctx context.Context, tenant, key string, entries []con
 // empty is a server that does nothing, with the settings of ours.
 func empty(b *testing.B) string {
 	b.Helper()
+	makeRoom()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -172,9 +181,11 @@ func empty(b *testing.B) string {
 }
 
 // choice is a POST of one choice: of somebody new, then of the same again.
-func (p place) choice(n int64, into *bytes.Buffer) {
+func (p place) choice(n int64, into *bytes.Buffer) { p.post("/api/v1/consents", n, into) }
+
+func (p place) post(path string, n int64, into *bytes.Buffer) {
 	body := fmt.Sprintf(`{"identities":[{"type":"email","value":"p%d@example.com"}],"purposes":{"analytics":%t},"source":"api","reaffirm":true,"ip_address":"203.0.113.%d","user_agent":"Mozilla/5.0"}`, n/2, n%2 == 0, n%250)
-	fmt.Fprintf(into, "POST /api/v1/consents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nIdempotency-Key: %d-%d\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", p.token, n, time.Now().UnixNano(), len(body), body)
+	fmt.Fprintf(into, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nIdempotency-Key: %d-%d\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, p.token, n, time.Now().UnixNano(), len(body), body)
 }
 
 // slow delays each commit: the first random bytes that are asked for after a
@@ -209,12 +220,17 @@ func scale(size int) int {
 
 // BenchmarkConsentOverHTTP measures durable choices over HTTP, half of them of
 // new subjects, sealed, with record, state and leaf in one commit: in groups,
-// one by one, and beside a handler that does nothing. F1 F2
+// one by one, and beside handlers that do nothing: a bare one, and a route of
+// this server, which looks at the key and takes limits along. F1 F2
 func BenchmarkConsentOverHTTP(b *testing.B) {
 	const connections = 256
 	b.Run("empty", func(b *testing.B) {
 		address := empty(b)
 		load(b, address, connections, place{token: "vk_x"}.choice)
+	})
+	b.Run("route", func(b *testing.B) {
+		p := serve(b, storetest.SQLite(b).DB, false)
+		load(b, p.address, connections, func(n int64, into *bytes.Buffer) { p.post("/api/v1/nothing", n, into) })
 	})
 	open := map[string]func(testing.TB) *storetest.Database{"sqlite": storetest.SQLite, "postgres": storetest.Postgres}
 	for _, name := range []string{"sqlite", "postgres"} {

@@ -52,6 +52,7 @@ func (s *Server) upkeep(ctx context.Context) {
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
 	for saved := s.Now(); ; {
+		makeRoom()
 		err := keepUp(ctx, s.House.Store)
 		if now := s.Now(); now.Sub(saved) >= saveEvery {
 			saved = now
