@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 GO ?= go
 PACKAGES ?= ./...
+SCALE ?= 1
 LINT := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .PHONY: help
@@ -38,9 +39,10 @@ lint: ## Run the linters of .golangci.yml (the first run builds them: minutes)
 race: needs ## Run all tests under the race detector
 	$(GO) test -race -timeout 40m $(PACKAGES)
 
+# SCALE is the share in percent of the sizes that docs/performance.md names.
 .PHONY: bench
-bench: needs ## Run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem -timeout 2h $(PACKAGES)
+bench: needs ## Run the benchmarks (SCALE=1, percent of the full sizes)
+	SCALE=$(SCALE) $(GO) test -run '^$$' -bench . -benchmem -timeout 2h $(PACKAGES)
 
 .PHONY: soak
 soak: needs ## Run the long versions of the tests (hours)

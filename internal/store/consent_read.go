@@ -82,14 +82,19 @@ const selectRecords = `
 	SELECT seq, id, subject, purpose, choice, at, given, notice, digest, language, legal_basis, source, supersedes, trace, facts
 	FROM consent_records`
 
+const (
+	selectHistory     = selectRecords + ` {by subject} WHERE tenant = $1 AND subject = $2 ORDER BY seq`
+	selectHistoryFrom = selectRecords + ` {by subject} WHERE tenant = $1 AND subject = $2 AND seq >= $3 ORDER BY seq LIMIT $4`
+)
+
 // History gives all records about a subject in their order.
 func (c *Consents) History(ctx context.Context, tenant string, id consent.SubjectID) ([]consent.Record, error) {
-	return c.records(ctx, selectRecords+` WHERE tenant = $1 AND subject = $2 ORDER BY seq`, tenant, id.String())
+	return c.records(ctx, selectHistory, tenant, id.String())
 }
 
 // HistoryFrom gives up to limit records about a subject from a sequence on.
 func (c *Consents) HistoryFrom(ctx context.Context, tenant string, id consent.SubjectID, from int64, limit int) ([]consent.Record, error) {
-	return c.records(ctx, selectRecords+` WHERE tenant = $1 AND subject = $2 AND seq >= $3 ORDER BY seq LIMIT $4`, tenant, id.String(), from, limit)
+	return c.records(ctx, selectHistoryFrom, tenant, id.String(), from, limit)
 }
 
 // Records gives up to limit records of the tenant from a sequence on. Whoever

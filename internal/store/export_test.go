@@ -86,3 +86,9 @@ func MigrateTo(ctx context.Context, url string, version int64) error {
 	}
 	return errors.Join(err, db.Close())
 }
+
+// The queries for the history of a subject.
+const (
+	SelectHistory     = selectHistory
+	SelectHistoryFrom = selectHistoryFrom
+)
