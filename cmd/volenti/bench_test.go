@@ -64,7 +64,7 @@ func serveOnce(b *testing.B, binary, data string) (megabytes float64) {
 	}
 	_ = got.Body.Close()
 	b.StopTimer()
-	time.Sleep(time.Second)
+	<-time.After(time.Second)
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", serve.Process.Pid))
 	if err != nil {
 		b.Skip("what a process holds is read from /proc")

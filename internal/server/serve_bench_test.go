@@ -202,7 +202,7 @@ func (s *slow) Read(p []byte) (int, error) {
 		s.mu.Lock()
 		if now := s.commits(); now != s.last {
 			s.last = now
-			time.Sleep(s.by)
+			<-time.After(s.by)
 		}
 		s.mu.Unlock()
 	}

@@ -50,6 +50,14 @@ func (c *Consents) Waiting(tenant string) int {
 	return len(l.waiting)
 }
 
+// Leading tells whether somebody has the turn, and took all that waited along.
+func (c *Consents) Leading(tenant string) bool {
+	l := c.line(tenant)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.taken && len(l.waiting) == 0
+}
+
 // Ring tells whether a subject's key is in memory, unwrapped, and how many are.
 func (c *Consents) Ring(tenant string, id consent.SubjectID) (held bool, size int) {
 	r := &c.db.consents.keyring

@@ -22,17 +22,11 @@ func TestASingleChoiceWaitsForOneSliceOfAnImport(t *testing.T) { // A34
 		waits := func(n int, entries ...consent.Entry) *consent.Outcome {
 			var last consent.Outcome
 			all.Go(func() { last = give(t, db, entries...)[len(entries)-1] })
-			for ledger.Waiting(tenant) != n {
-				time.Sleep(time.Millisecond)
-			}
+			until(func() bool { return ledger.Waiting(tenant) == n })
 			return &last
 		}
-		leads := make(chan bool)
-		all.Go(func() { close(leads); give(t, db, says("first@example.com", "analytics", true)) })
-		<-leads
-		for time.Sleep(50 * time.Millisecond); ledger.Waiting(tenant) != 0; { // it has the turn
-			time.Sleep(time.Millisecond)
-		}
+		all.Go(func() { give(t, db, says("first@example.com", "analytics", true)) })
+		until(func() bool { return ledger.Leading(tenant) })
 		for i := range imports {
 			var entries []consent.Entry
 			for n := range slice {
@@ -51,4 +45,13 @@ func TestASingleChoiceWaitsForOneSliceOfAnImport(t *testing.T) { // A34
 		}
 		sound(t, db)
 	})
+}
+
+// until waits for what gives no signal.
+func until(done func() bool) {
+	for range time.Tick(time.Millisecond) {
+		if done() {
+			return
+		}
+	}
 }

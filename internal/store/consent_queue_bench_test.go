@@ -77,7 +77,7 @@ func BenchmarkQueue(b *testing.B) {
 				_, err := db.Consents().QueueAll(ctx, tenant)
 				must(b, err)
 				b.StartTimer()
-				alone := during(b, db, func() { time.Sleep(2 * time.Second) })
+				alone := during(b, db, func() { <-time.After(2 * time.Second) })
 				beside := during(b, db, func() {
 					for began := time.Now(); time.Since(began) < 2*time.Second; {
 						again(b)

@@ -31,7 +31,7 @@ func rotateSlowly(db *store.DB) error {
 			return err
 		}
 		fmt.Println("moved")
-		time.Sleep(10 * time.Millisecond) // to be killed
+		<-time.After(10 * time.Millisecond) // to be killed
 	}
 }
 

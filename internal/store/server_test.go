@@ -65,8 +65,10 @@ func TestNoKeyIsFoundAfterItsRevocation(t *testing.T) { // SE12
 			found, err := db.APIKeys().Find(ctx, k.ID)
 			return err == nil && len(found) == 1 && found[0].Check(token, time.Now()) == nil
 		}
-		if !valid() || !valid() {
-			t.Fatal("a new key is not found")
+		for range 2 { // asked for, then from memory
+			if !valid() {
+				t.Fatal("a new key is not found")
+			}
 		}
 		mark := db.APIKeys().Mark()
 		found, err := db.APIKeys().Find(ctx, k.ID)
@@ -85,20 +87,16 @@ func TestNoKeyIsFoundAfterItsRevocation(t *testing.T) { // SE12
 	k, token, err := auth.New(tenant, "ci", auth.Scopes(), time.Time{}, rand.Reader)
 	must(t, err)
 	must(t, db.APIKeys().Create(ctx, k, entry("apikey.create")))
-	for began, revoked := time.Now(), false; ; time.Sleep(10 * time.Millisecond) {
+	valid := func() bool {
 		found, err := other.APIKeys().Find(ctx, k.ID)
 		must(t, err)
-		if found[0].Check(token, time.Now()) != nil {
-			break
-		}
-		if !revoked {
-			must(t, db.APIKeys().Revoke(ctx, tenant, k.ID, entry("apikey.revoke")))
-			began, revoked = time.Now(), true
-		}
-		if time.Since(began) > 30*time.Second {
-			t.Fatal("another process still finds a revoked key")
-		}
+		return found[0].Check(token, time.Now()) == nil
 	}
+	if !valid() {
+		t.Fatal("another process does not find a key")
+	}
+	must(t, db.APIKeys().Revoke(ctx, tenant, k.ID, entry("apikey.revoke")))
+	until(func() bool { return !valid() }) // for ever, if it were kept for ever
 }
 
 func TestOneOfManyClaimsAnAnswerAndTheRestGetIt(t *testing.T) {
