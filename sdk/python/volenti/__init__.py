@@ -11,10 +11,10 @@ that no check that begins after an acknowledged withdrawal says yes.
 """
 
 from ._client import Client
-from ._decision import ConsentNotGranted, Decision, MissingSubject
+from ._decision import ConsentNotGranted, Decision
 from ._gate import gate, use
 from ._guard import Checker, Token
-from ._person import Identity, Person, subject
+from ._person import Identity, MissingSubject, Person, subject
 
 __all__ = [
     "Checker",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Optional, Tuple
+from typing import Any, Optional, Tuple
 
-if TYPE_CHECKING:
-    from ._person import Person
+from ._person import Person
 
 GRANTED = "granted"
 UNAVAILABLE = "unavailable"
@@ -56,7 +55,3 @@ class ConsentNotGranted(Exception):
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return type(self), (self.purpose, self.reason)
-
-
-class MissingSubject(ValueError):
-    """A gate was not told whose data is to be used, or not in a form that it knows."""

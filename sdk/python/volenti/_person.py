@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Iterator, Optional, Union
 from uuid import UUID
 
-from ._decision import MissingSubject
+
+class MissingSubject(ValueError):
+    """A gate was not told whose data is to be used, or not in a form that it knows."""
 
 
 @dataclass(frozen=True)
