@@ -101,7 +101,11 @@ const usedBefore = "This Idempotency-Key was used for another request. Take a ne
 func ofInvalid(wrong *consent.Invalid) *Problem {
 	p := &Problem{Title: http.StatusText(http.StatusUnprocessableEntity), Status: http.StatusUnprocessableEntity, Detail: notValid}
 	for _, v := range wrong.Violations {
-		told := Violation{"body." + v.Field, v.Text}
+		field := v.Field
+		if field == "purpose" { // of one choice: the body has many
+			field = "purposes"
+		}
+		told := Violation{"body." + field, v.Text}
 		if !slices.Contains(p.Errors, told) {
 			p.Errors = append(p.Errors, told)
 		}

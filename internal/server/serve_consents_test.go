@@ -77,6 +77,32 @@ func TestAChoiceGoesInAndTheGateHeedsIt(t *testing.T) { // A8 A12 A23 A24
 	})
 }
 
+// The address is that of the person, which the program that asks knows; what
+// headers say is that of the program, or of anybody.
+func TestWhereAChoiceCameFromIsWhatTheProgramSays(t *testing.T) { // A2 A25
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		recorded := func(body string) consent.Record {
+			t.Helper()
+			got := s.send("POST", consents, s.key, strings.NewReader(body), "Idempotency-Key", uuid.NewString(), "Content-Type", "application/json",
+				"X-Forwarded-For", "198.51.100.7", "Forwarded", "for=198.51.100.7", "X-Real-Ip", "198.51.100.7", "User-Agent", "Mozilla/5.0")
+			var made api.Recorded
+			s.must(json.Unmarshal([]byte(got.body), &made))
+			all, err := db.Consents().History(t.Context(), store.DefaultTenant, made.Subject)
+			s.must(err)
+			return all[len(all)-1]
+		}
+		if r := recorded(`{"identities":[{"type":"email","value":"a@example.org"}],"purposes":{"analytics":true}}`); r.Trace != "" {
+			t.Errorf("headers were believed: %+v", r)
+		}
+		r := recorded(`{"identities":[{"type":"email","value":"a@example.org"}],"purposes":{"analytics":false},"ip_address":"203.0.113.9","source":"settings_page","language":"de","legal_basis":"explicit_consent"}`)
+		if r.Trace == "" || r.Choice != consent.Withdrawn || r.Purpose != "analytics" || r.Source != consent.SettingsPage || r.Language != "" && r.Language != "de" ||
+			r.LegalBasis != "explicit_consent" || r.Supersedes < 0 || r.ID == "" || r.At.IsZero() || r.Given.IsZero() {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
 func TestSameChoicesUnderOneKeyAreRecordedOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
@@ -121,7 +147,7 @@ func TestAllThatIsWrongWithAChoiceIsToldAndNothingIsRecorded(t *testing.T) { // 
 		who := `"identities":[{"type":"email","value":"anna@example.org"}]`
 		got := post(`{` + who + `,"purposes":{"analytics":true,"cookies":true,"` + personal + `":true},"notice":"9","source":"nowhere","language":"xx-","legal_basis":"A!"}`)
 		s.problem("everything", got, http.StatusUnprocessableEntity)
-		for _, want := range []string{`there is no purpose \"cookies\"`, `there is no such purpose`, `there is no source \"nowhere\"`, `body.language`, `body.legal_basis`} {
+		for _, want := range []string{`there is no purpose \"cookies\"`, `there is no such purpose`, `there is no source \"nowhere\"`, `body.purposes`, `body.language`, `body.legal_basis`} {
 			if !strings.Contains(got.body, want) {
 				t.Errorf("%s is not in %s", want, got.body)
 			}
