@@ -61,10 +61,11 @@ func TestABackupHoldsWhatWasAcknowledgedBeforeIt(t *testing.T) { // R8
 			var began, done atomic.Bool
 			var all sync.WaitGroup
 			enough := make(chan struct{}, 200)
+			ledger := db.Consents() // of the store as it is before the backup, which may close it
 			for i := range 4 {
 				all.Go(func() {
 					for n := 0; !done.Load(); n++ {
-						o, err := db.Consents().Append(ctx, tenant, "", []consent.Entry{says(fmt.Sprintf("p%d@example.com", i), "research", n%2 == 0)})
+						o, err := ledger.Append(ctx, tenant, "", []consent.Entry{says(fmt.Sprintf("p%d@example.com", i), "research", n%2 == 0)})
 						if err != nil { // it was closed
 							return
 						}
