@@ -43,7 +43,6 @@ type batch struct {
 	rows    map[*insertion][][]any        // to be stored
 	added   []*insertion                  // to which table each of them was added
 	leaves  []audit.Leaf                  //
-	changed map[about]bool                // for the index
 }
 
 // person is a subject with its key.
@@ -73,7 +72,7 @@ func (c *Consents) open(ctx context.Context, t *tx, group []*choices) (*batch, e
 	b := &batch{
 		c: c, t: t, facts: map[[2]string]string{},
 		answers: map[string]answer{}, found: map[string]consent.SubjectID{}, people: map[consent.SubjectID]*person{}, erased: map[consent.SubjectID]bool{},
-		states: map[about]*consent.State{}, dirty: map[about]bool{}, rows: map[*insertion][][]any{}, changed: map[about]bool{},
+		states: map[about]*consent.State{}, dirty: map[about]bool{}, rows: map[*insertion][][]any{},
 	}
 	var stamp, digestKey int64
 	all := append(t.growth.lock(t.tenant), standing(t.tenant, &stamp, &digestKey))

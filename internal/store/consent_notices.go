@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 
 	"volenti.dev/volenti/consent"
@@ -56,20 +54,6 @@ func (c *Consents) Notice(ctx context.Context, tenant, version string) (v notice
 		return v, fmt.Errorf("read who classified a notice: %w", err)
 	}
 	return v, nil
-}
-
-// Text gives the text of a published version; consent.ErrNotFound when there
-// is none in this language.
-func (c *Consents) Text(ctx context.Context, tenant, version, language string) (notice.Text, error) {
-	text, err := scanText(c.db.engine.row(ctx, `
-		SELECT language, body FROM consent_texts WHERE tenant = $1 AND version = $2 AND language = $3`, tenant, version, language))
-	if errors.Is(err, sql.ErrNoRows) {
-		return text, consent.ErrNotFound
-	}
-	if err != nil {
-		return text, fmt.Errorf("read a text: %w", err)
-	}
-	return text, nil
 }
 
 func scanText(s scanner) (t notice.Text, err error) {
