@@ -176,6 +176,27 @@ func TestAllThatIsWrongWithAChoiceIsToldAndNothingIsRecorded(t *testing.T) { // 
 	})
 }
 
+// The quick way takes nothing that the document does not allow.
+func TestTheQuickWayIsAsStrictAsTheDocument(t *testing.T) { // SE7
+	s := newSite(t, storetest.SQLite(t))
+	long := func(n int) string { return strings.Repeat("a", n) }
+	many := func(n int, one string) string { return strings.TrimSuffix(strings.Repeat(one+",", n), ",") }
+	who, what := `"identities":[{"type":"email","value":"a@example.org"}]`, `"purposes":{"analytics":true}`
+	for _, body := range []string{
+		`{` + who + `,` + what + `,"notice":"` + long(65) + `"}`, `{` + who + `,` + what + `,"language":"` + long(36) + `"}`,
+		`{` + who + `,` + what + `,"source":"` + long(65) + `"}`, `{` + who + `,` + what + `,"legal_basis":"` + long(65) + `"}`,
+		`{` + who + `,` + what + `,"ip_address":"` + long(46) + `"}`, `{` + who + `,` + what + `,"user_agent":"` + long(1025) + `"}`,
+		`{"identities":[` + many(21, `{"type":"email","value":"a@example.org"}`) + `],` + what + `}`, `{"identities":[{"type":"","value":"x"}],` + what + `}`,
+		`{"identities":[{"type":"external_id","value":"` + long(1025) + `"}],` + what + `}`, `{"subject":"x",` + what + `}`,
+		`{` + who + `,` + what + `,"more":1}`,
+	} {
+		s.problem(body[:min(len(body), 120)], s.send("POST", consents, s.key, strings.NewReader(body), "Idempotency-Key", uuid.NewString(), "Content-Type", "application/json"), http.StatusUnprocessableEntity)
+	}
+	if records, err := s.db.Consents().Records(t.Context(), store.DefaultTenant, 0, 10); err != nil || len(records) != 0 {
+		t.Errorf("%d records, %v", len(records), err)
+	}
+}
+
 func TestTenThousandAreCheckedAtOnceInTheirOrder(t *testing.T) { // A15
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
