@@ -6,6 +6,7 @@
 //	Spec.New(settings) -> Connector
 //	                        Tester     can it be reached
 //	                        Describer  what tables and columns there are
+//	                        Sampler    some rows, to see what columns hold
 //	                        Reader     rows that match values, streamed
 //	                        Masker     write masks over values read before
 //	                        Deleter    remove rows read before
@@ -65,6 +66,13 @@ type Describer interface {
 	Describe(ctx context.Context) (catalogue.Catalogue, error)
 }
 
+// Sampler reads rows of nobody in particular, so that a description can be
+// proposed from what they hold. Values never leave the process.
+type Sampler interface {
+	// Sample gives at most limit rows of a table, whole.
+	Sample(ctx context.Context, t *catalogue.Table, limit int) ([]Row, error)
+}
+
 // Reader finds rows. A Read without any non-null match value sends nothing.
 type Reader interface {
 	// Queries gives the statements that Read would send, with placeholders for
@@ -102,7 +110,9 @@ type Verifier interface {
 
 // Read asks for the rows of a table in which at least one Match holds.
 // Table is the live catalogue's own description: statements are built from
-// its names and types, never from a configuration's.
+// its names and types, never from a configuration's. In a table that is Open
+// a match may name a path, "items.customer_id", through objects and arrays;
+// Columns are always top-level fields.
 type Read struct {
 	Table     *catalogue.Table
 	Columns   []string
@@ -130,6 +140,9 @@ type ReadResult struct {
 }
 
 // Batch is a bounded set of changes to one table, applied in one transaction.
+// Where a system has no transactions each change is applied by itself, whole
+// or not at all, with a Guard before each. In a table that is Open only those
+// parts of a field are written in which Before and After differ.
 type Batch struct {
 	Table      *catalogue.Table
 	KeyColumns []string // identify a row together

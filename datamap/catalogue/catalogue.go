@@ -23,7 +23,7 @@ func (n Name) String() string {
 	return n.Schema + "." + n.Table
 }
 
-// Table is a table or view.
+// Table is a table or view, or a collection of documents.
 type Table struct {
 	Name        Name         `json:"name"`
 	Columns     []Column     `json:"columns"`
@@ -31,6 +31,19 @@ type Table struct {
 	Unique      [][]string   `json:"unique,omitempty"` // without the primary key
 	Checks      []Check      `json:"checks,omitempty"`
 	ForeignKeys []ForeignKey `json:"foreign_keys,omitempty"`
+	Triggers    []Trigger    `json:"triggers,omitempty"`
+	// View: its rows are those of other tables.
+	View bool `json:"view,omitempty"`
+	// Open: rows may hold more than Columns, as documents do. Columns are those
+	// that the system itself vouches for; the rest is known by description only.
+	Open bool `json:"open,omitempty"`
+}
+
+// Trigger is code that the database runs by itself when rows of the table
+// change; what it writes, and where, the catalogue does not say.
+type Trigger struct {
+	Name string   `json:"name"`
+	On   []string `json:"on"` // "update", "delete", sorted; inserts are of no concern
 }
 
 // Column is a column as declared.
