@@ -161,7 +161,9 @@ func (r *run) accessCycle(ctx context.Context, group []*graph.Node) error {
 			if err != nil {
 				return err
 			}
-			c.members = append(c.members, &member{node: n, progress: p, chunks: r.newChunks(ctx, n, true)})
+			m := &member{node: n, progress: p, chunks: r.newChunks(ctx, n, true)}
+			m.chunks.sift = unsifted(n, r.tables[n.Address])
+			c.members = append(c.members, m)
 		}
 		err := c.rounds(ctx)
 		for _, m := range c.members {

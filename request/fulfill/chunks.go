@@ -22,7 +22,7 @@ type chunks struct {
 	*run
 	ctx    context.Context // of the read that the rows come from
 	node   *graph.Node
-	sift   func(connector.Row) graph.Keep
+	sift   sifter
 	seen   map[[16]byte]bool // nil where no row can come twice
 	buffer []byte
 	rows   int
@@ -54,13 +54,17 @@ func (c *chunks) addNew(row connector.Row) (bool, error) {
 		}
 		c.seen[k] = true
 	}
-	var err error
 	record := map[string]any{"row": map[string]any(row)}
 	if c.sift != nil {
-		if keep := c.sift(row); keep != nil {
+		keep, err := c.sift(row)
+		if err != nil {
+			return false, err
+		}
+		if keep != nil {
 			record["keep"] = map[string]any(keep)
 		}
 	}
+	var err error
 	if c.buffer, err = value.Append(c.buffer, record); err != nil {
 		return false, fmt.Errorf("keep a row of %s: %w", c.node.Address, err)
 	}

@@ -135,13 +135,22 @@ func (in *inputs) close() {
 	}
 }
 
-// sift tells which array elements of a row the inputs speak of; nil means
-// that no input runs through an array.
-func sift(n *graph.Node, t *catalogue.Table, matches []connector.Match) func(connector.Row) graph.Keep {
+// sifter tells which array elements of a row belong to the data subject; nil
+// is the whole row.
+type sifter func(connector.Row) (graph.Keep, error)
+
+// sift goes by the values that the rows were found by. It is nil where none of
+// them can run through an array. In a table that is open any of them can.
+func sift(n *graph.Node, t *catalogue.Table, matches []connector.Match) sifter {
 	var through []graph.Values
+	var whole []string
 	for _, m := range matches {
+		if t.Open && len(m.Columns) > 1 {
+			whole = append(whole, m.Columns...)
+			continue
+		}
 		for i, path := range m.Columns {
-			if c := t.Column(path); c == nil || !c.Type.Array {
+			if c := t.Column(path); !t.Open && (c == nil || !c.Type.Array) {
 				continue
 			}
 			values := graph.Values{Path: path, Keys: make(map[string]bool, len(m.Tuples))}
@@ -151,10 +160,38 @@ func sift(n *graph.Node, t *catalogue.Table, matches []connector.Match) func(con
 			through = append(through, values)
 		}
 	}
-	if through == nil {
-		return func(connector.Row) graph.Keep { return nil }
+	if through == nil && whole == nil {
+		return nil
 	}
-	return func(row connector.Row) graph.Keep { return graph.Sift(row, through, n.WholeArrays) }
+	return func(row connector.Row) (graph.Keep, error) {
+		if err := noArrays(n, row, whole); err != nil {
+			return nil, err
+		}
+		return graph.Sift(row, through, n.WholeArrays), nil
+	}
+}
+
+// unsifted is for reads in rounds, which do not tell elements apart.
+func unsifted(n *graph.Node, t *catalogue.Table) sifter {
+	if !t.Open {
+		return nil // the plan has seen that there are no arrays
+	}
+	var paths []string
+	for _, m := range n.Matches {
+		paths = append(paths, m.Fields...)
+	}
+	return func(row connector.Row) (graph.Keep, error) { return nil, noArrays(n, row, paths) }
+}
+
+// noArrays refuses a row that has an array where its description has none and
+// elements of others could not be told from the data subject's.
+func noArrays(n *graph.Node, row connector.Row, paths []string) error {
+	for _, path := range paths {
+		if graph.RunsThroughArray(row, path) {
+			return fmt.Errorf("a row of %s holds an array at %s, where its description has none: describe it as an array", n.Address, path)
+		}
+	}
+	return nil
 }
 
 // remark says how many values were of no use.

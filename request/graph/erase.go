@@ -172,20 +172,20 @@ func (p *planner) mask(i int, n *Node, tg Target, spec masking.Spec) {
 	refuse := func(reason string) {
 		n.Refused = append(n.Refused, Refused{f.Path, tg.Rule.Key, reason})
 	}
-	column := t.Column(top(f.Path))
+	column, name := t.Column(top(f.Path)), top(f.Path)
 	switch {
 	case f.ReadOnly:
 		refuse("its description says read_only")
 		return
-	case column == nil:
+	case column == nil && !t.Open:
 		p.problem.Drift = true
-		p.problem.add(f.At, fmt.Sprintf("%s has a field %s, but the table %s has no column %s", n.Address, f.Path, t.Name, top(f.Path)), "describe the table as it is now")
+		p.problem.add(f.At, fmt.Sprintf("%s has a field %s, but the table %s has no column %s", n.Address, f.Path, t.Name, name), "describe the table as it is now")
 		return
 	case f.PrimaryKey || slices.Contains(p.declared(i), f.Path):
 		refuse("it is part of the primary key, which rows are addressed by")
 		return
 	}
-	if table := p.changedBy(n, column.Name); table != "" {
+	if table := p.changedBy(n, name); table != "" {
 		refuse(fmt.Sprintf("a foreign key with ON UPDATE CASCADE would change %s as well", table))
 		return
 	}
@@ -198,7 +198,7 @@ func (p *planner) mask(i int, n *Node, tg Target, spec masking.Spec) {
 		n.Notes = append(n.Notes, f.Path+": "+note)
 	}
 	for _, fk := range t.ForeignKeys {
-		if slices.Contains(fk.Columns, column.Name) && spec.Strategy != "null_rewrite" {
+		if slices.Contains(fk.Columns, name) && spec.Strategy != "null_rewrite" {
 			n.Notes = append(n.Notes, fmt.Sprintf("%s: the foreign key to %s may refuse the mask", f.Path, fk.References))
 		}
 	}
@@ -206,7 +206,7 @@ func (p *planner) mask(i int, n *Node, tg Target, spec masking.Spec) {
 	if spec.Strategy == masking.Preserve {
 		return // neither read nor written
 	}
-	n.Masks = append(n.Masks, Mask{Field: f.Path, Rule: tg.Rule.Key, Spec: spec, Column: column.Name, Type: f.Type, Length: f.Length})
+	n.Masks = append(n.Masks, Mask{Field: f.Path, Rule: tg.Rule.Key, Spec: spec, Column: name, Type: f.Type, Length: f.Length})
 }
 
 // changedBy names a table that the database would change together with the
@@ -237,11 +237,14 @@ func Shape(t *catalogue.Table, f *dataset.Field) masking.Column {
 	return ShapeOf(t, Mask{Field: f.Path, Column: top(f.Path), Type: f.Type, Length: f.Length})
 }
 
-// ShapeOf is Shape for a planned mask.
+// ShapeOf is Shape for a planned mask. Of what no column of its own stands
+// for, the description tells.
 func ShapeOf(t *catalogue.Table, m Mask) masking.Column {
 	column := t.Column(m.Column)
 	if column == nil || m.Field != m.Column {
-		return masking.Column{Type: m.Type, Length: m.Length}
+		shape := masking.Column{Type: m.Type, Length: m.Length}
+		shape.Unique = slices.ContainsFunc(t.Unique, func(u []string) bool { return len(u) == 1 && u[0] == m.Field })
+		return shape
 	}
 	shape := masking.Column{
 		Type: column.Type, Native: column.Native, Bits: column.Bits, Length: shorter(m.Length, column.Length),

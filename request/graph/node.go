@@ -78,16 +78,43 @@ func (p *planner) inputs(i int, n *Node) {
 	}
 	for _, m := range n.Matches {
 		for _, path := range m.Fields {
-			if col := t.Column(path); col != nil && col.Type.Array && n.Cycle != "" {
-				p.problem.add(c.Field(path).At, fmt.Sprintf("rows of %s cannot be found by the array %s, because the collection feeds itself through others", n.Address, path),
-					"put the values into a table of their own, or break the circle by a direction")
-			}
-			if path != top(path) && t.Column(top(path)) != nil {
-				p.problem.add(c.Field(path).At, fmt.Sprintf("rows of %s cannot be found by %s: it lies inside a document, and this is a table", n.Address, path),
-					"give the value a column of its own, or lead here by another field")
-			}
+			p.findable(i, n, m, path)
 		}
 	}
+}
+
+// findable reports a path that rows cannot be found by.
+func (p *planner) findable(i int, n *Node, m Match, path string) {
+	c, t := p.collections[i], p.tables[i]
+	switch array := arrayOn(c, t, path); {
+	case array != "" && n.Cycle != "":
+		p.problem.add(c.Field(path).At, fmt.Sprintf("rows of %s cannot be found by the array %s, because the collection feeds itself through others", n.Address, array),
+			"put the values into a table of their own, or break the circle by a direction")
+	case array != "" && t.Open && len(m.Fields) > 1:
+		p.problem.add(c.Field(path).At, fmt.Sprintf("rows of %s cannot be found by %s together: %s is an array, and the parts of a key may stand in different elements of it", n.Address, strings.Join(m.Fields, " and "), array),
+			"lead here by one field that tells the elements apart")
+	case path != top(path) && !t.Open && t.Column(top(path)) != nil:
+		p.problem.add(c.Field(path).At, fmt.Sprintf("rows of %s cannot be found by %s: it lies inside a document, and this is a table", n.Address, path),
+			"give the value a column of its own, or lead here by another field")
+	}
+}
+
+// arrayOn gives the first array that a path runs through or ends at, "" for
+// none: the catalogue knows it of a table, only the description of documents.
+func arrayOn(c *dataset.Collection, t *catalogue.Table, path string) string {
+	if !t.Open {
+		if column := t.Column(path); column != nil && column.Type.Array {
+			return path
+		}
+		return ""
+	}
+	array := ""
+	c.Walk(func(f *dataset.Field) {
+		if array == "" && f.Type.Array && (f.Path == path || strings.HasPrefix(path, f.Path+".")) {
+			array = f.Path
+		}
+	})
+	return array
 }
 
 // composites splits the edges between two collections into those that are
@@ -229,14 +256,14 @@ func (p *planner) columns(i int, n *Node) {
 			needs[top(k)] = true
 		}
 	}
-	for path := range n.Inputs { // an array is sifted; any other must exist, even where it is not read
-		if col := t.Column(top(path)); col == nil || col.Type.Array {
+	for path := range n.Inputs { // an array is sifted, and a document may hold one anywhere; any other must exist, even where it is not read
+		if col := t.Column(top(path)); col == nil || col.Type.Array || t.Open {
 			needs[top(path)] = true
 		}
 	}
 	n.WholeArrays = WholeArrays(c)
 	for name := range needs {
-		if t.Column(name) == nil {
+		if t.Column(name) == nil && !t.Open {
 			p.problem.Drift = true
 			at := c.At
 			if f := c.Field(name); f != nil {

@@ -36,6 +36,20 @@ func Collect(row map[string]any, path string) []any {
 	return found
 }
 
+// RunsThroughArray says whether a path of a row meets an array.
+func RunsThroughArray(row map[string]any, path string) bool {
+	var at any = row
+	for _, name := range strings.Split(path, ".") {
+		o, ok := at.(map[string]any)
+		if !ok {
+			break
+		}
+		at = o[name]
+	}
+	_, array := at.([]any)
+	return array
+}
+
 // Values is a set of input values for one path of a row.
 type Values struct {
 	Path string
