@@ -39,6 +39,10 @@ func decode(c *catalogue.Column, v any) any {
 		}
 	case value.Number:
 		return decimal(v, c.Scale)
+	case value.String:
+		if s, ok := v.(string); ok && strings.EqualFold(c.Native, "string") {
+			return converted(s)
+		}
 	case value.Timestamp:
 		return instant(v)
 	case value.Day:
@@ -78,6 +82,24 @@ func decimal(v any, scale int) any {
 		s += strings.Repeat("0", missing)
 	}
 	return value.Decimal(s)
+}
+
+// converted is what becomes of a text in a column declared as STRING, which
+// SQLite knows nothing of: what looks like a number is stored as one, and loses
+// its zeros. https://sqlite.org/datatype3.html section 3.
+func converted(s string) any {
+	trimmed := strings.Trim(s, " \t\n\v\f\r")
+	if i, err := strconv.ParseInt(trimmed, 10, 64); err == nil {
+		return i
+	}
+	f, err := strconv.ParseFloat(trimmed, 64)
+	if err != nil || strings.Trim(trimmed, "+-.0123456789eE") != "" {
+		return s
+	}
+	if i := int64(f); float64(i) == f && f >= -(1<<63) && f < 1<<63 {
+		return i
+	}
+	return f
 }
 
 // instant reads the forms in which a time may be stored: text, or a Unix time
