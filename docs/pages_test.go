@@ -223,7 +223,7 @@ func TestRightsOfThePagesAreEnough(t *testing.T) {
 
 // keyRead is where a key of the configuration or a setting of a strategy is
 // read.
-var keyRead = regexp.MustCompile(`\.(?:String|Bool|Int|List|Strings|Mapping|Node|text|choice|take)\("([a-z_]+)"|(?:Decode|addresses)\(\w+, "([a-z_]+)"`)
+var keyRead = regexp.MustCompile(`\.(?:String|Bool|Int|List|Strings|Mapping|Node|text|choice|take|within)\("([a-z_]+)"|(?:Decode|addresses)\(\w+, "([a-z_]+)"`)
 
 func TestEveryKeyOfTheConfigurationIsExplained(t *testing.T) {
 	for page, files := range map[string][]string{
@@ -272,23 +272,26 @@ func table(t *testing.T, page, head string) (columns []string, rows [][]string) 
 func TestTableOfStrategiesIsTrue(t *testing.T) {
 	columns, rows := table(t, "policies.md", "strategy | text |")
 	kinds := map[string][]masking.Column{
-		"text":                {{}, of(value.String), of(value.JSON)},
-		"number":              {of(value.Integer), of(value.Float), of(value.Number)},
-		"uuid":                {of(value.UUID), of(value.ObjectID)},
-		"bytes":               {of(value.Bytes)},
-		"boolean, date, time": {of(value.Boolean), of(value.Day), of(value.Timestamp), of(value.Clock)},
-		"not null":            {{Type: value.Type{Kind: value.String}, NotNull: true}},
-		"unique":              {{Type: value.Type{Kind: value.String}, Unique: true}},
+		"text":           {{}, of(value.String)},
+		"json":           {of(value.JSON)},
+		"integer":        {of(value.Integer)},
+		"decimal, float": {of(value.Number), of(value.Float)},
+		"date":           {of(value.Day), of(value.Timestamp)},
+		"boolean, time":  {of(value.Boolean), of(value.Clock)},
+		"uuid":           {of(value.UUID), of(value.ObjectID)},
+		"bytes":          {of(value.Bytes)},
+		"not null":       {{Type: value.Type{Kind: value.String}, NotNull: true}},
+		"unique":         {{Type: value.Type{Kind: value.String}, Unique: true}},
+	}
+	needed := map[string]map[string]any{
+		masking.StringRewrite: {"rewrite_value": "none"}, masking.DateShift: {"days": 9}, masking.NumberRound: {"step": 9}, masking.NumberNoise: {"percent": 9},
 	}
 	fits := map[string]bool{"yes": true, "if wide enough": true, "no": false, "if it is one": false}
 	var named []string
 	for _, row := range rows {
 		strategy := strings.Trim(row[0], "`")
 		named = append(named, strategy)
-		spec := masking.Spec{Strategy: strategy}
-		if strategy == masking.StringRewrite {
-			spec.Configuration = map[string]any{"rewrite_value": "none"}
-		}
+		spec := masking.Spec{Strategy: strategy, Configuration: needed[strategy]}
 		for i, cell := range row[1:] {
 			want, known := fits[cell]
 			shapes := kinds[columns[i+1]]
@@ -302,15 +305,12 @@ func TestTableOfStrategiesIsTrue(t *testing.T) {
 			}
 		}
 	}
-	all := []string{
-		masking.NullRewrite, masking.StringRewrite, masking.RandomStringRewrite, masking.Hash,
-		masking.HMAC, masking.AESEncrypt, masking.Preserve,
-	}
+	all := slices.DeleteFunc(slices.Clone(masking.Names), func(name string) bool { return name == masking.Delete })
 	if diff := cmp.Diff(all, named); diff != "" {
 		t.Errorf("strategies (-code +page):\n%s", diff)
 	}
 	_, described := table(t, "policies.md", "strategy | configuration")
-	for i, name := range append(all, masking.Delete) {
+	for i, name := range masking.Names {
 		if described[i][0] != "`"+name+"`" {
 			t.Errorf("the page describes %s where %s is due", described[i][0], name)
 		}

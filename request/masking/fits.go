@@ -40,13 +40,16 @@ func Fits(s Spec, c Column) error {
 	case len(c.Labels) > 0 && (s.Strategy != StringRewrite || !slices.Contains(c.Labels, o.rewrite)):
 		return fmt.Errorf("the column takes only %s: %s cannot be applied; use %s", strings.Join(c.Labels, ", "), s.Strategy, orNull("string_rewrite with one of them", c))
 	case s.Strategy == StringRewrite && c.Unique:
-		return fmt.Errorf("the column is UNIQUE: string_rewrite would give every row the same value; use %s", orNull("hash or random_string_rewrite", c))
+		return fmt.Errorf("the column is UNIQUE: string_rewrite would give every row the same value; use %s", forUnique(c))
 	}
 	if err := fitsType(s.Strategy, o, c); err != nil {
 		return err
 	}
 	if err := fitsSuffix(s.Strategy, o, c); err != nil {
 		return err
+	}
+	if _, looks := forms[s.Strategy]; looks && c.Unique && s.Strategy != EmailRewrite {
+		return fmt.Errorf("the column is UNIQUE and two masks of %s may be the same: use %s", s.Strategy, forUnique(c))
 	}
 	if bits := entropy(s.Strategy, o, c); c.Unique && bits < room {
 		return fmt.Errorf("the column is UNIQUE and too small for masks that never meet (%d bits, %d are needed): %s cannot be applied; use %s", bits, room, s.Strategy, orNull("delete for the collection", c))
@@ -61,6 +64,13 @@ func Notes(s Spec, c Column) []string {
 		return nil
 	}
 	var notes []string
+	note := forms[s.Strategy].note
+	if s.Strategy == FF1Encrypt {
+		note = ff1Note(o)
+	}
+	if note != "" {
+		notes = append(notes, note)
+	}
 	if full := fullLength(s.Strategy, o, c); c.Length > 0 && full > c.Length {
 		notes = append(notes, fmt.Sprintf("the mask is cut to %d characters", c.Length))
 	}
@@ -77,6 +87,9 @@ func Notes(s Spec, c Column) []string {
 }
 
 func fitsType(strategy string, o options, c Column) error {
+	if f, looks := forms[strategy]; looks {
+		return fitsForm(strategy, f, o, c)
+	}
 	switch kind := c.Type.Kind; kind {
 	case value.Unknown, value.String, value.JSON, value.Object, value.Bytes:
 		return nil
@@ -91,6 +104,24 @@ func fitsType(strategy string, o options, c Column) error {
 		}
 		return nil
 	}
+}
+
+// fitsForm is fitsType for what looks like the value.
+func fitsForm(strategy string, f form, o options, c Column) error {
+	kind := c.Type.Kind
+	switch {
+	case kind == value.JSON:
+		return fmt.Errorf("%s cannot be applied to a whole JSON value: describe its parts, or use %s", strategy, forType(c))
+	case !f.has(kind):
+		return wrongType(strategy, c)
+	case strategy == FF1Encrypt && kind == value.Integer && c.Bits > 0 && c.Bits < 24,
+		strategy == FF1Encrypt && c.Length > 0 && c.Length < fewest(len(symbols(o.alphabet, ""))):
+		return fmt.Errorf("%s can hold fewer than a million values, which ff1_encrypt must not be used on; use %s", named(c), forType(c))
+	case strategy == NumberRound && kind == value.Integer && !o.step.at(0).same(o.step),
+		strategy == NumberRound && kind == value.Number && c.Precision > 0 && !o.step.at(c.Scale).same(o.step):
+		return fmt.Errorf("its step has more decimal places than %s: use a greater one", named(c))
+	}
+	return nil
 }
 
 // derivable are the kinds besides text that a digest makes sense in. A random
@@ -131,10 +162,25 @@ func forType(c Column) string {
 	case derivable[kind]:
 		return orNull("hash", c)
 	case kind == value.Boolean, kind == value.Timestamp, kind == value.Day, kind == value.Clock:
-		return orNull(fmt.Sprintf("string_rewrite with a rewrite_value that is a %s", kind), c)
+		others := fmt.Sprintf("string_rewrite with a rewrite_value that is a %s", kind)
+		if forms[DateGeneralise].has(kind) {
+			others = "date_generalise, or " + others
+		}
+		return orNull(others, c)
 	default:
 		return "string_rewrite or hash"
 	}
+}
+
+// forUnique suggests what keeps the values of a column apart.
+func forUnique(c Column) string {
+	switch kind := c.Type.Kind; {
+	case derivable[kind]:
+		return orNull("hash", c)
+	case kind == value.Day, kind == value.Timestamp:
+		return orNull("delete for the collection", c)
+	}
+	return orNull("hash or random_string_rewrite", c)
 }
 
 func orNull(others string, c Column) string {
@@ -154,6 +200,9 @@ func fitsSuffix(strategy string, o options, c Column) error {
 		return fmt.Errorf("%s with a suffix needs text, this is %s: remove format_preservation", strategy, named(c))
 	}
 	if n := utf8.RuneCountInString(o.suffix); c.Length > 0 && n >= c.Length {
+		if strategy == EmailRewrite {
+			return fmt.Errorf("an address at %s has more than the %d characters that the column holds: use a shorter domain", strings.TrimPrefix(o.suffix, "@"), c.Length)
+		}
 		return fmt.Errorf("its suffix has %d characters and the column holds %d: use a shorter suffix", n, c.Length)
 	}
 	return nil
@@ -165,7 +214,7 @@ func entropy(strategy string, o options, c Column) int {
 	switch {
 	case c.Type.Kind == value.Bytes:
 		perCharacter = 8
-	case strategy == RandomStringRewrite, strategy == AESEncrypt:
+	case strategy == RandomStringRewrite, strategy == AESEncrypt, strategy == EmailRewrite:
 		perCharacter = 5 // base32, and base64 where case does not count
 	}
 	switch c.Type.Kind {
@@ -201,6 +250,8 @@ func fullLength(strategy string, o options, c Column) int {
 		n = utf8.RuneCountInString(o.rewrite)
 	case RandomStringRewrite:
 		n = o.length
+	case EmailRewrite:
+		n = localLength
 	case AESEncrypt:
 		n = base64.StdEncoding.EncodedLen(nonceAndTag)
 	case Hash, HMAC:

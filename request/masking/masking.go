@@ -16,6 +16,10 @@
 // as in documents, numbers stay numbers, bytes stay bytes, and the rest
 // becomes text. Arrays are masked element by element and objects part by part,
 // keeping their shape; a JSON column becomes one JSON string.
+//
+// Some masks keep more: they look like the email, the date or the number that
+// they replace. Such a strategy leaves no value alone that has another form:
+// it becomes a digest, as by hash.
 package masking
 
 import (
@@ -38,12 +42,24 @@ const (
 	Hash                = "hash"
 	HMAC                = "hmac"
 	AESEncrypt          = "aes_encrypt"
+	FF1Encrypt          = "ff1_encrypt"
+	EmailRewrite        = "email_rewrite"
+	PhoneRewrite        = "phone_rewrite"
+	FakeRewrite         = "fake_rewrite"
+	DateShift           = "date_shift"
+	DateGeneralise      = "date_generalise"
+	NumberZero          = "number_zero"
+	NumberRound         = "number_round"
+	NumberNoise         = "number_noise"
 	Preserve            = "preserve"
 	Delete              = "delete"
 )
 
-// names in the order in which they are suggested.
-var names = []string{NullRewrite, StringRewrite, RandomStringRewrite, Hash, HMAC, AESEncrypt, Preserve, Delete}
+// Names are all strategies, in the order in which they are suggested.
+var Names = []string{
+	NullRewrite, StringRewrite, RandomStringRewrite, Hash, HMAC, AESEncrypt, FF1Encrypt, EmailRewrite, PhoneRewrite, FakeRewrite,
+	DateShift, DateGeneralise, NumberZero, NumberRound, NumberNoise, Preserve, Delete,
+}
 
 // Column is what a strategy must know of the field it masks. The zero value
 // is a field of a document of which nothing is declared.
@@ -74,8 +90,10 @@ type Place struct {
 type Strategy interface {
 	Name() string
 	// Mask gives the mask of a value as it was read. For columns that Fits
-	// has passed it fails only when the secret is too short. Called again with
-	// the same arguments it gives the same mask.
+	// has passed it fails only when the secret is too short, and with ErrForm
+	// where the strategy refuses the value itself. Errors hold no value. Called
+	// again with the same arguments it gives the same mask, in every version:
+	// a request may be resumed by a newer one.
 	Mask(v any, c Column, p Place) (any, error)
 }
 
@@ -99,8 +117,10 @@ func New(s Spec) (Strategy, error) {
 		return encrypted{o}, nil
 	case Delete:
 		return nil, errDelete
-	default:
+	case RandomStringRewrite, Hash, HMAC:
 		return derived{name: s.Strategy, options: o}, nil
+	default:
+		return shaped{name: s.Strategy, form: forms[s.Strategy], options: o}, nil
 	}
 }
 

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
+
+	"volenti.dev/volenti/datamap/value"
 )
 
 // The limits of random_string_rewrite's length, in characters. The default is
@@ -22,7 +25,23 @@ type options struct {
 	suffix    string
 	algorithm string // sha256 or sha512
 	length    int
+	alphabet  string // digits or alphanumeric
+	kind      string // of a fake value
+	to        string // year, month or decade
+	days      int
+	percent   int
+	step      fixed
 }
+
+// What a suffix of email_rewrite may be: RFC 2606 keeps example.com from
+// anybody's hands.
+const defaultDomain = "example.com"
+
+// The widest shift, in days, and the most noise, in percent.
+const (
+	mostDays    = 36525 // a hundred years
+	mostPercent = 100
+)
 
 const (
 	sha256Name = "SHA-256"
@@ -46,7 +65,7 @@ func parse(s Spec) (options, error) {
 		o.rewrite = r.text("rewrite_value")
 		o.suffix = r.suffix()
 	case RandomStringRewrite:
-		o.length = r.length()
+		o.length = r.within("length", defaultLength, maximumLength)
 		o.suffix = r.suffix()
 	case Hash, HMAC:
 		o.algorithm = r.choice("algorithm", sha256Name, sha512Name)
@@ -54,10 +73,25 @@ func parse(s Spec) (options, error) {
 	case AESEncrypt:
 		r.choice("mode", "GCM")
 		o.suffix = r.suffix()
+	case FF1Encrypt:
+		o.alphabet = r.choice("alphabet", digitsOnly, alphanumeric)
+	case EmailRewrite:
+		o.suffix = "@" + r.domain()
+	case PhoneRewrite, NumberZero:
+	case FakeRewrite:
+		o.kind = r.choice("kind", fakes...)
+	case DateShift:
+		o.days = r.within("days", 0, mostDays)
+	case DateGeneralise:
+		o.to = r.choice("to", toYear, toMonth, toDecade)
+	case NumberRound:
+		o.step = r.step()
+	case NumberNoise:
+		o.percent = r.within("percent", 0, mostPercent)
 	case "":
-		return o, fmt.Errorf("no masking strategy is named: name one of %s", strings.Join(names, ", "))
+		return o, fmt.Errorf("no masking strategy is named: name one of %s", strings.Join(Names, ", "))
 	default:
-		return o, fmt.Errorf("there is no masking strategy %q%s: use one of %s", s.Strategy, suggest(s.Strategy, names), strings.Join(names, ", "))
+		return o, fmt.Errorf("there is no masking strategy %q%s: use one of %s", s.Strategy, suggest(s.Strategy, Names), strings.Join(Names, ", "))
 	}
 	r.unknown("", r.rest, r.asked)
 	return o, errors.Join(r.problems...)
@@ -107,16 +141,54 @@ func (r *reader) choice(key string, allowed ...string) string {
 	return s
 }
 
-func (r *reader) length() int {
-	v := r.take("length")
-	if v == nil {
-		return defaultLength
+// within takes a whole number from 1 to most; without a default, 0, it must be
+// there.
+func (r *reader) within(key string, otherwise, most int) int {
+	v := r.take(key)
+	if v == nil && otherwise > 0 {
+		return otherwise
 	}
 	n, ok := integer(v)
-	if !ok || n < 1 || n > maximumLength {
-		r.problem("length is %v: use a whole number from 1 to %d", v, maximumLength)
+	switch {
+	case v == nil:
+		r.problem("%s is missing: use a whole number from 1 to %d", key, most)
+	case !ok || n < 1 || n > most:
+		r.problem("%s is %v: use a whole number from 1 to %d", key, v, most)
 	}
 	return n
+}
+
+func (r *reader) step() fixed {
+	v := r.take("step")
+	if v == nil {
+		r.problem("step is missing: use a number greater than 0, without quotes, such as 1000 or 0.5")
+		return fixed{}
+	}
+	if n, ok := integer(v); ok {
+		v = int64(n)
+	}
+	d, err := value.Cast(v, value.Type{Kind: value.Number})
+	text, _ := d.(value.Decimal)
+	step, ok := parseFixed(string(text))
+	if _, quoted := v.(string); err != nil || quoted || !ok || step.n.Sign() <= 0 {
+		r.problem("step is %v: use a number greater than 0, without quotes, such as 1000 or 0.5", v)
+	}
+	return step
+}
+
+// hostname is a domain as mail needs it.
+var hostname = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$`)
+
+func (r *reader) domain() string {
+	v := r.take("domain")
+	if v == nil {
+		return defaultDomain
+	}
+	s, ok := v.(string)
+	if !ok || len(s) > 200 || !hostname.MatchString(s) {
+		r.problem("domain is %v: use one in lower case, such as %s", v, defaultDomain)
+	}
+	return s
 }
 
 // integer takes the types that YAML gives and the one that JSON gives.
