@@ -13,6 +13,7 @@ import (
 	"volenti.dev/volenti/connector/connectortest"
 	"volenti.dev/volenti/connector/postgres"
 	"volenti.dev/volenti/datamap/value"
+	"volenti.dev/volenti/internal/masktest"
 	"volenti.dev/volenti/internal/pgtest"
 )
 
@@ -20,6 +21,10 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 
 // The suite holds the connector to D15, D16, D22-D25, D29, SE5 and R6.
 func TestConnector(t *testing.T) { connectortest.Run(t, harness()) }
+
+func TestMasksOfEveryTypeAreWrittenOnceAndRecognised(t *testing.T) { // D25, D28
+	connectortest.Masks(t, harness(), masktest.Masks())
+}
 
 func BenchmarkConnector(b *testing.B) { connectortest.Benchmark(b, harness()) }
 
@@ -92,6 +97,8 @@ var samples = []connectortest.Sample{
 	{Native: "text", Literal: "''", Want: ""},
 	{Native: "text", Literal: "'Zoë \"1\"'", Want: `Zoë "1"`},
 	{Native: "varchar(20)", Literal: "'0012'", Want: "0012"},
+	{Native: "varchar(20)", Literal: "'+49 170 1234567'", Want: "+49 170 1234567"},
+	{Native: "varchar(30)", Literal: "'1815-12-10T08:00:00+01:00'", Want: "1815-12-10T08:00:00+01:00"},
 	{Native: "char(8)", Literal: "'ab'", Want: "ab"},
 	{Native: "citext", Literal: "'Ab'", Want: "Ab"},
 	{Native: "mood", Literal: "'happy'", Want: "happy"},

@@ -11,10 +11,15 @@ import (
 	"volenti.dev/volenti/connector/connectortest"
 	"volenti.dev/volenti/connector/sqlite"
 	"volenti.dev/volenti/datamap/value"
+	"volenti.dev/volenti/internal/masktest"
 )
 
 // The suite holds the connector to D15, D16, D22-D25, D29, SE5 and R6.
 func TestConnector(t *testing.T) { connectortest.Run(t, harness()) }
+
+func TestMasksOfEveryTypeAreWrittenOnceAndRecognised(t *testing.T) { // D25, D28
+	connectortest.Masks(t, harness(), masktest.Masks())
+}
 
 func BenchmarkConnector(b *testing.B) { connectortest.Benchmark(b, harness()) }
 
