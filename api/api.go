@@ -40,14 +40,15 @@ import (
 
 // Config is what the interface needs of the house.
 type Config struct {
-	Keys     Keys
-	Requests Requests
-	Audit    Audit
-	Answers  Answers
-	Consents Consents
-	Checks   consent.Checker
-	Events   Events
-	Webhooks Webhooks
+	Keys      Keys
+	Operators Operators
+	Requests  Requests
+	Audit     Audit
+	Answers   Answers
+	Consents  Consents
+	Checks    consent.Checker
+	Events    Events
+	Webhooks  Webhooks
 	// Poll is how often to look for events of which Events.Changed does not
 	// tell, because another process made them; 0 when there is none.
 	Poll time.Duration
@@ -162,7 +163,7 @@ func (a *API) answered(r *http.Request, out *response, began time.Time) {
 	a.config.Log.LogAttrs(r.Context(), level, "answered", slog.String("id", out.id),
 		slog.String("method", knownMethod(r.Method)), slog.String("route", out.route), slog.Int("status", out.status),
 		slog.Int64("bytes", out.bytes), slog.Duration("took", a.config.Now().Sub(began)),
-		slog.String("tenant", out.key.Tenant), slog.String("key", out.key.ID))
+		slog.String("tenant", out.caller.Tenant), slog.String("caller", out.caller.By()))
 }
 
 // recovered answers when a handler has panicked, and says whether it was too
@@ -221,7 +222,7 @@ type response struct {
 	id     string
 	route  string
 	quiet  bool
-	key    auth.Key
+	caller auth.Caller
 	status int // 0 until the answer has begun
 	bytes  int64
 }

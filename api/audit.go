@@ -22,8 +22,8 @@ type Checkpoint struct {
 	Checkpoint string `json:"checkpoint" doc:"A signed note, see https://c2sp.org/tlog-checkpoint"`
 }
 
-func checkpoint(a *API, ctx context.Context, key auth.Key, _ *struct{}) (*checkpointOutput, error) {
-	text, err := a.config.Audit.Checkpoint(ctx, key.Tenant)
+func checkpoint(a *API, ctx context.Context, caller auth.Caller, _ *struct{}) (*checkpointOutput, error) {
+	text, err := a.config.Audit.Checkpoint(ctx, caller.Tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -33,8 +33,8 @@ func checkpoint(a *API, ctx context.Context, key auth.Key, _ *struct{}) (*checkp
 // stallTime is how long one piece of a long answer may wait for its reader.
 const stallTime = 30 * time.Second
 
-func exportAudit(a *API, _ context.Context, key auth.Key, _ *struct{}) (*huma.StreamResponse, error) {
-	return a.export(func(ctx context.Context, w io.Writer) error { return a.config.Audit.Export(ctx, key.Tenant, w) }), nil
+func exportAudit(a *API, _ context.Context, caller auth.Caller, _ *struct{}) (*huma.StreamResponse, error) {
+	return a.export(func(ctx context.Context, w io.Writer) error { return a.config.Audit.Export(ctx, caller.Tenant, w) }), nil
 }
 
 // export answers with what is written, piece by piece.

@@ -33,12 +33,12 @@ type Decision struct {
 	Reason  string `json:"reason" enum:"granted,no_record,refused,withdrawn,expired,reconsent_due,unknown_purpose,unavailable"`
 }
 
-func checkConsent(a *API, ctx context.Context, key auth.Key, w http.ResponseWriter, r *http.Request) error {
+func checkConsent(a *API, ctx context.Context, caller auth.Caller, w http.ResponseWriter, r *http.Request) error {
 	id, err := consent.ParseSubjectID(r.PathValue("id"))
 	if err != nil {
 		return invalid("path.id", "it is not the id of a subject")
 	}
-	d, err := a.config.Checks.Check(ctx, key.Tenant, id, r.PathValue("purpose"), a.config.Now())
+	d, err := a.config.Checks.Check(ctx, caller.Tenant, id, r.PathValue("purpose"), a.config.Now())
 	if err != nil {
 		return err // 503, or our fault: either way nobody has said yes
 	}
@@ -69,8 +69,8 @@ type explainOutput struct {
 	Body consent.Explanation
 }
 
-func explainConsent(a *API, ctx context.Context, key auth.Key, in *checkInput) (*explainOutput, error) {
-	_, rules, states, err := a.standing(ctx, key, in.ID)
+func explainConsent(a *API, ctx context.Context, caller auth.Caller, in *checkInput) (*explainOutput, error) {
+	_, rules, states, err := a.standing(ctx, caller, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -102,15 +102,15 @@ type SubjectDecision struct {
 	Decision
 }
 
-func checkBatch(a *API, ctx context.Context, key auth.Key, in *batchInput) (*batchOutput, error) {
-	ids, err := a.asked(ctx, key, in.Body.Subjects, in.Body.Identities)
+func checkBatch(a *API, ctx context.Context, caller auth.Caller, in *batchInput) (*batchOutput, error) {
+	ids, err := a.asked(ctx, caller, in.Body.Subjects, in.Body.Identities)
 	if err != nil {
 		return nil, err
 	}
 	out := &batchOutput{Decisions{Purpose: in.Body.Purpose, Results: make([]SubjectDecision, 0, len(ids))}}
 	now := a.config.Now()
 	for _, id := range ids {
-		d, err := a.config.Checks.Check(ctx, key.Tenant, id, in.Body.Purpose, now)
+		d, err := a.config.Checks.Check(ctx, caller.Tenant, id, in.Body.Purpose, now)
 		if err != nil {
 			return nil, err
 		}
@@ -124,7 +124,7 @@ func checkBatch(a *API, ctx context.Context, key auth.Key, in *batchInput) (*bat
 }
 
 // asked gives whom a batch is about; the zero id for who is not known.
-func (a *API) asked(ctx context.Context, key auth.Key, subjects []string, identities []Identity) ([]consent.SubjectID, error) {
+func (a *API) asked(ctx context.Context, caller auth.Caller, subjects []string, identities []Identity) ([]consent.SubjectID, error) {
 	if (len(subjects) == 0) == (len(identities) == 0) {
 		return nil, invalid("body", fmt.Sprintf("give either subjects or identities, 1 to %d of them", maxChecked))
 	}
@@ -144,7 +144,7 @@ func (a *API) asked(ctx context.Context, key auth.Key, subjects []string, identi
 		id := consent.SubjectID{}
 		identity, err := subject.New(subject.Type(given.Type), given.Value)
 		if err == nil { // by what cannot be read nobody is known, and the others are asked about all the same
-			id, err = a.config.Consents.Find(ctx, key.Tenant, identity)
+			id, err = a.config.Consents.Find(ctx, caller.Tenant, identity)
 			if err != nil && !errors.Is(err, consent.ErrNotFound) {
 				return nil, err
 			}
@@ -169,14 +169,14 @@ type Found struct {
 	Subject consent.SubjectID `json:"subject" format:"uuid"`
 }
 
-func findSubject(a *API, ctx context.Context, key auth.Key, in *findInput) (*findOutput, error) {
+func findSubject(a *API, ctx context.Context, caller auth.Caller, in *findInput) (*findOutput, error) {
 	identities, wrong := identitiesOf(in.Body.Identities)
 	if len(wrong) > 0 {
 		return nil, &Problem{Status: http.StatusUnprocessableEntity, Detail: notValid, Errors: wrong}
 	}
 	var id consent.SubjectID
 	for _, identity := range identities {
-		found, err := a.config.Consents.Find(ctx, key.Tenant, identity)
+		found, err := a.config.Consents.Find(ctx, caller.Tenant, identity)
 		if err != nil {
 			return nil, err
 		}

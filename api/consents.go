@@ -103,7 +103,7 @@ type Recording struct {
 }
 
 // recordQuickly is recordConsent for a body that is in order beyond doubt.
-func recordQuickly(a *API, ctx context.Context, key auth.Key, w http.ResponseWriter, r *http.Request) error {
+func recordQuickly(a *API, ctx context.Context, caller auth.Caller, w http.ResponseWriter, r *http.Request) error {
 	body, err := readAll(r.Body)
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func recordQuickly(a *API, ctx context.Context, key auth.Key, w http.ResponseWri
 	if kind := r.Header.Get("Content-Type"); kind != "application/json" || !in.Body.read(body) {
 		return errThorough
 	}
-	out, err := recordConsent(a, ctx, key, in)
+	out, err := recordConsent(a, ctx, caller, in)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (c *PersonsChoices) read(body []byte) (sound bool) {
 		len(c.Notice) <= 64 && len(c.Language) <= 35 && len(c.Source) <= 64 && len(c.LegalBasis) <= 64 && len(c.Address) <= 45 && len(c.Agent) <= 1024
 }
 
-func recordConsent(a *API, ctx context.Context, key auth.Key, in *recordInput) (*recordOutput, error) {
+func recordConsent(a *API, ctx context.Context, caller auth.Caller, in *recordInput) (*recordOutput, error) {
 	var id consent.SubjectID
 	identities, wrong := identitiesOf(in.Body.Identities)
 	if in.Body.Subject == "" && len(in.Body.Identities) == 0 {
@@ -153,7 +153,7 @@ func recordConsent(a *API, ctx context.Context, key auth.Key, in *recordInput) (
 			return nil, err
 		}
 	}
-	recorded, err := a.record(ctx, key, idempotency(ctx), id, subject.Together(identities), in.Body.Choices, consent.API)
+	recorded, err := a.record(ctx, caller, idempotency(ctx), id, subject.Together(identities), in.Body.Choices, consent.API)
 	if err != nil {
 		return nil, err
 	}
@@ -166,19 +166,19 @@ type putConsentsInput struct {
 }
 
 // putConsents needs no Idempotency-Key: what stands already makes no record.
-func putConsents(a *API, ctx context.Context, key auth.Key, in *putConsentsInput) (*recordOutput, error) {
+func putConsents(a *API, ctx context.Context, caller auth.Caller, in *putConsentsInput) (*recordOutput, error) {
 	id, err := consent.ParseSubjectID(in.ID)
 	if err != nil {
 		return nil, err
 	}
-	recorded, err := a.record(ctx, key, "", id, nil, in.Body, consent.SettingsPage)
+	recorded, err := a.record(ctx, caller, "", id, nil, in.Body, consent.SettingsPage)
 	if err != nil {
 		return nil, err
 	}
 	return &recordOutput{http.StatusOK, recorded}, nil
 }
 
-func (a *API) record(ctx context.Context, key auth.Key, idempotencyKey string, id consent.SubjectID, identities []subject.Identity, c Choices, source consent.Source) (Recorded, error) {
+func (a *API) record(ctx context.Context, caller auth.Caller, idempotencyKey string, id consent.SubjectID, identities []subject.Identity, c Choices, source consent.Source) (Recorded, error) {
 	if c.Source != "" {
 		source = consent.Source(c.Source)
 	}
@@ -186,7 +186,7 @@ func (a *API) record(ctx context.Context, key auth.Key, idempotencyKey string, i
 		Subject: id, Identities: identities, Notice: c.Notice, Language: c.Language, LegalBasis: c.LegalBasis,
 		Source: source, Reaffirm: c.Reaffirm, Address: subject.Conceal(c.Address), Agent: subject.Conceal(c.Agent),
 	}
-	purposes, err := a.chosen(ctx, key, c)
+	purposes, err := a.chosen(ctx, caller, c)
 	if err != nil {
 		return Recorded{}, err
 	}
@@ -195,7 +195,7 @@ func (a *API) record(ctx context.Context, key auth.Key, idempotencyKey string, i
 		entry.Purpose, entry.Granted = purpose, purposes[purpose]
 		entries = append(entries, entry)
 	}
-	outcomes, err := a.config.Consents.Append(ctx, key.Tenant, idempotencyKey, entries)
+	outcomes, err := a.config.Consents.Append(ctx, caller.Tenant, idempotencyKey, entries)
 	if err != nil {
 		return Recorded{}, err
 	}
@@ -214,11 +214,11 @@ func (a *API) record(ctx context.Context, key auth.Key, idempotencyKey string, i
 }
 
 // chosen puts the purposes of groups beside those that are named.
-func (a *API) chosen(ctx context.Context, key auth.Key, c Choices) (map[string]bool, error) {
+func (a *API) chosen(ctx context.Context, caller auth.Caller, c Choices) (map[string]bool, error) {
 	if len(c.Groups) == 0 && len(c.Purposes) > 0 {
 		return c.Purposes, nil
 	}
-	rules, err := a.config.Consents.Rules(ctx, key.Tenant)
+	rules, err := a.config.Consents.Rules(ctx, caller.Tenant)
 	if err != nil {
 		return nil, err
 	}

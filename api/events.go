@@ -47,12 +47,12 @@ type EventPage struct {
 	More  bool            `json:"more" doc:"There may be more now; also behind a page that is empty, because it leaves types out"`
 }
 
-func listEvents(a *API, ctx context.Context, key auth.Key, in *pageInput) (*pageOutput, error) {
+func listEvents(a *API, ctx context.Context, caller auth.Caller, in *pageInput) (*pageOutput, error) {
 	types, err := parseTypes("query.types", in.Types)
 	if err != nil {
 		return nil, err
 	}
-	found, err := a.config.Events.After(ctx, key.Tenant, in.After, in.Limit)
+	found, err := a.config.Events.After(ctx, caller.Tenant, in.After, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ type streamInput struct {
 
 // streamEvents writes events as https://html.spec.whatwg.org describes them
 // under server-sent events. The id of each is its sequence.
-func streamEvents(a *API, _ context.Context, key auth.Key, in *streamInput) (*huma.StreamResponse, error) {
+func streamEvents(a *API, _ context.Context, caller auth.Caller, in *streamInput) (*huma.StreamResponse, error) {
 	types, err := parseTypes("query.types", in.Types)
 	if err != nil {
 		return nil, err
@@ -104,12 +104,12 @@ func streamEvents(a *API, _ context.Context, key auth.Key, in *streamInput) (*hu
 		if !ok {
 			panic("api: huma does not hand on the ResponseWriter")
 		}
-		if !a.streams.open(key.Tenant) {
+		if !a.streams.open(caller.Tenant) {
 			write(w, &Problem{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf("There are %d open streams already. Close one, or try again.", streamLimit), retry: beatTime})
 			return
 		}
-		defer a.streams.close(key.Tenant)
-		f := follower{a: a, key: key, types: types, after: after, out: &stream{ResponseWriter: w, as: "text/event-stream"}}
+		defer a.streams.close(caller.Tenant)
+		f := follower{a: a, caller: caller, types: types, after: after, out: &stream{ResponseWriter: w, as: "text/event-stream"}}
 		switch err := f.run(h.Context()); {
 		case err == nil:
 		case !f.out.begun:
@@ -123,11 +123,11 @@ func streamEvents(a *API, _ context.Context, key auth.Key, in *streamInput) (*hu
 
 // follower is one open stream.
 type follower struct {
-	a     *API
-	key   auth.Key
-	types []webhook.Type
-	after int64
-	out   *stream
+	a      *API
+	caller auth.Caller
+	types  []webhook.Type
+	after  int64
+	out    *stream
 }
 
 // run returns nil when the stream ends in order: the server or the client
@@ -142,7 +142,7 @@ func (f *follower) run(ctx context.Context) error {
 		poll = ticker.C
 	}
 	for {
-		changed := f.a.config.Events.Changed(f.key.Tenant)
+		changed := f.a.config.Events.Changed(f.caller.Tenant)
 		more, stands, err := f.page(ctx)
 		if err == nil && stands && !f.out.begun {
 			err = f.send(": events\n\n")
@@ -179,12 +179,12 @@ func (f *follower) run(ctx context.Context) error {
 
 // page sends what there is, up to a page.
 func (f *follower) page(ctx context.Context) (more, stands bool, err error) {
-	found, err := f.a.config.Events.After(ctx, f.key.Tenant, f.after, streamPage)
+	found, err := f.a.config.Events.After(ctx, f.caller.Tenant, f.after, streamPage)
 	if err != nil {
 		return false, true, err
 	}
 	// Asked after reading: what happens after the key was revoked is not sent.
-	stands, err = f.a.stands(ctx, f.key, auth.ReadEvents)
+	stands, err = f.a.stands(ctx, f.caller, auth.ReadEvents)
 	if err != nil || !stands {
 		return false, stands, err
 	}
@@ -211,20 +211,6 @@ func (f *follower) send(text string) error {
 		return err
 	}
 	return http.NewResponseController(f.out.ResponseWriter).Flush()
-}
-
-// stands says whether a key that was shown before is still good.
-func (a *API) stands(ctx context.Context, key auth.Key, scope auth.Scope) (bool, error) {
-	found, err := a.config.Keys.Find(ctx, key.ID)
-	if err != nil {
-		return false, err
-	}
-	for _, k := range found {
-		if k.Tenant == key.Tenant && k.Stands(a.config.Now()) && k.May(scope) {
-			return true, nil
-		}
-	}
-	return false, nil
 }
 
 // streams counts the open event streams of each tenant.

@@ -42,52 +42,101 @@ func (a *API) guard(route Route) http.Handler {
 			next.ServeHTTP(w, r.WithContext(ctx))
 			return
 		}
-		key, err := a.caller(ctx, r)
-		if err == nil && !key.May(route.Scope) {
-			err = &Problem{Status: http.StatusForbidden, Detail: "This key does not have the scope " + string(route.Scope) + "."}
+		caller, err := a.caller(ctx, r)
+		if err == nil && !caller.May(route.Scope) {
+			err = &Problem{Status: http.StatusForbidden, Detail: forbidden(caller, route.Scope)}
 		}
 		if err != nil {
 			refuse(w, a.problem(ctx, err))
 			return
 		}
 		if out, ok := w.(*response); ok {
-			out.key, out.quiet = key, route.Quiet
+			out.caller, out.quiet = caller, route.Quiet
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, callerKey{}, key)))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, callerKey{}, caller)))
 	})
 }
 
-// caller finds the key that was shown.
-func (a *API) caller(ctx context.Context, r *http.Request) (auth.Key, error) {
+func forbidden(caller auth.Caller, scope auth.Scope) string {
+	if caller.Session == "" {
+		return "This key does not have the scope " + string(scope) + "."
+	}
+	return "The role " + string(caller.Role) + " does not have the scope " + string(scope) + "."
+}
+
+// caller finds the key or the session that was shown.
+func (a *API) caller(ctx context.Context, r *http.Request) (auth.Caller, error) {
 	shown := r.Header.Values("Authorization")
 	if len(shown) != 1 {
-		return auth.Key{}, unauthorized()
+		return auth.Caller{}, unauthorized()
 	}
 	scheme, token, _ := strings.Cut(shown[0], " ")
-	id, ok := auth.IDOf(token)
-	if !ok || !strings.EqualFold(scheme, "Bearer") {
-		return auth.Key{}, unauthorized()
+	if !strings.EqualFold(scheme, "Bearer") {
+		return auth.Caller{}, unauthorized()
 	}
-	found, err := a.config.Keys.Find(ctx, id)
+	found, err := a.find(ctx, token)
 	if err != nil {
-		return auth.Key{}, err
+		return auth.Caller{}, err
 	}
-	for _, key := range found {
-		if key.Check(token, a.config.Now()) == nil {
-			return key, nil
+	for _, proof := range found {
+		if proof.Check(token, a.config.Now()) == nil {
+			return proof.Caller(), nil
 		}
 	}
-	return auth.Key{}, unauthorized()
+	return auth.Caller{}, unauthorized()
+}
+
+// proof is a key or a session.
+type proof interface {
+	Check(token string, now time.Time) error
+	Stands(now time.Time) bool
+	Caller() auth.Caller
+}
+
+// find gives what a token may be of; none where it is no token at all.
+func (a *API) find(ctx context.Context, token string) (found []proof, err error) {
+	if id, ok := auth.IDOf(token); ok {
+		return proofs(a.config.Keys.Find(ctx, id))
+	}
+	if id, ok := auth.SessionOf(token); ok {
+		return proofs(a.config.Operators.Session(ctx, id))
+	}
+	return nil, nil
+}
+
+func proofs[T proof](all []T, err error) ([]proof, error) {
+	found := make([]proof, len(all))
+	for i, p := range all {
+		found[i] = p
+	}
+	return found, err
+}
+
+// stands says whether a caller who was let in before may still do this.
+func (a *API) stands(ctx context.Context, caller auth.Caller, scope auth.Scope) (bool, error) {
+	var found []proof
+	var err error
+	if caller.Session != "" {
+		found, err = proofs(a.config.Operators.Session(ctx, caller.Session))
+	} else {
+		found, err = proofs(a.config.Keys.Find(ctx, caller.ID))
+	}
+	for _, p := range found {
+		if now := p.Caller(); now.Tenant == caller.Tenant && p.Stands(a.config.Now()) && now.May(scope) {
+			return true, nil
+		}
+	}
+	return false, err
 }
 
 // reveal logs the act of a privileged read, before it is done.
-func (a *API) reveal(ctx context.Context, route Route, key auth.Key) error {
+func (a *API) reveal(ctx context.Context, route Route, caller auth.Caller) error {
 	if route.Reveals == "" {
 		return nil
 	}
 	noun, _, _ := strings.Cut(route.Reveals, ".")
-	entry := audit.Entry{Act: route.Reveals, Object: noun, Details: map[string]any{"by": "apikey/" + key.ID}}
-	if err := a.config.Audit.Append(ctx, key.Tenant, entry); err != nil {
+	entry := audit.Entry{Act: route.Reveals, Object: noun, Details: map[string]any{"by": caller.By()}}
+	if err := a.config.Audit.Append(ctx, caller.Tenant, entry); err != nil {
 		a.config.Log.ErrorContext(ctx, "the audit log takes no entry", "error", err)
 		return unavailable("The audit log cannot be written now, and without it nothing is shown. Try again.")
 	}
@@ -102,7 +151,7 @@ func refuse(w http.ResponseWriter, p *Problem) {
 }
 
 func unauthorized() *Problem {
-	return &Problem{Status: http.StatusUnauthorized, Detail: "Show a valid API key: Authorization: Bearer vk_..."}
+	return &Problem{Status: http.StatusUnauthorized, Detail: "Show a valid API key or session: Authorization: Bearer vk_... or vs_..."}
 }
 
 func tooLarge() *Problem {

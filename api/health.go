@@ -17,11 +17,11 @@ type State struct {
 	Status string `json:"status" enum:"ok"`
 }
 
-func health(*API, context.Context, auth.Key, *struct{}) (*stateOutput, error) {
+func health(*API, context.Context, auth.Caller, *struct{}) (*stateOutput, error) {
 	return &stateOutput{State{"ok"}}, nil
 }
 
-func ready(a *API, ctx context.Context, _ auth.Key, _ *struct{}) (*stateOutput, error) {
+func ready(a *API, ctx context.Context, _ auth.Caller, _ *struct{}) (*stateOutput, error) {
 	if err := a.config.Ready(ctx); err != nil {
 		a.config.Log.WarnContext(ctx, "not ready", "error", err)
 		return nil, unavailable("The store does not answer now.")
@@ -34,7 +34,7 @@ type documentOutput struct {
 	Body        []byte
 }
 
-func describe(a *API, _ context.Context, _ auth.Key, _ *struct{}) (*documentOutput, error) {
+func describe(a *API, _ context.Context, _ auth.Caller, _ *struct{}) (*documentOutput, error) {
 	text, err := json.Marshal(a.huma.OpenAPI())
 	if err != nil {
 		return nil, fmt.Errorf("write the OpenAPI document: %w", err)

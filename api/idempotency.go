@@ -42,7 +42,7 @@ var remembered = []string{"Content-Type", "Location"}
 func (a *API) once(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
-		caller, _ := ctx.Value(callerKey{}).(auth.Key)
+		caller, _ := ctx.Value(callerKey{}).(auth.Caller)
 		key, err := idempotencyKey(r, caller)
 		if err != nil {
 			write(w, a.problem(ctx, err))
@@ -76,7 +76,7 @@ type idempotencyKeyKey struct{}
 // with its change.
 func (a *API) keyed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		caller, _ := r.Context().Value(callerKey{}).(auth.Key)
+		caller, _ := r.Context().Value(callerKey{}).(auth.Caller)
 		key, err := idempotencyKey(r, caller)
 		if err != nil {
 			write(w, a.problem(r.Context(), err))
@@ -138,7 +138,7 @@ func (a *API) again(w http.ResponseWriter, text []byte) {
 
 // idempotencyKey gives the digest under which the answer is kept. It holds for
 // one API key: what one may see, another may not.
-func idempotencyKey(r *http.Request, caller auth.Key) (string, error) {
+func idempotencyKey(r *http.Request, caller auth.Caller) (string, error) {
 	sent := r.Header.Values("Idempotency-Key")
 	if len(sent) != 1 || sent[0] == "" || len(sent[0]) > 255 || strings.Trim(sent[0], printable) != "" {
 		return "", &Problem{Status: http.StatusBadRequest, Detail: "A POST needs one Idempotency-Key of 1 to 255 characters of printable ASCII."}

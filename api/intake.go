@@ -36,17 +36,17 @@ type Imported intake.Report
 // importConsents reads text/csv, or JSON Lines as application/jsonl, as they
 // arrive. What was taken over before a failure stays; the same may be sent
 // again.
-func importConsents(a *API, ctx context.Context, key auth.Key, w http.ResponseWriter, r *http.Request) error {
+func importConsents(a *API, ctx context.Context, caller auth.Caller, w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	dry := query.Get("dry_run")
 	if dry != "" && dry != "true" && dry != "false" {
 		return invalid("query.dry_run", "it is true or false")
 	}
-	rules, err := a.config.Consents.Rules(ctx, key.Tenant)
+	rules, err := a.config.Consents.Rules(ctx, caller.Tenant)
 	if err != nil {
 		return err
 	}
-	i := &intake.Import{Ledger: a.config.Consents, Rules: rules, Tenant: key.Tenant, Now: a.config.Now, DryRun: dry == "true"}
+	i := &intake.Import{Ledger: a.config.Consents, Rules: rules, Tenant: caller.Tenant, Now: a.config.Now, DryRun: dry == "true"}
 	if column := query.Get("identity_column"); column != "" {
 		i.Identities = []string{column}
 	}
@@ -59,8 +59,8 @@ func importConsents(a *API, ctx context.Context, key auth.Key, w http.ResponseWr
 		return &Problem{Status: http.StatusUnsupportedMediaType, Detail: "Send the rows as text/csv with a header, or as application/jsonl."}
 	}
 	if !i.DryRun {
-		entry := audit.Entry{Act: "ledger.import", Object: "ledger", Details: map[string]any{"by": "apikey/" + key.ID}}
-		if err := a.config.Audit.Append(ctx, key.Tenant, entry); err != nil {
+		entry := audit.Entry{Act: "ledger.import", Object: "ledger", Details: map[string]any{"by": caller.By()}}
+		if err := a.config.Audit.Append(ctx, caller.Tenant, entry); err != nil {
 			return err
 		}
 	}

@@ -20,8 +20,8 @@ type Purposes struct {
 	Sources  []string              `json:"sources,omitempty" maxItems:"500" doc:"Where choices are made, beside those that there always are"`
 }
 
-func showPurposes(a *API, ctx context.Context, key auth.Key, _ *struct{}) (*purposesOutput, error) {
-	rules, err := a.config.Consents.Rules(ctx, key.Tenant)
+func showPurposes(a *API, ctx context.Context, caller auth.Caller, _ *struct{}) (*purposesOutput, error) {
+	rules, err := a.config.Consents.Rules(ctx, caller.Tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ type setPurposesInput struct {
 	Body Purposes
 }
 
-func setPurposes(a *API, ctx context.Context, key auth.Key, in *setPurposesInput) (*purposesOutput, error) {
+func setPurposes(a *API, ctx context.Context, caller auth.Caller, in *setPurposesInput) (*purposesOutput, error) {
 	var purposes []consent.Purpose
 	var sources []consent.Source
 	for _, f := range in.Body.Purposes {
@@ -51,18 +51,18 @@ func setPurposes(a *API, ctx context.Context, key auth.Key, in *setPurposesInput
 	for _, s := range in.Body.Sources {
 		sources = append(sources, consent.Source(s))
 	}
-	if err := a.config.Consents.Configure(ctx, key.Tenant, purposes, sources, act("purposes.set", "purposes", key, nil)); err != nil {
+	if err := a.config.Consents.Configure(ctx, caller.Tenant, purposes, sources, act("purposes.set", "purposes", caller, nil)); err != nil {
 		return nil, err
 	}
-	return showPurposes(a, ctx, key, nil)
+	return showPurposes(a, ctx, caller, nil)
 }
 
 // act is an entry of what a key did.
-func act(act, object string, key auth.Key, details map[string]any) audit.Entry {
+func act(act, object string, caller auth.Caller, details map[string]any) audit.Entry {
 	if details == nil {
 		details = map[string]any{}
 	}
-	details["by"] = "apikey/" + key.ID
+	details["by"] = caller.By()
 	return audit.Entry{Act: act, Object: object, Details: details}
 }
 
@@ -76,8 +76,8 @@ type Notices struct {
 	Current string             `json:"current,omitempty" doc:"The version that people are shown now"`
 }
 
-func listNotices(a *API, ctx context.Context, key auth.Key, _ *struct{}) (*noticesOutput, error) {
-	rules, err := a.config.Consents.Rules(ctx, key.Tenant)
+func listNotices(a *API, ctx context.Context, caller auth.Caller, _ *struct{}) (*noticesOutput, error) {
+	rules, err := a.config.Consents.Rules(ctx, caller.Tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -105,13 +105,13 @@ type Text struct {
 	Body     string `json:"body" minLength:"1" maxLength:"1048576"`
 }
 
-func showNotice(a *API, ctx context.Context, key auth.Key, in *noticeInput) (*noticeOutput, error) {
-	v, err := a.config.Consents.Notice(ctx, key.Tenant, in.Version)
+func showNotice(a *API, ctx context.Context, caller auth.Caller, in *noticeInput) (*noticeOutput, error) {
+	v, err := a.config.Consents.Notice(ctx, caller.Tenant, in.Version)
 	if err != nil {
 		return nil, err
 	}
 	out := &noticeOutput{Notice{Published: v.Published}}
-	if key.May(auth.ManageConsents) { // it names an operator
+	if caller.May(auth.ManageConsents) { // it names an operator
 		out.Body.ClassifiedBy = v.ClassifiedBy
 	}
 	for _, text := range v.Texts {
@@ -124,8 +124,8 @@ type controllerOutput struct {
 	Body consent.Controller
 }
 
-func showController(a *API, ctx context.Context, key auth.Key, _ *struct{}) (*controllerOutput, error) {
-	rules, err := a.config.Consents.Rules(ctx, key.Tenant)
+func showController(a *API, ctx context.Context, caller auth.Caller, _ *struct{}) (*controllerOutput, error) {
+	rules, err := a.config.Consents.Rules(ctx, caller.Tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -136,11 +136,11 @@ type setControllerInput struct {
 	Body consent.Controller
 }
 
-func setController(a *API, ctx context.Context, key auth.Key, in *setControllerInput) (*controllerOutput, error) {
-	if err := a.config.Consents.Describe(ctx, key.Tenant, in.Body, act("controller.set", "controller", key, nil)); err != nil {
+func setController(a *API, ctx context.Context, caller auth.Caller, in *setControllerInput) (*controllerOutput, error) {
+	if err := a.config.Consents.Describe(ctx, caller.Tenant, in.Body, act("controller.set", "controller", caller, nil)); err != nil {
 		return nil, err
 	}
-	return showController(a, ctx, key, nil)
+	return showController(a, ctx, caller, nil)
 }
 
 type dueInput struct {
@@ -158,7 +158,7 @@ type DuePage struct {
 	Next  string        `json:"next,omitempty" doc:"The cursor of the next page; absent on the last"`
 }
 
-func listDue(a *API, ctx context.Context, key auth.Key, in *dueInput) (*dueOutput, error) {
+func listDue(a *API, ctx context.Context, caller auth.Caller, in *dueInput) (*dueOutput, error) {
 	behind, err := openCursor(in.Cursor)
 	if err != nil {
 		return nil, err
@@ -169,7 +169,7 @@ func listDue(a *API, ctx context.Context, key auth.Key, in *dueInput) (*dueOutpu
 			return nil, invalid("query.cursor", "it is not the next of a page")
 		}
 	}
-	found, err := a.config.Consents.Due(ctx, key.Tenant, a.config.Now(), after, in.Limit+1)
+	found, err := a.config.Consents.Due(ctx, caller.Tenant, a.config.Now(), after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +201,7 @@ type publishOutput struct {
 	Body   notice.Published
 }
 
-func publishNotice(a *API, ctx context.Context, key auth.Key, in *publishInput) (*publishOutput, error) {
+func publishNotice(a *API, ctx context.Context, caller auth.Caller, in *publishInput) (*publishOutput, error) {
 	v := notice.Version{
 		Version: in.Body.Version, Summary: in.Body.Summary, Material: in.Body.Material,
 		ClassifiedBy: in.Body.By, Purposes: in.Body.Purposes,
@@ -209,11 +209,11 @@ func publishNotice(a *API, ctx context.Context, key auth.Key, in *publishInput) 
 	for _, t := range in.Body.Texts {
 		v.Texts = append(v.Texts, notice.Text{Language: t.Language, Body: t.Body})
 	}
-	entry := act("notice.publish", "notice", key, map[string]any{"version": v.Version, "material": v.Material, "classified_by": v.ClassifiedBy})
-	if err := a.config.Consents.Publish(ctx, key.Tenant, v, entry); err != nil {
+	entry := act("notice.publish", "notice", caller, map[string]any{"version": v.Version, "material": v.Material, "classified_by": v.ClassifiedBy})
+	if err := a.config.Consents.Publish(ctx, caller.Tenant, v, entry); err != nil {
 		return nil, err
 	}
-	rules, err := a.config.Consents.Rules(ctx, key.Tenant)
+	rules, err := a.config.Consents.Rules(ctx, caller.Tenant)
 	if err != nil {
 		return nil, err
 	}

@@ -68,6 +68,9 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 	if p := ofWebhook(err); p != nil {
 		return p
 	}
+	if p := ofOperator(err); p != nil {
+		return p
+	}
 	var p *Problem
 	var wrong *consent.Invalid
 	switch {

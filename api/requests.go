@@ -76,12 +76,12 @@ type RequestPage struct {
 	Next  string    `json:"next,omitempty" doc:"The cursor of the next page; absent on the last"`
 }
 
-func listRequests(a *API, ctx context.Context, key auth.Key, in *listInput) (*listOutput, error) {
+func listRequests(a *API, ctx context.Context, caller auth.Caller, in *listInput) (*listOutput, error) {
 	before, err := openCursor(in.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	found, err := a.config.Requests.Page(ctx, key.Tenant, request.Status(in.Status), in.Policy, before, in.Limit+1)
+	found, err := a.config.Requests.Page(ctx, caller.Tenant, request.Status(in.Status), in.Policy, before, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -110,8 +110,8 @@ type RequestWithReport struct {
 	Report Report `json:"report"`
 }
 
-func showRequest(a *API, ctx context.Context, key auth.Key, in *showInput) (*showOutput, error) {
-	r, report, err := a.config.Requests.Report(ctx, key.Tenant, in.ID)
+func showRequest(a *API, ctx context.Context, caller auth.Caller, in *showInput) (*showOutput, error) {
+	r, report, err := a.config.Requests.Report(ctx, caller.Tenant, in.ID)
 	if err != nil {
 		return nil, err
 	}

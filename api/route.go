@@ -24,6 +24,9 @@ type Route struct {
 	// Scope is what a key must be for. A route has one, or is Public.
 	Scope  auth.Scope
 	Public bool
+	// Proof is what in the body of a public POST proves who asks, like "the
+	// password"; it is worth nothing without it.
+	Proof string
 	// Reveals is the act of a privileged read, like "audit.export": it is in the
 	// audit log before anything is read, or nothing is read.
 	Reveals string
@@ -65,17 +68,17 @@ const defaultBody = 64 << 10
 
 // Handle makes an act of a function. In and Out are structs as huma reads
 // them: parameters and Body in, headers and Body out.
-func Handle[In, Out any](act func(a *API, ctx context.Context, key auth.Key, in *In) (*Out, error)) Act {
+func Handle[In, Out any](act func(a *API, ctx context.Context, caller auth.Caller, in *In) (*Out, error)) Act {
 	return func(a *API, route Route, op huma.Operation) {
 		huma.Register(a.huma, op, func(ctx context.Context, in *In) (*Out, error) {
 			if strange := strangeIn(ctx); len(strange) > 0 {
 				return nil, a.problem(ctx, &Problem{Status: http.StatusUnprocessableEntity, Detail: notValid, Errors: strange})
 			}
-			key, _ := ctx.Value(callerKey{}).(auth.Key)
-			if err := a.reveal(ctx, route, key); err != nil {
+			caller, _ := ctx.Value(callerKey{}).(auth.Caller)
+			if err := a.reveal(ctx, route, caller); err != nil {
 				return nil, a.problem(ctx, err)
 			}
-			out, err := act(a, ctx, key, in)
+			out, err := act(a, ctx, caller, in)
 			if err != nil {
 				return nil, a.problem(ctx, err)
 			}
@@ -97,7 +100,7 @@ func Plain[In, Out any](act plainAct) Act {
 }
 
 // plainAct decodes and answers by itself.
-type plainAct func(a *API, ctx context.Context, key auth.Key, w http.ResponseWriter, r *http.Request) error
+type plainAct func(a *API, ctx context.Context, caller auth.Caller, w http.ResponseWriter, r *http.Request) error
 
 // errThorough is the error of a quick way that leaves a request, as it came, to
 // the thorough one.
@@ -105,10 +108,10 @@ var errThorough = errors.New("it is for the thorough way")
 
 func (a *API) plain(route Route, act plainAct) func(http.ResponseWriter, *http.Request) (done bool) {
 	return func(w http.ResponseWriter, r *http.Request) bool {
-		key, _ := r.Context().Value(callerKey{}).(auth.Key)
-		err := a.reveal(r.Context(), route, key)
+		caller, _ := r.Context().Value(callerKey{}).(auth.Caller)
+		err := a.reveal(r.Context(), route, caller)
 		if err == nil {
-			err = act(a, r.Context(), key, w, r)
+			err = act(a, r.Context(), caller, w, r)
 		}
 		if errors.Is(err, errThorough) {
 			return false
@@ -122,7 +125,7 @@ func (a *API) plain(route Route, act plainAct) func(http.ResponseWriter, *http.R
 
 // Quick makes an act that is done in a quick way where the input is in order,
 // and else in the thorough way of Handle, which tells all that is wrong.
-func Quick[In, Out any](quick plainAct, thorough func(a *API, ctx context.Context, key auth.Key, in *In) (*Out, error)) Act {
+func Quick[In, Out any](quick plainAct, thorough func(a *API, ctx context.Context, caller auth.Caller, in *In) (*Out, error)) Act {
 	return func(a *API, route Route, op huma.Operation) {
 		Handle(thorough)(a, route, op)
 		at := op.Method + " " + op.Path
@@ -155,8 +158,8 @@ func (r Route) check() error {
 		return errors.New(at + " needs either a scope or to be public")
 	case r.Public && r.Reveals != "":
 		return errors.New(at + " reveals something and is public")
-	case r.Public && r.Method != http.MethodGet:
-		return errors.New(at + " changes something and is public")
+	case r.Public && r.Method != http.MethodGet && (r.Proof == "" || r.Repeats != Convergent):
+		return errors.New(at + " changes something and is public: it needs a proof in its body, and no Idempotency-Key, which is somebody's")
 	case r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != http.MethodPut:
 		return errors.New(at + " has a method that Idempotency-Key does not cover")
 	case r.Repeats != Answered && r.Method != http.MethodPost:
@@ -164,7 +167,7 @@ func (r Route) check() error {
 	case r.Example != "" && r.Method == http.MethodGet:
 		return errors.New(at + " has an example of a body, and takes none")
 	}
-	if r.Scope != "" {
+	if r.Scope != "" && r.Scope != auth.OwnSession {
 		_, err := auth.ParseScope(string(r.Scope))
 		return err
 	}

@@ -22,8 +22,8 @@ type Statistic struct {
 	Subjects *int64 `json:"subjects" doc:"null when there are fewer than ten: so few could be recognised"`
 }
 
-func showStatistics(a *API, ctx context.Context, key auth.Key, _ *struct{}) (*statisticsOutput, error) {
-	tallies, err := a.config.Consents.Tally(ctx, key.Tenant)
+func showStatistics(a *API, ctx context.Context, caller auth.Caller, _ *struct{}) (*statisticsOutput, error) {
+	tallies, err := a.config.Consents.Tally(ctx, caller.Tenant)
 	if err != nil {
 		return nil, err
 	}

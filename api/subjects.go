@@ -28,8 +28,8 @@ type Standings struct {
 	Reconsent []consent.Renewal  `json:"reconsent" nullable:"false" doc:"What the person is to be asked again"`
 }
 
-func showConsents(a *API, ctx context.Context, key auth.Key, in *subjectInput) (*standingOutput, error) {
-	id, rules, states, err := a.standing(ctx, key, in.ID)
+func showConsents(a *API, ctx context.Context, caller auth.Caller, in *subjectInput) (*standingOutput, error) {
+	id, rules, states, err := a.standing(ctx, caller, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -42,17 +42,17 @@ func showConsents(a *API, ctx context.Context, key auth.Key, in *subjectInput) (
 }
 
 // standing reads what stands for a subject that is known.
-func (a *API) standing(ctx context.Context, key auth.Key, text string) (id consent.SubjectID, rules *consent.Rules, states map[string]consent.State, err error) {
+func (a *API) standing(ctx context.Context, caller auth.Caller, text string) (id consent.SubjectID, rules *consent.Rules, states map[string]consent.State, err error) {
 	if id, err = consent.ParseSubjectID(text); err != nil {
 		return id, nil, nil, err
 	}
-	if err = a.config.Consents.Alive(ctx, key.Tenant, id); err != nil {
+	if err = a.config.Consents.Alive(ctx, caller.Tenant, id); err != nil {
 		return id, nil, nil, err
 	}
-	if rules, err = a.config.Consents.Rules(ctx, key.Tenant); err != nil {
+	if rules, err = a.config.Consents.Rules(ctx, caller.Tenant); err != nil {
 		return id, nil, nil, err
 	}
-	states, err = a.config.Consents.States(ctx, key.Tenant, id)
+	states, err = a.config.Consents.States(ctx, caller.Tenant, id)
 	return id, rules, states, err
 }
 
@@ -72,15 +72,15 @@ type RecordPage struct {
 	Next  *int64           `json:"next,omitempty" doc:"Hand it over as after; absent on the last page"`
 }
 
-func showHistory(a *API, ctx context.Context, key auth.Key, in *historyInput) (*historyOutput, error) {
+func showHistory(a *API, ctx context.Context, caller auth.Caller, in *historyInput) (*historyOutput, error) {
 	id, err := consent.ParseSubjectID(in.ID)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.config.Consents.Alive(ctx, key.Tenant, id); err != nil {
+	if err := a.config.Consents.Alive(ctx, caller.Tenant, id); err != nil {
 		return nil, err
 	}
-	found, err := a.config.Consents.HistoryFrom(ctx, key.Tenant, id, in.After, in.Limit+1)
+	found, err := a.config.Consents.HistoryFrom(ctx, caller.Tenant, id, in.After, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -93,13 +93,13 @@ func showHistory(a *API, ctx context.Context, key auth.Key, in *historyInput) (*
 }
 
 // exportConsents gives every record, without identities.
-func exportConsents(a *API, _ context.Context, key auth.Key, _ *struct{}) (*huma.StreamResponse, error) {
+func exportConsents(a *API, _ context.Context, caller auth.Caller, _ *struct{}) (*huma.StreamResponse, error) {
 	return a.export(func(ctx context.Context, w io.Writer) error {
 		out := bufio.NewWriter(w)
 		e := json.NewEncoder(out)
 		e.SetEscapeHTML(false)
 		for from := int64(0); ; {
-			page, err := a.config.Consents.Records(ctx, key.Tenant, from, exportPage)
+			page, err := a.config.Consents.Records(ctx, caller.Tenant, from, exportPage)
 			if err != nil {
 				return err
 			}
@@ -122,8 +122,8 @@ type receiptInput struct {
 	Sequence int64 `path:"sequence" minimum:"0" doc:"Of the record"`
 }
 
-func showReceipt(a *API, ctx context.Context, key auth.Key, in *receiptInput) (*documentOutput, error) {
-	evidence, err := a.config.Consents.Evidence(ctx, key.Tenant, in.Sequence)
+func showReceipt(a *API, ctx context.Context, caller auth.Caller, in *receiptInput) (*documentOutput, error) {
+	evidence, err := a.config.Consents.Evidence(ctx, caller.Tenant, in.Sequence)
 	if err != nil {
 		return nil, err
 	}
@@ -135,13 +135,13 @@ func showReceipt(a *API, ctx context.Context, key auth.Key, in *receiptInput) (*
 }
 
 // eraseSubject gives the id of who is nobody now.
-func eraseSubject(a *API, ctx context.Context, key auth.Key, in *subjectInput) (*findOutput, error) {
+func eraseSubject(a *API, ctx context.Context, caller auth.Caller, in *subjectInput) (*findOutput, error) {
 	id, err := consent.ParseSubjectID(in.ID)
 	if err != nil {
 		return nil, err
 	}
-	entry := audit.Entry{Act: "subject.erase", Object: "subject/" + id.String(), Details: map[string]any{"by": "apikey/" + key.ID}}
-	if err := a.config.Consents.EraseSubject(ctx, key.Tenant, id, entry); err != nil {
+	entry := audit.Entry{Act: "subject.erase", Object: "subject/" + id.String(), Details: map[string]any{"by": caller.By()}}
+	if err := a.config.Consents.EraseSubject(ctx, caller.Tenant, id, entry); err != nil {
 		return nil, err
 	}
 	return &findOutput{Found{id}}, nil

@@ -12,6 +12,15 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/healthz", Public: true, Does: "Say that the process lives", Act: Handle(health)},
 		{Method: http.MethodGet, Path: "/readyz", Public: true, Does: "Say whether the store answers", Act: Handle(ready)},
 		{Method: http.MethodGet, Path: "/api/v1/openapi.json", Public: true, Does: "Describe this interface", Act: Handle(describe)},
+		{Method: http.MethodPost, Path: "/api/v1/sessions", Public: true, Proof: "the password", Repeats: Convergent, Does: "Sign an operator in", Example: exampleSignIn, Act: Handle(signIn)},
+		{Method: http.MethodPost, Path: "/api/v1/sessions/current/end", Scope: auth.OwnSession, Repeats: Convergent, Does: "Sign out", Act: Handle(signOut)},
+		{Method: http.MethodPost, Path: "/api/v1/sessions/current/password", Scope: auth.OwnSession, Repeats: Convergent, Does: "Change one's password", Example: examplePassword, Act: Handle(changePassword)},
+		{Method: http.MethodPost, Path: "/api/v1/invitations", Scope: auth.ManageAccess, Does: "Invite somebody to operate", Example: `{"role":"privacy_officer"}`, Act: Handle(inviteOperator)},
+		{Method: http.MethodPost, Path: "/api/v1/operators", Public: true, Proof: "the invitation", Repeats: Convergent, Does: "Accept an invitation", Example: exampleAccept, Act: Handle(acceptInvitation)},
+		{Method: http.MethodGet, Path: "/api/v1/operators", Scope: auth.ManageAccess, Does: "List who operates", Act: Handle(listOperators)},
+		{Method: http.MethodPut, Path: "/api/v1/operators/{id}/role", Scope: auth.ManageAccess, Does: "Give an operator another role", Example: `{"role":"viewer"}`, Act: Handle(setRole)},
+		{Method: http.MethodPost, Path: "/api/v1/operators/{id}/disable", Scope: auth.ManageAccess, Repeats: Convergent, Does: "Keep an operator out, at once", Act: Handle(disableOperator)},
+		{Method: http.MethodPost, Path: "/api/v1/operators/{id}/enable", Scope: auth.ManageAccess, Repeats: Convergent, Does: "Let an operator in again", Act: Handle(enableOperator)},
 		{Method: http.MethodGet, Path: "/api/v1/requests", Scope: auth.ReadRequests, Does: "List privacy requests, newest first", Act: Handle(listRequests)},
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}", Scope: auth.ReadRequests, Does: "Show a privacy request and what became of it", Act: Handle(showRequest)},
 		{Method: http.MethodGet, Path: "/api/v1/events", Scope: auth.ReadEvents, Does: "List what happened, in its order", Act: Handle(listEvents)},
@@ -54,9 +63,12 @@ func Table() []Route {
 
 // Bodies as the routes take them, for the document and for tests.
 const (
-	exampleChoices = `{"identities":[{"type":"email","value":"anna@example.org"}],"purposes":{"analytics":true,"research":false},"source":"signup_form"}`
-	exampleBatch   = `{"purpose":"analytics","subjects":["0198c0de-0000-7000-8000-000000000001"]}`
-	exampleRows    = "email,purpose,granted,given_at\nanna@example.org,analytics,yes,2026-02-01\n"
-	exampleFind    = `{"identities":[{"type":"email","value":"anna@example.org"}]}`
-	exampleNotice  = `{"version":"2026-11","texts":[{"language":"en","body":"We count how often our pages are read."}],"material":false,"classified_by":"privacy officer"}`
+	exampleSignIn   = `{"email":"officer@example.org","password":"correct horse battery staple"}`
+	examplePassword = `{"old":"correct horse battery staple","new":"another four words here"}`
+	exampleAccept   = `{"invitation":"vi_...","email":"officer@example.org","name":"Olga Officer","password":"correct horse battery staple"}`
+	exampleChoices  = `{"identities":[{"type":"email","value":"anna@example.org"}],"purposes":{"analytics":true,"research":false},"source":"signup_form"}`
+	exampleBatch    = `{"purpose":"analytics","subjects":["0198c0de-0000-7000-8000-000000000001"]}`
+	exampleRows     = "email,purpose,granted,given_at\nanna@example.org,analytics,yes,2026-02-01\n"
+	exampleFind     = `{"identities":[{"type":"email","value":"anna@example.org"}]}`
+	exampleNotice   = `{"version":"2026-11","texts":[{"language":"en","body":"We count how often our pages are read."}],"material":false,"classified_by":"privacy officer"}`
 )

@@ -88,14 +88,14 @@ type WebhookWithSecret struct {
 
 const exampleWebhook = `{"url":"https://crm.example.org/hooks/consent","types":["consent.granted","consent.withdrawn"]}`
 
-func createWebhook(a *API, ctx context.Context, key auth.Key, in *createWebhookInput) (*createWebhookOutput, error) {
+func createWebhook(a *API, ctx context.Context, caller auth.Caller, in *createWebhookInput) (*createWebhookOutput, error) {
 	types, err := parseTypes("body.types", in.Body.Types)
 	if err != nil {
 		return nil, err
 	}
 	e, secret, err := a.config.Webhooks.Create(ctx, webhook.Endpoint{
-		Tenant: key.Tenant, URL: in.Body.URL, Types: types, Cloud: in.Body.CloudEvents, Private: in.Body.AllowPrivate,
-	}, by(key))
+		Tenant: caller.Tenant, URL: in.Body.URL, Types: types, Cloud: in.Body.CloudEvents, Private: in.Body.AllowPrivate,
+	}, caller.By())
 	if err != nil {
 		return nil, err
 	}
@@ -104,8 +104,6 @@ func createWebhook(a *API, ctx context.Context, key auth.Key, in *createWebhookI
 		Body: WebhookWithSecret{shownWebhook(e), secret.Reveal()},
 	}, nil
 }
-
-func by(key auth.Key) string { return "apikey/" + key.ID }
 
 type listWebhooksOutput struct {
 	Body WebhookList
@@ -116,8 +114,8 @@ type WebhookList struct {
 	Items []Webhook `json:"items" nullable:"false"`
 }
 
-func listWebhooks(a *API, ctx context.Context, key auth.Key, _ *struct{}) (*listWebhooksOutput, error) {
-	all, err := a.config.Webhooks.List(ctx, key.Tenant)
+func listWebhooks(a *API, ctx context.Context, caller auth.Caller, _ *struct{}) (*listWebhooksOutput, error) {
+	all, err := a.config.Webhooks.List(ctx, caller.Tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -128,26 +126,26 @@ func listWebhooks(a *API, ctx context.Context, key auth.Key, _ *struct{}) (*list
 	return &listWebhooksOutput{list}, nil
 }
 
-func showWebhook(a *API, ctx context.Context, key auth.Key, in *webhookInput) (*webhookOutput, error) {
-	e, err := a.config.Webhooks.Get(ctx, key.Tenant, in.ID)
+func showWebhook(a *API, ctx context.Context, caller auth.Caller, in *webhookInput) (*webhookOutput, error) {
+	e, err := a.config.Webhooks.Get(ctx, caller.Tenant, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	return &webhookOutput{shownWebhook(e)}, nil
 }
 
-func disableWebhook(a *API, ctx context.Context, key auth.Key, in *webhookInput) (*webhookOutput, error) {
-	if err := a.config.Webhooks.Disable(ctx, key.Tenant, in.ID, by(key)); err != nil {
+func disableWebhook(a *API, ctx context.Context, caller auth.Caller, in *webhookInput) (*webhookOutput, error) {
+	if err := a.config.Webhooks.Disable(ctx, caller.Tenant, in.ID, caller.By()); err != nil {
 		return nil, err
 	}
-	return showWebhook(a, ctx, key, in)
+	return showWebhook(a, ctx, caller, in)
 }
 
-func enableWebhook(a *API, ctx context.Context, key auth.Key, in *webhookInput) (*webhookOutput, error) {
-	if err := a.config.Webhooks.Enable(ctx, key.Tenant, in.ID, by(key)); err != nil {
+func enableWebhook(a *API, ctx context.Context, caller auth.Caller, in *webhookInput) (*webhookOutput, error) {
+	if err := a.config.Webhooks.Enable(ctx, caller.Tenant, in.ID, caller.By()); err != nil {
 		return nil, err
 	}
-	return showWebhook(a, ctx, key, in)
+	return showWebhook(a, ctx, caller, in)
 }
 
 type rotateOutput struct {
@@ -160,8 +158,8 @@ type RotatedSecret struct {
 	Until  time.Time `json:"earlier_until" doc:"Until then the earlier secret signs as well"`
 }
 
-func rotateWebhook(a *API, ctx context.Context, key auth.Key, in *webhookInput) (*rotateOutput, error) {
-	secret, until, err := a.config.Webhooks.Rotate(ctx, key.Tenant, in.ID, by(key))
+func rotateWebhook(a *API, ctx context.Context, caller auth.Caller, in *webhookInput) (*rotateOutput, error) {
+	secret, until, err := a.config.Webhooks.Rotate(ctx, caller.Tenant, in.ID, caller.By())
 	if err != nil {
 		return nil, err
 	}
@@ -175,11 +173,11 @@ type replayInput struct {
 	}
 }
 
-func replayWebhook(a *API, ctx context.Context, key auth.Key, in *replayInput) (*webhookOutput, error) {
-	if err := a.config.Webhooks.Replay(ctx, key.Tenant, in.ID, in.Body.From, by(key)); err != nil {
+func replayWebhook(a *API, ctx context.Context, caller auth.Caller, in *replayInput) (*webhookOutput, error) {
+	if err := a.config.Webhooks.Replay(ctx, caller.Tenant, in.ID, in.Body.From, caller.By()); err != nil {
 		return nil, err
 	}
-	return showWebhook(a, ctx, key, &webhookInput{in.ID})
+	return showWebhook(a, ctx, caller, &webhookInput{in.ID})
 }
 
 // Delivery is an attempt to deliver an event.
@@ -211,8 +209,8 @@ type testOutput struct {
 	Body Delivery
 }
 
-func testWebhook(a *API, ctx context.Context, key auth.Key, in *webhookInput) (*testOutput, error) {
-	attempt, err := a.config.Webhooks.Test(ctx, key.Tenant, in.ID, by(key))
+func testWebhook(a *API, ctx context.Context, caller auth.Caller, in *webhookInput) (*testOutput, error) {
+	attempt, err := a.config.Webhooks.Test(ctx, caller.Tenant, in.ID, caller.By())
 	if err != nil {
 		return nil, err
 	}
@@ -235,8 +233,8 @@ type DeliveryPage struct {
 	Next  int64      `json:"next,omitempty" doc:"Hand it over as before, for the next page; absent on the last"`
 }
 
-func listDeliveries(a *API, ctx context.Context, key auth.Key, in *deliveriesInput) (*deliveriesOutput, error) {
-	found, err := a.config.Webhooks.Deliveries(ctx, key.Tenant, in.ID, in.Before, in.Limit+1)
+func listDeliveries(a *API, ctx context.Context, caller auth.Caller, in *deliveriesInput) (*deliveriesOutput, error) {
+	found, err := a.config.Webhooks.Deliveries(ctx, caller.Tenant, in.ID, in.Before, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}

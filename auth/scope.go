@@ -1,10 +1,15 @@
-// Package auth is about who may operate: so far API keys, which programs show
-// to the server, and the scopes that say what a key is for.
+// Package auth is about who may operate: programs by API keys, people as
+// operators with a role, and the scopes that say what a key or a role is for.
 //
-//	vk_<id>_<secret>    id finds the key, secret proves it
+//	Invitation ─> Operator ─ password ─> Session ─┐
+//	                                              ├─> Caller: what it may do
+//	                                         Key ─┘
 //
-// A key is shown once, when it is made. What is kept is a digest: the secret
-// has 256 random bits, so that nobody finds it from an unsalted SHA-256.
+//	vk_<id>_<secret>    a key: id finds it, secret proves it
+//	vs_...              a session
+//	vi_...              an invitation
+//
+// A token is shown once, when it is made; what is kept is a digest.
 package auth
 
 import (
@@ -27,11 +32,16 @@ const (
 	EraseSubjects  Scope = "subjects:erase"  // make records nobody's
 	ReadEvents     Scope = "events:read"     // what happened, as ids
 	ManageWebhooks Scope = "webhooks:manage" // where events are sent
+	ManageAccess   Scope = "access:manage"   // who may operate
 )
 
-// Scopes lists them all.
+// OwnSession is an operator's own session and password. Every role has it, and
+// no key.
+const OwnSession Scope = "session:own"
+
+// Scopes lists those that a key may have.
 func Scopes() []Scope {
-	return []Scope{ReadRequests, ReadAudit, CheckConsents, ReadConsents, WriteConsents, ManageConsents, EraseSubjects, ReadEvents, ManageWebhooks}
+	return []Scope{ReadRequests, ReadAudit, CheckConsents, ReadConsents, WriteConsents, ManageConsents, EraseSubjects, ReadEvents, ManageWebhooks, ManageAccess}
 }
 
 // ParseScope gives the scope of that name, or tells which there are.

@@ -67,6 +67,13 @@ type commands struct {
 		List   apikeyListCommand   `cmd:"" help:"List the keys."`
 		Revoke apikeyRevokeCommand `cmd:"" help:"End a key."`
 	} `cmd:"" name:"apikey" help:"Make and end the keys that programs show to the server."`
+	Operator struct {
+		Invite  operatorInviteCommand  `cmd:"" help:"Make an invitation and show it, this once."`
+		List    operatorListCommand    `cmd:"" help:"List the operators."`
+		Role    operatorRoleCommand    `cmd:"" help:"Give an operator another role."`
+		Disable operatorDisableCommand `cmd:"" help:"Keep an operator out."`
+		Enable  operatorEnableCommand  `cmd:"" help:"Let an operator in again."`
+	} `cmd:"" help:"Say which people may operate, and as what."`
 	Keys struct {
 		Rotate keysRotateCommand `cmd:"" help:"Replace a key of this installation."`
 	} `cmd:"" help:"Look after the keys of this installation."`

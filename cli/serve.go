@@ -24,17 +24,17 @@ func (c *serveCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(house, &err)
-	keys, err := house.Store.APIKeys().List(s.ctx, store.DefaultTenant)
-	if err != nil {
-		return err
-	}
 	listener, err := (&net.ListenConfig{}).Listen(s.ctx, "tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", c.Listen, err)
 	}
 	fmt.Fprintf(s.Out, "Volenti answers on http://%s\n", listener.Addr())
-	if len(keys) == 0 {
-		fmt.Fprintln(s.Out, "There is no API key yet. To make one, stop the server and run: volenti apikey create --scope requests:read (with the same --data and --database)")
+	invitation, err := house.InviteFirst(s.ctx, store.DefaultTenant, s.User, s.Now())
+	if err != nil {
+		return err
+	}
+	if invitation != "" {
+		fmt.Fprintf(s.Out, "Nobody operates it yet. Its first owner comes by this invitation, which is good for seven days or until the next start:\n%s\n", invitation)
 	}
 	srv := &server.Server{
 		House: house, Now: s.Now, Version: version(), Log: log, AllowPrivateWebhooks: c.AllowPrivateWebhooks,

@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -74,7 +76,7 @@ func get(t *testing.T, url, key string) (int, string) {
 	return answer.StatusCode, string(body)
 }
 
-func TestServerTellsHowToMakeAKeyAndTakesItUntilItIsRevoked(t *testing.T) { // SE12
+func TestServerTakesAKeyUntilItIsRevoked(t *testing.T) { // SE12
 	s := shell{t, filepath.Join(t.TempDir(), "data")}
 	url, end := s.serve()
 	if status, body := get(t, url+"/readyz", ""); status != http.StatusOK {
@@ -86,7 +88,7 @@ func TestServerTellsHowToMakeAKeyAndTakesItUntilItIsRevoked(t *testing.T) { // S
 	if _, errs := s.run(6, "apikey", "list", "--data", s.data); !strings.Contains(errs, "stopped first") {
 		t.Errorf("two processes at one directory: %s", errs)
 	}
-	if code, rest := end(); code != 0 || !strings.Contains(rest, "volenti apikey create") {
+	if code, rest := end(); code != 0 || !strings.Contains(rest, "Its first owner comes by this invitation") || !strings.Contains(rest, "\nvi_") {
 		t.Errorf("exit code %d, said %q", code, rest)
 	}
 
@@ -97,12 +99,12 @@ func TestServerTellsHowToMakeAKeyAndTakesItUntilItIsRevoked(t *testing.T) { // S
 		t.Errorf("with the key: %d %s", status, body)
 	}
 	out, _ := s.run(0, "audit", "verify", "--token", key, url+"/api/v1/audit/export")
-	if !strings.Contains(out, "Verified: 3 records of tenant default") {
+	if !strings.Contains(out, "Verified: 5 records of tenant default") {
 		t.Error(out)
 	}
 	s.run(1, "audit", "verify", url+"/api/v1/audit/export")
-	if code, rest := end(); code != 0 || rest != "" {
-		t.Errorf("exit code %d, said %q", code, rest)
+	if code, _ := end(); code != 0 {
+		t.Errorf("exit code %d", code)
 	}
 
 	var list []struct{ ID, Name, State string }
@@ -132,6 +134,63 @@ func TestAPIKeyRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &key); err != nil || !strings.HasPrefix(key.Key, "vk_") || key.Expires != "never" {
 		t.Errorf("%v: %s", err, out)
 	}
+}
+
+func TestOperatorsAreInvitedListedAndKeptOut(t *testing.T) { // SE12, SE13
+	s := shell{t, filepath.Join(t.TempDir(), "data")}
+	_, end := s.serve()
+	_, rest := end()
+	owner := regexp.MustCompile(`vi_\S+`).FindString(rest)
+	s.run(2, "operator", "invite", "--data", s.data, "--role", "king")
+	viewer, told := s.run(0, "operator", "invite", "--data", s.data, "--role", "viewer")
+	if !strings.Contains(told, "shown only now") {
+		t.Error(told)
+	}
+	url, end := s.serve()
+	for invitation, want := range map[string]int{owner: http.StatusForbidden, strings.TrimSpace(viewer): http.StatusCreated} {
+		body := fmt.Sprintf(`{"invitation":%q,"email":"olga@example.org","name":"Olga","password":"correct horse battery staple"}`, invitation)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/api/v1/operators", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		answer, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := answer.Body.Close(); err != nil || answer.StatusCode != want {
+			t.Errorf("status %d, want %d: %v", answer.StatusCode, want, err)
+		}
+	}
+	end()
+
+	var list []struct {
+		ID, Email, Role string
+		Enabled         bool
+	}
+	read := func() {
+		t.Helper()
+		out, _ := s.run(0, "operator", "list", "--data", s.data, "--json")
+		if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 1 || list[0].Email != "olga@example.org" {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	read()
+	id := list[0].ID
+	s.run(0, "operator", "role", "--data", s.data, id, "engineer")
+	s.run(0, "operator", "disable", "--data", s.data, id)
+	if read(); list[0].Role != "engineer" || list[0].Enabled {
+		t.Errorf("%+v", list)
+	}
+	s.run(0, "operator", "enable", "--data", s.data, id)
+	s.run(4, "operator", "enable", "--data", s.data, "nobody")
+	s.run(2, "operator", "role", "--data", s.data, id, "king")
+	if out, _ := s.run(0, "operator", "list", "--data", s.data); !strings.Contains(out, "enabled  engineer  olga@example.org") {
+		t.Error(out)
+	}
+	s.run(0, "operator", "role", "--data", s.data, id, "owner")
+	s.run(6, "operator", "disable", "--data", s.data, id)
+	s.run(6, "operator", "role", "--data", s.data, id, "viewer")
 }
 
 func TestServerSaysThatItCannotListen(t *testing.T) {

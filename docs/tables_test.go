@@ -22,9 +22,12 @@ import (
 func TestRoutesOfThePageAreThoseOfTheTable(t *testing.T) {
 	want, got := map[string]string{}, map[string]string{}
 	for _, r := range api.Table() {
-		needs := "nothing"
-		if !r.Public {
+		needs := r.Proof
+		switch {
+		case !r.Public:
 			needs = "`" + string(r.Scope) + "`"
+		case needs == "":
+			needs = "nothing"
 		}
 		want["`"+r.Method+" "+r.Path+"`"] = needs
 	}
@@ -45,6 +48,39 @@ func TestScopesOfThePageAreThoseOfTheCode(t *testing.T) {
 	_, rows := table(t, "server.md", "scope |")
 	if diff := cmp.Diff(want, first(rows)); diff != "" {
 		t.Errorf("scopes (-code +page):\n%s", diff)
+	}
+}
+
+func TestRolesOfThePageAreThoseOfTheCode(t *testing.T) {
+	var want []string
+	for _, r := range auth.Roles() {
+		want = append(want, "`"+string(r)+"`")
+	}
+	_, rows := table(t, "server.md", "role |")
+	if diff := cmp.Diff(want, first(rows)); diff != "" {
+		t.Errorf("roles (-code +page):\n%s", diff)
+	}
+	for _, row := range rows[2:] { // the first two may do all
+		var told []string
+		for _, word := range regexp.MustCompile("`[a-z:]+`").FindAllString(row[1], -1) {
+			word = strings.Trim(word, "`")
+			for _, s := range auth.Scopes() {
+				if string(s) == word || strings.HasSuffix(word, ":") && strings.HasPrefix(string(s), word) {
+					told = append(told, string(s))
+				}
+			}
+		}
+		var scopes []string
+		for _, s := range auth.Role(strings.Trim(row[0], "`")).Scopes() {
+			if s != auth.OwnSession {
+				scopes = append(scopes, string(s))
+			}
+		}
+		slices.Sort(told)
+		slices.Sort(scopes)
+		if diff := cmp.Diff(scopes, told); diff != "" {
+			t.Errorf("%s (-code +page):\n%s", row[0], diff)
+		}
 	}
 }
 

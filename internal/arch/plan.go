@@ -53,7 +53,7 @@ var bans = []ban{
 // pure are the packages that give the same answer to the same arguments. Of
 // audit the plan asks it of the proofs; the whole package is so today.
 var pure = []string{
-	"request/graph", "request/masking", "request/policy",
+	"request/deadline", "request/graph", "request/masking", "request/policy",
 	"consent/signal", "datamap/taxonomy", "audit",
 }
 

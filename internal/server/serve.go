@@ -111,7 +111,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		ledger = db.Consents()
 	}
 	return api.New(api.Config{
-		Keys: db.APIKeys(), Requests: requests{db}, Audit: db.Audit(), Answers: db.Answers(),
+		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Audit: db.Audit(), Answers: db.Answers(),
 		Consents: ledger, Checks: &checks{db: db},
 		Events: db.Events(), Poll: s.poll(), Ending: ending,
 		Webhooks:    s.webhooks(),

@@ -128,7 +128,7 @@ func serve(b *testing.B, db *store.DB, alone bool) place {
 	}
 	s.Routes = append(api.Table(), api.Route{
 		Method: http.MethodPost, Path: "/api/v1/nothing", Scope: auth.WriteConsents, Repeats: api.Harmless, Quiet: true, Does: "Nothing",
-		Act: api.Plain[struct{}, struct{}](func(_ *api.API, _ context.Context, _ auth.Key, w http.ResponseWriter, r *http.Request) error {
+		Act: api.Plain[struct{}, struct{}](func(_ *api.API, _ context.Context, _ auth.Caller, w http.ResponseWriter, r *http.Request) error {
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.WriteHeader(http.StatusNoContent)
 			return nil

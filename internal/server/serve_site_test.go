@@ -37,13 +37,15 @@ type site struct {
 	log   *safeBuffer
 	stop  context.CancelFunc
 	ended chan error
+	// Bodies of routes, by what they do, where the example is not to be sent.
+	ready map[string]string
 	// What the routes of the test do.
 	noted   chan string // the name in each note that was taken
 	arrived chan struct{}
 	proceed chan struct{}
 }
 
-const otherTenant = "other"
+const otherTenant = "neighbour"
 
 func newSite(t *testing.T, db *storetest.Database) *site {
 	t.Helper()
@@ -94,23 +96,23 @@ type noteOutput struct {
 func (s *site) routes() []api.Route {
 	return []api.Route{
 		{Method: "POST", Path: "/api/v1/test/notes", Scope: auth.ReadRequests, Does: "Take a note", MaxBody: 1000, Example: `{"name":"n","count":1}`, Act: api.Handle(
-			func(_ *api.API, _ context.Context, _ auth.Key, in *noteInput) (*noteOutput, error) {
+			func(_ *api.API, _ context.Context, _ auth.Caller, in *noteInput) (*noteOutput, error) {
 				s.noted <- in.Body.Name
 				out := &noteOutput{Status: http.StatusCreated, Location: "/api/v1/test/notes/1"}
 				out.Body.Name, out.Body.ID = in.Body.Name, uuid.NewString()
 				return out, nil
 			})},
 		{Method: "POST", Path: "/api/v1/test/slow", Scope: auth.ReadRequests, Does: "Wait", Act: api.Handle(
-			func(*api.API, context.Context, auth.Key, *struct{}) (*noteOutput, error) {
+			func(*api.API, context.Context, auth.Caller, *struct{}) (*noteOutput, error) {
 				s.arrived <- struct{}{}
 				<-s.proceed
 				s.noted <- "slow"
 				return &noteOutput{Status: http.StatusCreated}, nil
 			})},
 		{Method: "GET", Path: "/api/v1/test/panic", Scope: auth.ReadRequests, Does: "Fail", Act: api.Handle(
-			func(*api.API, context.Context, auth.Key, *struct{}) (*noteOutput, error) { panic(personal) })},
+			func(*api.API, context.Context, auth.Caller, *struct{}) (*noteOutput, error) { panic(personal) })},
 		{Method: "GET", Path: "/api/v1/test/refuse", Scope: auth.ReadRequests, Does: "Refuse", Act: api.Handle(
-			func(*api.API, context.Context, auth.Key, *struct{}) (*noteOutput, error) {
+			func(*api.API, context.Context, auth.Caller, *struct{}) (*noteOutput, error) {
 				return nil, fmt.Errorf("move: %w", request.ErrTransition)
 			})},
 	}
@@ -197,6 +199,8 @@ func (s *site) path(route api.Route, tenant string) string {
 	case strings.Contains(route.Path, "/webhooks/"):
 		id = s.makeWebhook(tenant, "http://127.0.0.1:1/"+uuid.NewString()).ID
 		s.must(s.db.Webhooks().Disable(s.t.Context(), tenant, id, act("webhook.disable"))) // only so many can be enabled
+	case strings.Contains(route.Path, "/operators/"):
+		id = s.makeOperator(tenant, auth.Viewer).ID
 	case strings.Contains(route.Path, "/requests/"):
 		id = s.makeRequest(tenant, "access", request.AwaitingApproval)
 	default:
@@ -245,6 +249,7 @@ func (s *site) call(route api.Route, path, key string) reply {
 		kind = "text/csv"
 	}
 	body := strings.ReplaceAll(route.Example, "/hooks/", "/hooks/"+uuid.NewString()+"/") // a URL has one webhook
+	body, key = s.proven(route, body, key)
 	return s.send(route.Method, path, key, strings.NewReader(body), "Idempotency-Key", uuid.NewString(), "Content-Type", kind)
 }
 

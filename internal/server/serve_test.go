@@ -33,16 +33,22 @@ func TestEveryRouteAsksForItsScope(t *testing.T) { // SE13
 		}
 		revoked, _ := auth.IDOf(keys["revoked"])
 		s.must(db.APIKeys().Revoke(t.Context(), store.DefaultTenant, revoked, audit.Entry{Act: "apikey.revoke", Object: "apikey/" + revoked}))
+		may := map[string][]auth.Scope{"all": auth.Scopes()}
 		for _, scope := range auth.Scopes() {
-			keys[string(scope)] = s.makeKey(store.DefaultTenant, time.Time{}, scope)
+			name := string(scope)
+			keys[name], may[name] = s.makeKey(store.DefaultTenant, time.Time{}, scope), []auth.Scope{scope}
+		}
+		for _, role := range auth.Roles() {
+			name := string(role)
+			keys[name], may[name] = s.session(s.makeOperator(store.DefaultTenant, role)), role.Scopes()
 		}
 		for _, route := range append(api.Table(), s.routes()...) {
 			for name, key := range keys {
 				got := s.call(route, s.path(route, store.DefaultTenant), key)
 				want := 0
 				switch {
-				case route.Public || name == "all" || name == string(route.Scope):
-				case slices.Contains(auth.Scopes(), auth.Scope(name)):
+				case route.Public || slices.Contains(may[name], route.Scope):
+				case may[name] != nil:
 					want = http.StatusForbidden
 				default:
 					want = http.StatusUnauthorized
@@ -112,10 +118,23 @@ func TestNothingIsRevealedWithoutItsAuditEntry(t *testing.T) { // SE16
 			_, err := raw.ExecContext(t.Context(), statement)
 			s.must(err)
 		}
+		officer := s.makeOperator(store.DefaultTenant, auth.PrivacyOfficer)
+		s.ready = map[string]string{}
+		for _, route := range api.Table() {
+			if route.Scope == auth.OwnSession {
+				s.ready[route.Does] = route.Example
+			}
+			if route.Proof != "" {
+				s.ready[route.Does] = s.prove(route)
+			}
+		}
 		exec(spoil)
 		before, revealing := s.entries(), 0
 		for _, route := range api.Table() {
 			got := s.call(route, s.path(route, ""), s.key)
+			if route.Scope == auth.OwnSession {
+				got = s.call(route, route.Path, s.session(officer))
+			}
 			if route.Method != http.MethodGet && route.Repeats != api.Harmless && got.status != http.StatusNotFound {
 				s.problem(route.Path, got, http.StatusServiceUnavailable)
 				continue

@@ -1,0 +1,309 @@
+package server
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"volenti.dev/volenti/api"
+	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/internal/store/storetest"
+	"volenti.dev/volenti/subject"
+)
+
+const password = "correct horse battery staple"
+
+// hashed is the hash of password, worked out once.
+var hashed = sync.OnceValue(func() string {
+	hash, err := auth.HashPassword(password, rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return hash
+})
+
+// makeOperator makes an operator past the interface.
+func (s *site) makeOperator(tenant string, r auth.Role) auth.Operator {
+	s.t.Helper()
+	return s.makeOperatorAt(tenant, r, uuid.NewString()+"@example.org")
+}
+
+func (s *site) makeOperatorAt(tenant string, r auth.Role, email string) auth.Operator {
+	s.t.Helper()
+	i := s.invitation(tenant, r)
+	id, ok := auth.InvitationOf(i)
+	if !ok {
+		s.t.Fatal("no invitation")
+	}
+	address, err := subject.New(subject.Email, email)
+	s.must(err)
+	who := auth.Operator{Tenant: tenant, ID: uuid.Must(uuid.NewV7()).String(), Email: address, Name: subject.Conceal("Olga"), Role: r}
+	s.must(s.db.Operators().Accept(s.t.Context(), auth.Invitation{Tenant: tenant, ID: id}, who, hashed(), act("operator.create")))
+	return who
+}
+
+// invitation gives the token of one.
+func (s *site) invitation(tenant string, r auth.Role) string {
+	s.t.Helper()
+	i, token, err := auth.NewInvitation(tenant, r, time.Now(), rand.Reader)
+	s.must(err)
+	s.must(s.db.Operators().Invite(s.t.Context(), i, act("operator.invite")))
+	return token
+}
+
+// session gives the token of a new session of an operator. It is stored past
+// the log, so that it is there when the log takes no entry.
+func (s *site) session(o auth.Operator) string {
+	s.t.Helper()
+	session, token, err := auth.NewSession(o, time.Now(), rand.Reader)
+	s.must(err)
+	_, err = s.db.Raw(s.t).ExecContext(s.t.Context(), `INSERT INTO sessions (tenant, id, operator, digest, expires, revoked) VALUES ($1, $2, $3, $4, $5, 0)`,
+		o.Tenant, session.ID, o.ID, session.Digest, session.Expires.UnixMicro())
+	s.must(err)
+	return token
+}
+
+// proven gives a body and a token with which a route can succeed: an address of
+// its own and an invitation, the password of an operator, a session that may
+// end.
+func (s *site) proven(route api.Route, body, token string) (string, string) {
+	s.t.Helper()
+	if ready, ok := s.ready[route.Does]; ok {
+		return ready, token
+	}
+	if route.Proof != "" {
+		return s.prove(route), token
+	}
+	id, ok := auth.SessionOf(token)
+	if route.Scope != auth.OwnSession || !ok {
+		return body, token
+	}
+	found, err := s.db.Operators().Session(s.t.Context(), id)
+	s.must(err)
+	return body, s.session(s.makeOperator(found[0].Tenant, found[0].Role))
+}
+
+// prove gives a body with a proof that is good.
+func (s *site) prove(route api.Route) string {
+	s.t.Helper()
+	email := uuid.NewString() + "@example.org"
+	body := strings.ReplaceAll(route.Example, "officer@example.org", email)
+	if strings.Contains(body, "vi_...") {
+		return strings.ReplaceAll(body, "vi_...", s.invitation(store.DefaultTenant, auth.Viewer))
+	}
+	s.makeOperatorAt(store.DefaultTenant, auth.Viewer, email)
+	return body
+}
+
+func TestFirstOwnerComesByInvitation(t *testing.T) { // SE12
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		h := &House{Store: db.DB}
+		old, err := h.InviteFirst(t.Context(), store.DefaultTenant, "root", time.Now())
+		s.must(err)
+		token, err := h.InviteFirst(t.Context(), store.DefaultTenant, "root", time.Now())
+		s.must(err)
+		accept := func(invitation, email string) reply {
+			body := fmt.Sprintf(`{"invitation":%q,"email":%q,"name":"Olga","password":%q}`, invitation, email, password)
+			return s.send("POST", "/api/v1/operators", "", strings.NewReader(body), "Content-Type", "application/json")
+		}
+		s.problem("an earlier one", accept(old, "olga@example.org"), http.StatusForbidden)
+		got := accept(token, "Olga@Example.org")
+		var o api.Operator
+		s.must(json.Unmarshal([]byte(got.body), &o))
+		if got.status != http.StatusCreated || o.Role != auth.Owner || o.Email != "olga@example.org" {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+		s.problem("a second time", accept(token, "eve@example.org"), http.StatusForbidden)
+		if again, err := h.InviteFirst(t.Context(), store.DefaultTenant, "root", time.Now()); err != nil || again != "" {
+			t.Errorf("there is an owner, and another one is invited: %v", err)
+		}
+		s.problem("an address that is taken", accept(s.invitation(store.DefaultTenant, auth.Viewer), "olga@example.org"), http.StatusConflict)
+	})
+}
+
+// signIn tries a password.
+func (s *site) signIn(email, password string) reply {
+	s.t.Helper()
+	body := fmt.Sprintf(`{"email":%q,"password":%q}`, email, password)
+	return s.send("POST", "/api/v1/sessions", "", strings.NewReader(body), "Content-Type", "application/json")
+}
+
+// token signs in.
+func (s *site) token(email, password string) string {
+	s.t.Helper()
+	got := s.signIn(email, password)
+	var session api.SessionWithToken
+	s.must(json.Unmarshal([]byte(got.body), &session))
+	if got.status != http.StatusCreated || session.Token == "" {
+		s.t.Fatalf("sign in: %d %s", got.status, got.body)
+	}
+	return session.Token
+}
+
+func TestSessionEndsWithItsReason(t *testing.T) { // SE12
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		owner := s.session(s.makeOperator(store.DefaultTenant, auth.Owner))
+		o := s.makeOperatorAt(store.DefaultTenant, auth.PrivacyOfficer, "olga@example.org")
+		reads := func(token string) int { return s.send("GET", "/api/v1/requests", token, nil).status }
+		change := func(path, token, body string) int {
+			return s.send("POST", path, token, strings.NewReader(body), "Content-Type", "application/json", "Idempotency-Key", uuid.NewString()).status
+		}
+		one, two := s.token("olga@example.org", password), s.token("olga@example.org", password)
+		if got := change("/api/v1/sessions/current/end", one, ""); got >= 300 || reads(one) != http.StatusUnauthorized || reads(two) != http.StatusOK {
+			t.Errorf("signing out: %d, then %d and %d", got, reads(one), reads(two))
+		}
+		one = s.token("olga@example.org", password)
+		body := `{"old":"correct horse battery staple","new":"another four words here"}`
+		if got := change("/api/v1/sessions/current/password", one, body); got >= 300 || reads(one) != http.StatusOK || reads(two) != http.StatusUnauthorized {
+			t.Errorf("another password: %d, then %d and %d", got, reads(one), reads(two))
+		}
+		if got := change("/api/v1/sessions/current/password", one, body); got != http.StatusUnprocessableEntity {
+			t.Errorf("with the old one again: %d", got)
+		}
+		s.problem("the old password", s.signIn("olga@example.org", password), http.StatusForbidden)
+		if got := s.send("PUT", "/api/v1/operators/"+o.ID+"/role", owner, strings.NewReader(`{"role":"engineer"}`), "Content-Type", "application/json"); got.status != http.StatusOK {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+		if got := s.send("GET", "/api/v1/audit/checkpoint", one, nil).status; got != http.StatusForbidden {
+			t.Errorf("another role: %d", got)
+		}
+		if got := change("/api/v1/operators/"+o.ID+"/disable", owner, ""); got != http.StatusOK || reads(one) != http.StatusUnauthorized {
+			t.Errorf("disabled: %d, then %d", got, reads(one))
+		}
+		s.problem("disabled", s.signIn("olga@example.org", "another four words here"), http.StatusForbidden)
+		if got := change("/api/v1/operators/"+o.ID+"/enable", owner, ""); got != http.StatusOK || reads(one) != http.StatusUnauthorized {
+			t.Errorf("enabled: %d, and the session that was ended gives %d", got, reads(one))
+		}
+		s.token("olga@example.org", "another four words here")
+	})
+}
+
+func TestOwnersStayInOwnersHands(t *testing.T) { // SE13
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		owner, admin := s.makeOperator(store.DefaultTenant, auth.Owner), s.makeOperator(store.DefaultTenant, auth.Admin)
+		put := func(token string, of auth.Operator, r auth.Role) reply {
+			return s.send("PUT", "/api/v1/operators/"+of.ID+"/role", token, strings.NewReader(`{"role":"`+string(r)+`"}`), "Content-Type", "application/json")
+		}
+		admins, owners := s.session(admin), s.session(owner)
+		for name, got := range map[string]reply{
+			"an admin makes an owner":   put(admins, admin, auth.Owner),
+			"an admin unmakes an owner": put(admins, owner, auth.Viewer),
+			"a key makes an owner":      put(s.key, admin, auth.Owner),
+			"an admin invites an owner": s.send("POST", "/api/v1/invitations", admins, strings.NewReader(`{"role":"owner"}`), "Content-Type", "application/json", "Idempotency-Key", "k"),
+		} {
+			s.problem(name, got, http.StatusForbidden)
+		}
+		s.problem("the last owner", put(owners, owner, auth.Admin), http.StatusConflict)
+		if got := put(owners, admin, auth.Owner); got.status != http.StatusOK {
+			t.Errorf("a second owner: %d %s", got.status, got.body)
+		}
+		// Two owners who remove one another at the same moment: one stays.
+		var both sync.WaitGroup
+		results := make([]error, 2)
+		for i, pair := range [][2]auth.Operator{{owner, admin}, {admin, owner}} {
+			both.Go(func() {
+				by := auth.Session{Tenant: store.DefaultTenant, Operator: pair[0].ID, Role: auth.Owner}.Caller()
+				results[i] = db.Operators().Disable(t.Context(), by, pair[1].ID, act("operator.disable"))
+			})
+		}
+		both.Wait()
+		if failed := errors.Join(results...); !errors.Is(failed, auth.ErrLastOwner) || results[0] != nil && results[1] != nil {
+			t.Errorf("%v", results)
+		}
+	})
+}
+
+// TestGuessesOfAPasswordAreFew tries at the same moment: a count that is read
+// and then written would let all of them through. SE12, R4
+func TestGuessesOfAPasswordAreFew(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		s.makeOperatorAt(store.DefaultTenant, auth.Viewer, "olga@example.org")
+		for _, email := range []string{"olga@example.org", "nobody@example.org"} {
+			address, err := subject.New(subject.Email, email)
+			s.must(err)
+			var all sync.WaitGroup
+			var mu sync.Mutex
+			tried := 0
+			for range 64 {
+				all.Go(func() {
+					err := db.Operators().Try(t.Context(), store.DefaultTenant, address)
+					mu.Lock()
+					defer mu.Unlock()
+					if err == nil {
+						tried++
+					} else if !errors.Is(err, auth.ErrTooManyTries) {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if tried != 10 {
+				t.Errorf("%s: %d tries of 64", email, tried)
+			}
+			got := s.signIn(email, password)
+			s.problem("too often, with the right one", got, http.StatusTooManyRequests)
+			if got.header.Get("Retry-After") == "" {
+				t.Error("it does not say when to try again")
+			}
+		}
+		_, err := db.Raw(t).ExecContext(t.Context(), `UPDATE sign_in_tries SET since = since - 900000000`)
+		s.must(err)
+		s.token("olga@example.org", password)
+	})
+}
+
+func TestWhoIsNotKnownIsAnsweredAlike(t *testing.T) { // SE2
+	s := newSite(t, storetest.SQLite(t))
+	s.makeOperatorAt(store.DefaultTenant, auth.Viewer, "olga@example.org")
+	known, unknown := s.signIn("olga@example.org", "wrong wrong wrong"), s.signIn("eve@example.org", "wrong wrong wrong")
+	if known.status != unknown.status || known.body != unknown.body {
+		t.Errorf("%d %s, %d %s", known.status, known.body, unknown.status, unknown.body)
+	}
+}
+
+func TestDumpTellsNoOperator(t *testing.T) { // SE10, SE11
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		s.makeOperatorAt(store.DefaultTenant, auth.Viewer, personal)
+		token := s.token(personal, password)
+		for _, table := range []string{"operators", "sessions", "invitations", "sign_in_tries"} {
+			rows, err := db.Raw(t).QueryContext(t.Context(), `SELECT * FROM `+table)
+			s.must(err)
+			columns, err := rows.Columns()
+			s.must(err)
+			for rows.Next() {
+				values := make([]any, len(columns))
+				for i := range values {
+					values[i] = new(any)
+				}
+				s.must(rows.Scan(values...))
+				for i := range values {
+					text := fmt.Sprintf("%s", *values[i].(*any))
+					if strings.Contains(text, "canary") || strings.Contains(text, "Olga") || strings.Contains(text, token[20:]) || strings.Contains(text, "horse") {
+						t.Errorf("%s.%s holds it", table, columns[i])
+					}
+				}
+			}
+			s.must(rows.Err())
+			s.must(rows.Close())
+		}
+		s.stop()
+		s.must(<-s.ended)
+		if log := s.log.String(); strings.Contains(log, "canary") || strings.Contains(log, token[20:]) {
+			t.Error(log)
+		}
+	})
+}
