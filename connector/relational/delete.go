@@ -23,7 +23,10 @@ func (db *DB) Delete(ctx context.Context, b connector.Batch) ([]connector.Outcom
 	}
 	out, err := db.delete(ctx, p, db.deleteTogether)
 	if _, refused := db.refused(err); refused {
-		return db.delete(ctx, p, db.deleteApart)
+		out, err = db.delete(ctx, p, db.deleteApart)
+	}
+	if reason, refused := db.refused(err); refused {
+		return db.alone(ctx, p, b, reason, db.Delete)
 	}
 	return out, err
 }

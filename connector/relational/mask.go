@@ -22,7 +22,10 @@ func (db *DB) Mask(ctx context.Context, b connector.Batch) ([]connector.Outcome,
 	}
 	out, err := db.mask(ctx, p, db.writeTogether)
 	if _, refused := db.refused(err); refused {
-		return db.mask(ctx, p, db.writeApart)
+		out, err = db.mask(ctx, p, db.writeApart)
+	}
+	if reason, refused := db.refused(err); refused {
+		return db.alone(ctx, p, b, reason, db.Mask)
 	}
 	return out, err
 }

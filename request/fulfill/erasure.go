@@ -16,7 +16,8 @@ import (
 
 // erasure masks or deletes what access found, collections in parallel but for
 // the order that the plan demands (X10). Before the first write the live
-// catalogues are looked at again and the caps are held against what was found.
+// catalogues are looked at again, the caps are held against what was found, and
+// it is asked whose rows deletes would take along.
 func (r *run) erasure(ctx context.Context) error {
 	if err := r.look(ctx); err != nil {
 		return err
@@ -24,28 +25,46 @@ func (r *run) erasure(ctx context.Context) error {
 	if err := r.withinCaps(ctx); err != nil {
 		return err
 	}
+	hindered := r.hindrances(ctx)
 	var tasks []task
 	for i := range r.plan.Nodes {
-		if n := &r.plan.Nodes[i]; n.Erases() || n.Blocked != "" {
-			tasks = append(tasks, task{n.Address, n.EraseAfter, func(ctx context.Context) error { return r.eraseOne(ctx, n) }})
+		n := &r.plan.Nodes[i]
+		if !n.Erases() && n.Blocked == "" {
+			continue
+		}
+		tasks = append(tasks, task{n.Address, before(n, hindered), func(ctx context.Context) error { return r.eraseOne(ctx, n, hindered[n.Address]) }})
+		if len(n.Nulled) > 0 {
+			tasks = append(tasks, task{"null " + n.Address, nil, func(ctx context.Context) error { return r.nullOne(ctx, n, hindered) }})
 		}
 	}
 	return parallel(ctx, tasks, r.limits.Collections)
+}
+
+// before lists the tasks that a node waits for. One that must not be written
+// waits for none, and says so.
+func before(n *graph.Node, hindered map[string]error) []string {
+	if hindered[n.Address] != nil {
+		return nil
+	}
+	tasks := slices.Clone(n.EraseAfter)
+	for _, a := range n.AfterNulls {
+		tasks = append(tasks, "null "+a)
+	}
+	return tasks
 }
 
 func (r *run) erases() bool {
 	return slices.ContainsFunc(r.plan.Nodes, func(n graph.Node) bool { return n.Erases() || n.Blocked != "" })
 }
 
-func (r *run) eraseOne(ctx context.Context, n *graph.Node) error {
+func (r *run) eraseOne(ctx context.Context, n *graph.Node, hindered error) error {
 	p := r.at(n.Address, request.Erasure)
 	if p.Status == request.Done {
 		return nil
 	}
-	if n.Blocked != "" {
-		p.Status, p.Message = request.Failed, n.Blocked
-		blocked := &connector.Error{Kind: connector.Denied, Connection: n.Connection, Doing: "erase " + n.Address, Reason: n.Blocked}
-		return errors.Join(blocked, r.save(ctx, p, nil))
+	if hindered != nil {
+		p.Status, p.Message = request.Failed, reason(hindered)
+		return errors.Join(hindered, r.save(ctx, p, nil))
 	}
 	e, err := r.newEraser(n)
 	if err != nil {
@@ -69,6 +88,15 @@ func (r *run) eraseOne(ctx context.Context, n *graph.Node) error {
 		err = fmt.Errorf("%s: %w", n.Address, err)
 	}
 	return errors.Join(err, r.save(ctx, p, nil))
+}
+
+// reason is what a report says of an error that stands for itself.
+func reason(err error) string {
+	var ce *connector.Error
+	if errors.As(err, &ce) {
+		return ce.Reason
+	}
+	return err.Error()
 }
 
 // eraser takes the rows of one collection, as access found them, through
@@ -140,6 +168,7 @@ func (e *eraser) change(row connector.Row, keep graph.Keep) (connector.Change, m
 	}
 	c := connector.Change{Key: key}
 	if e.node.Delete != "" {
+		c.After = nulling(e.node, row).After // a delete writes nothing: it is for the report
 		return c, nil
 	}
 	c.Before, c.After = connector.Row{}, connector.Row{}
@@ -261,6 +290,7 @@ func (e *eraser) account(outcomes []connector.Outcome, repeated bool) []request.
 			if o.Reason != "" {
 				note("", "failed", o.Reason, 1)
 			}
+			e.noteNulled(e.batch[i], o, note)
 		}
 		for field, reason := range o.Fields {
 			note(field, "failed", reason, 1)
@@ -275,6 +305,16 @@ func (e *eraser) account(outcomes []connector.Outcome, repeated bool) []request.
 		fields = append(fields, f)
 	}
 	return fields
+}
+
+// noteNulled says of a row that was not deleted what was nulled for that.
+func (e *eraser) noteNulled(c connector.Change, o connector.Outcome, note func(field, status, reason string, rows int64)) {
+	if e.node.Delete == "" || o.Status != connector.Failed {
+		return
+	}
+	for field := range c.After {
+		note(field, "nulled", "set to null for a delete that was then refused", 1)
+	}
 }
 
 func (e *eraser) noteMasked(c connector.Change, o connector.Outcome, note func(field, status, reason string, rows int64)) {

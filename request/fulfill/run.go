@@ -224,10 +224,8 @@ func (r *run) openIdentities(ctx context.Context) error {
 // look reads the live catalogues and refuses to go on when they are no longer
 // what the plan was made from (X17).
 func (r *run) look(ctx context.Context) error {
-	r.tables = map[string]*catalogue.Table{}
 	live := map[string]*catalogue.Catalogue{}
-	tables := make([]*catalogue.Table, len(r.plan.Nodes))
-	for i, n := range r.plan.Nodes {
+	for _, n := range r.plan.Nodes {
 		if live[n.Connection] == nil {
 			c, err := r.describe(ctx, n.Connection)
 			if err != nil {
@@ -235,10 +233,13 @@ func (r *run) look(ctx context.Context) error {
 			}
 			live[n.Connection] = &c
 		}
-		tables[i] = live[n.Connection].Table(n.Table)
-		if tables[i] == nil {
-			return &connector.Error{Kind: connector.Drift, Connection: n.Connection, Doing: "look for " + n.Address, Reason: fmt.Sprintf("there is no table %s any more", n.Table)}
-		}
+	}
+	tables, missing := r.plan.Tables(live)
+	if missing != nil {
+		return &connector.Error{Kind: connector.Drift, Connection: missing.Connection, Doing: "look for " + missing.Address, Reason: fmt.Sprintf("there is no table %s any more", missing.Table)}
+	}
+	r.tables = map[string]*catalogue.Table{}
+	for i, n := range r.plan.Nodes {
 		r.tables[n.Address] = tables[i]
 	}
 	digest, err := graph.Digest(tables)

@@ -346,9 +346,7 @@ func (p *planner) after(i int) []int {
 
 // finish fills in what is known only now, and the hash.
 func (p *planner) finish(order []int) error {
-	tables := make([]*catalogue.Table, 0, len(order))
 	for at, i := range order {
-		tables = append(tables, p.tables[i])
 		if p.Queries == nil || len(p.problem.Problems) > 0 {
 			continue
 		}
@@ -359,6 +357,11 @@ func (p *planner) finish(order []int) error {
 		p.plan.Nodes[at].Queries = q
 	}
 	slices.SortFunc(p.plan.Skipped, func(a, b Skipped) int { return cmp.Compare(a.Address, b.Address) })
+	live := map[string]*catalogue.Catalogue{}
+	for _, c := range p.Connections {
+		live[c.Key] = c.Catalogue
+	}
+	tables, _ := p.plan.Tables(live)
 	var err error
 	if p.plan.Catalogue, err = Digest(tables); err != nil {
 		return err

@@ -24,7 +24,7 @@ type Plan struct {
 	Policy     string         `json:"policy"`
 	Identities []subject.Type `json:"identities"`
 	// Configuration and Catalogue are digests of what the plan was made from;
-	// Catalogue covers the tables of its nodes.
+	// Catalogue covers its Tables.
 	Configuration string    `json:"configuration"`
 	Catalogue     string    `json:"catalogue"`
 	Nodes         []Node    `json:"nodes"` // in an order in which they can be read
@@ -69,6 +69,14 @@ type Node struct {
 	// found by.
 	Keyed      bool     `json:"keyed,omitempty"`
 	EraseAfter []string `json:"erase_after,omitempty"` // what must have been erased before
+	// Nulled columns lie on a circle of foreign keys: they are set to null in
+	// the rows to be deleted, before rows of the circle are deleted.
+	Nulled []string `json:"nulled,omitempty"`
+	// AfterNulls names the nodes whose Nulled columns must be null before rows
+	// of this one are deleted.
+	AfterNulls []string `json:"after_nulls,omitempty"`
+	// Cascades is what the database does by itself when rows are deleted.
+	Cascades []Cascade `json:"cascades,omitempty"`
 	// Kept is targeted and stays, for a reason that the data subject is told.
 	Kept []Kept `json:"kept,omitempty"`
 	// Refused is targeted and cannot be masked: the request cannot end as
@@ -99,6 +107,16 @@ type Mask struct {
 	// in the live table.
 	Type   value.Type `json:"type"`
 	Length int        `json:"length,omitempty"`
+}
+
+// Cascade is what the database does to the rows of From whose Columns equal To
+// in a row that is deleted. All such rows must be the person's own, which is
+// asked before anything is written.
+type Cascade struct {
+	From    string   `json:"from"` // a node whose rows are deleted as well
+	Columns []string `json:"columns"`
+	To      []string `json:"to"`
+	Action  string   `json:"action"` // "cascade", "set null" or "set default"
 }
 
 // Kept is a field that a rule targets and that stays.
