@@ -48,6 +48,9 @@ func testDescribe(t *testing.T, h Harness) {
 		t.Errorf("tables (-want +got):\n%s", diff)
 	}
 	p := b.table(t, "person")
+	if p.View || !b.table(t, "names").View {
+		t.Error("a catalogue tells views from tables")
+	}
 	if diff := cmp.Diff([]string{"id"}, p.PrimaryKey); diff != "" {
 		t.Errorf("primary key (-want +got):\n%s", diff)
 	}

@@ -10,7 +10,7 @@ import (
 	"volenti.dev/volenti/datamap/value"
 )
 
-// The tables of all user schemas in four queries, whatever their number. A
+// The tables of all user schemas in a handful of queries, whatever their number. A
 // partition is left out: its rows are its parent's. A domain is described as
 // the type under it, with its checks.
 const (
@@ -71,6 +71,26 @@ JOIN pg_index AS i ON i.indrelid = r.oid AND i.indisunique AND i.indpred IS NULL
 WHERE NOT EXISTS (SELECT 1 FROM pg_constraint AS k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
 ORDER BY r.nspname COLLATE "C", r.relname COLLATE "C", i.indexrelid`
 
+	// Triggers and rules; tgtype has 8 for delete and 16 for update, ev_type is
+	// '2' for update and '4' for delete.
+	queryTriggers = `
+WITH tables AS (` + userTables + `)
+SELECT r.nspname, r.relname, t.tgname, t.tgtype & 8 <> 0, t.tgtype & 16 <> 0
+FROM tables AS r
+JOIN pg_trigger AS t ON t.tgrelid = r.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 24 <> 0
+UNION ALL
+SELECT r.nspname, r.relname, w.rulename, w.ev_type = '4', w.ev_type = '2'
+FROM tables AS r
+JOIN pg_rewrite AS w ON w.ev_class = r.oid AND w.ev_enabled <> 'D' AND w.ev_type IN ('2', '4')
+ORDER BY 1, 2, 3`
+
+	// Views, and whether updates (4) and deletes (16) go through to a table.
+	queryViews = `
+WITH tables AS (` + userTables + `)
+SELECT r.nspname, r.relname, pg_relation_is_updatable(c.oid, false) & 20 = 20
+FROM tables AS r JOIN pg_class AS c ON c.oid = r.oid AND c.relkind IN ('v', 'm')
+ORDER BY 1, 2`
+
 	queryDomainChecks = `
 WITH RECURSIVE tables AS (` + userTables + `), domain AS (` + domains + `)
 SELECT r.nspname, r.relname, a.attname, k.conname, coalesce(pg_get_expr(k.conbin, 0), '')
@@ -90,7 +110,7 @@ type reader struct {
 
 func describe(ctx context.Context, db *sql.DB) (catalogue.Catalogue, error) {
 	r := reader{db: db, places: map[catalogue.Name]int{}}
-	for _, read := range []func(context.Context) error{r.columns, r.constraints, r.indexes, r.domainChecks} {
+	for _, read := range []func(context.Context) error{r.columns, r.constraints, r.indexes, r.domainChecks, r.triggers, r.views} {
 		if err := read(ctx); err != nil {
 			return catalogue.Catalogue{}, err
 		}
@@ -189,6 +209,36 @@ func (r *reader) domainChecks(ctx context.Context) error {
 		if t := r.table(n); t != nil {
 			expression := strings.ReplaceAll(expression, "VALUE", column)
 			t.Checks = append(t.Checks, catalogue.Check{Name: name, Columns: []string{column}, Expression: expression})
+		}
+	})
+}
+
+func (r *reader) triggers(ctx context.Context) error {
+	var n catalogue.Name
+	var name string
+	var onDelete, onUpdate bool
+	return r.each(ctx, queryTriggers, []any{&n.Schema, &n.Table, &name, &onDelete, &onUpdate}, func() {
+		t := r.table(n)
+		if t == nil {
+			return
+		}
+		var on []string
+		if onDelete {
+			on = append(on, "delete")
+		}
+		if onUpdate {
+			on = append(on, "update")
+		}
+		t.Triggers = append(t.Triggers, catalogue.Trigger{Name: name, On: on})
+	})
+}
+
+func (r *reader) views(ctx context.Context) error {
+	var n catalogue.Name
+	var writable bool
+	return r.each(ctx, queryViews, []any{&n.Schema, &n.Table, &writable}, func() {
+		if t := r.table(n); t != nil {
+			t.View, t.Writable = true, writable
 		}
 	})
 }

@@ -30,6 +30,21 @@ func checks(create string) []catalogue.Check {
 	return out
 }
 
+// fires reads from the text of a CREATE TRIGGER statement on what it fires.
+func fires(create string) string {
+	tokens := tokenize(create)
+	at := slices.IndexFunc(tokens, func(k token) bool { return k.is("TRIGGER") }) + 1
+	if at < len(tokens) && tokens[at].is("IF") {
+		at += 3 // IF NOT EXISTS
+	}
+	for _, k := range tokens[min(at+1, len(tokens)):] { // behind the name
+		if k.is("INSERT") || k.is("UPDATE") || k.is("DELETE") {
+			return strings.ToLower(k.text)
+		}
+	}
+	return ""
+}
+
 // mentioned lists the columns that an expression names, in the table's order.
 func mentioned(t *catalogue.Table, expression string) []string {
 	tokens := tokenize(expression)

@@ -42,6 +42,8 @@ SELECT l.name, f.id, f."table", f."from", coalesce(f."to", ''), f.on_update, f.o
 FROM pragma_table_list AS l JOIN pragma_foreign_key_list(l.name) AS f
 WHERE l.schema = 'main' AND l.type = 'table'
 ORDER BY l.name, f.id DESC, f.seq`
+
+	queryTriggers = `SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name`
 )
 
 // reader fills a catalogue; tables are kept by name, as SQLite compares names.
@@ -75,6 +77,9 @@ func describe(ctx context.Context, db *sql.DB) (catalogue.Catalogue, error) {
 	if err := r.readForeignKeys(ctx); err != nil {
 		return catalogue.Catalogue{}, err
 	}
+	if err := r.readTriggers(ctx); err != nil {
+		return catalogue.Catalogue{}, err
+	}
 	var c catalogue.Catalogue
 	for _, name := range r.names {
 		if t := r.tables[name]; len(t.Columns) > 0 {
@@ -90,7 +95,7 @@ func (r *reader) readTables(ctx context.Context) (views []string, err error) {
 	var withoutRowid bool
 	err = r.each(ctx, queryTables, nil, []any{&name, &kind, &withoutRowid, &create}, func() {
 		r.names = append(r.names, name)
-		r.tables[name] = &catalogue.Table{Name: catalogue.Name{Table: name}}
+		r.tables[name] = &catalogue.Table{Name: catalogue.Name{Table: name}, View: kind == "view"}
 		r.whole[name] = withoutRowid
 		creates[name] = create
 		if kind == "view" {
@@ -201,6 +206,16 @@ func (r *reader) readForeignKeys(ctx context.Context) error {
 		})
 	}
 	return err
+}
+
+func (r *reader) readTriggers(ctx context.Context) error {
+	var table, name, create string
+	return r.each(ctx, queryTriggers, nil, []any{&table, &name, &create}, func() {
+		if event := fires(create); r.tables[r.proper(table)] != nil && event != "insert" {
+			t := r.tables[r.proper(table)]
+			t.Triggers = append(t.Triggers, catalogue.Trigger{Name: name, On: []string{event}})
+		}
+	})
 }
 
 // proper gives a table's name as it was created: references may be written in

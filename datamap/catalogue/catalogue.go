@@ -34,6 +34,8 @@ type Table struct {
 	Triggers    []Trigger    `json:"triggers,omitempty"`
 	// View: its rows are those of other tables.
 	View bool `json:"view,omitempty"`
+	// Writable: what is written to the view goes through to one table.
+	Writable bool `json:"writable,omitempty"`
 	// Open: rows may hold more than Columns, as documents do. Columns are those
 	// that the system itself vouches for; the rest is known by description only.
 	Open bool `json:"open,omitempty"`

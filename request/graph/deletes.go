@@ -42,6 +42,10 @@ func (p *planner) orderErasure() {
 		p.reaches(n, deletes)
 	}
 	p.orderDeletes(deletes)
+	for k := range p.plan.Nodes {
+		n := &p.plan.Nodes[k]
+		p.triggers(p.tables[p.index[address(n.Address)]], n)
+	}
 	for _, n := range deletes {
 		for _, names := range []*[]string{&n.EraseAfter, &n.Nulled, &n.AfterNulls, &n.Columns, &n.Notes} {
 			slices.Sort(*names)

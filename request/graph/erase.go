@@ -177,6 +177,9 @@ func (p *planner) mask(i int, n *Node, tg Target, spec masking.Spec) {
 	case f.ReadOnly:
 		refuse("its description says read_only")
 		return
+	case t.View && !t.Writable:
+		refuse(view(t))
+		return
 	case column == nil && !t.Open:
 		p.problem.Drift = true
 		p.problem.add(f.At, fmt.Sprintf("%s has a field %s, but the table %s has no column %s", n.Address, f.Path, t.Name, name), "describe the table as it is now")
@@ -207,6 +210,24 @@ func (p *planner) mask(i int, n *Node, tg Target, spec masking.Spec) {
 		return // neither read nor written
 	}
 	n.Masks = append(n.Masks, Mask{Field: f.Path, Rule: tg.Rule.Key, Spec: spec, Column: name, Type: f.Type, Length: f.Length})
+}
+
+// view is why nothing of a view is written.
+func view(t *catalogue.Table) string {
+	return fmt.Sprintf("%s is a view, and its rows are those of other tables: describe and erase those", t.Name)
+}
+
+// triggers notes the code that the database runs when rows of a node are
+// written; what that does, it does not say.
+func (p *planner) triggers(t *catalogue.Table, n *Node) {
+	writes := map[string]bool{"update": len(n.Masks)+len(n.Nulled) > 0, "delete": n.Delete != ""}
+	for _, trigger := range t.Triggers {
+		for _, event := range trigger.On {
+			if writes[event] && n.Erases() {
+				n.Notes = append(n.Notes, fmt.Sprintf("the database runs the trigger %s on %s, which may write elsewhere", trigger.Name, event))
+			}
+		}
+	}
 }
 
 // changedBy names a table that the database would change together with the
@@ -279,6 +300,8 @@ func (p *planner) deleteRows(i int, n *Node, deletes []Target) {
 	switch {
 	case slices.ContainsFunc(n.Kept, func(k Kept) bool { return k.Ground != "" }):
 		reason = "the row holds data that is kept, so it cannot be deleted; give the collection a masking strategy"
+	case p.tables[i].View && !p.tables[i].Writable:
+		reason = view(p.tables[i])
 	case slices.ContainsFunc(deletes, func(d Target) bool { return d.Field.ReadOnly }):
 		reason = "the row holds a field that its description calls read_only, so it cannot be deleted"
 	}
