@@ -76,6 +76,7 @@ func Run(t *testing.T, h Harness) {
 		{"Mask", testMask},
 		{"SharedKeys", testSharedKeys},
 		{"Refusals", testRefusals},
+		{"Checks", testChecks},
 		{"Guard", testGuard},
 		{"ReadOnly", testReadOnly},
 		{"Delete", testDelete},

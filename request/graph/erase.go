@@ -169,35 +169,23 @@ func Strategy(c *dataset.Collection, tg Target) *masking.Spec {
 // mask plans one field, or refuses it with the reason.
 func (p *planner) mask(i int, n *Node, tg Target, spec masking.Spec) {
 	f, t := tg.Field, p.tables[i]
-	refuse := func(reason string) {
-		n.Refused = append(n.Refused, Refused{f.Path, tg.Rule.Key, reason})
-	}
-	column, name := t.Column(top(f.Path)), top(f.Path)
-	switch {
-	case f.ReadOnly:
-		refuse("its description says read_only")
-		return
-	case t.View && !t.Writable:
-		refuse(view(t))
-		return
-	case column == nil && !t.Open:
+	name := top(f.Path)
+	if t.Column(name) == nil && !t.Open && !f.ReadOnly && !sealed(t) {
 		p.problem.Drift = true
 		p.problem.add(f.At, fmt.Sprintf("%s has a field %s, but the table %s has no column %s", n.Address, f.Path, t.Name, name), "describe the table as it is now")
 		return
-	case f.PrimaryKey || slices.Contains(p.declared(i), f.Path):
-		refuse("it is part of the primary key, which rows are addressed by")
-		return
-	}
-	if table := p.changedBy(n, name); table != "" {
-		refuse(fmt.Sprintf("a foreign key with ON UPDATE CASCADE would change %s as well", table))
-		return
 	}
 	shape := Shape(t, f)
-	if err := masking.Fits(spec, shape); err != nil {
-		refuse(err.Error())
+	reason := p.untouchable(i, n, f)
+	if err := masking.Fits(spec, shape); reason == "" && err != nil {
+		reason = err.Error()
+	}
+	refused, notes, shape := constrained(t, name, spec, shape)
+	if reason = cmp.Or(reason, refused); reason != "" {
+		n.Refused = append(n.Refused, Refused{f.Path, tg.Rule.Key, reason})
 		return
 	}
-	for _, note := range masking.Notes(spec, shape) {
+	for _, note := range append(notes, masking.Notes(spec, shape)...) {
 		n.Notes = append(n.Notes, f.Path+": "+note)
 	}
 	for _, fk := range t.ForeignKeys {
@@ -212,7 +200,27 @@ func (p *planner) mask(i int, n *Node, tg Target, spec masking.Spec) {
 	n.Masks = append(n.Masks, Mask{Field: f.Path, Rule: tg.Rule.Key, Spec: spec, Column: name, Type: f.Type, Length: f.Length})
 }
 
-// view is why nothing of a view is written.
+// untouchable says why a field stays as it is, whatever the strategy; "" when
+// it need not.
+func (p *planner) untouchable(i int, n *Node, f *dataset.Field) string {
+	switch t := p.tables[i]; {
+	case f.ReadOnly:
+		return "its description says read_only"
+	case sealed(t):
+		return view(t)
+	case f.PrimaryKey || slices.Contains(p.declared(i), f.Path):
+		return "it is part of the primary key, which rows are addressed by"
+	}
+	if table := p.changedBy(n, top(f.Path)); table != "" {
+		return fmt.Sprintf("a foreign key with ON UPDATE CASCADE would change %s as well", table)
+	}
+	return ""
+}
+
+// sealed says that a view does not pass on what is written to it.
+func sealed(t *catalogue.Table) bool { return t.View && !t.Writable }
+
+// view is why nothing of a sealed view is written.
 func view(t *catalogue.Table) string {
 	return fmt.Sprintf("%s is a view, and its rows are those of other tables: describe and erase those", t.Name)
 }
@@ -300,7 +308,7 @@ func (p *planner) deleteRows(i int, n *Node, deletes []Target) {
 	switch {
 	case slices.ContainsFunc(n.Kept, func(k Kept) bool { return k.Ground != "" }):
 		reason = "the row holds data that is kept, so it cannot be deleted; give the collection a masking strategy"
-	case p.tables[i].View && !p.tables[i].Writable:
+	case sealed(p.tables[i]):
 		reason = view(p.tables[i])
 	case slices.ContainsFunc(deletes, func(d Target) bool { return d.Field.ReadOnly }):
 		reason = "the row holds a field that its description calls read_only, so it cannot be deleted"
