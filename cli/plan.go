@@ -208,7 +208,7 @@ func showNode(w io.Writer, n *graph.Node) {
 		fmt.Fprintf(w, "  found by   %s = %s\n", path, strings.Join(n.Inputs[path], " or "))
 	}
 	if n.Cycle != "" {
-		fmt.Fprintf(w, "  in rounds  with what feeds it, until no new key turns up\n")
+		fmt.Fprintf(w, "  in rounds  with what feeds it, until no new key turns up, at most %d\n", n.Rounds)
 	}
 	for _, q := range n.Queries {
 		fmt.Fprintf(w, "  query      %s\n", q)
@@ -227,8 +227,17 @@ func showNode(w io.Writer, n *graph.Node) {
 			fmt.Fprintf(w, "  masked     %s: %s\n", path, n.FieldsMasked[path])
 		}
 	}
+	if len(n.Nulled) > 0 {
+		fmt.Fprintf(w, "  nulled     %s, before rows of the circle are deleted\n", strings.Join(n.Nulled, ", "))
+	}
+	for _, c := range n.Cascades {
+		fmt.Fprintf(w, "  cascade    rows of %s by %s (ON DELETE %s), if all of them are the person's\n", c.From, strings.Join(c.Columns, ", "), strings.ToUpper(c.Action))
+	}
 	if len(n.EraseAfter) > 0 {
 		fmt.Fprintf(w, "  after      %s\n", strings.Join(n.EraseAfter, ", "))
+	}
+	if len(n.AfterNulls) > 0 {
+		fmt.Fprintf(w, "  after      the nulls of %s\n", strings.Join(n.AfterNulls, ", "))
 	}
 	for _, k := range together(n.Kept, func(k graph.Kept) (string, string) { return k.Field, k.Reason + ground(k) }) {
 		fmt.Fprintf(w, "  kept       %s\n", k)

@@ -168,6 +168,7 @@ func (r *run) accessCycle(ctx context.Context, group []*graph.Node) error {
 		err := c.rounds(ctx)
 		for _, m := range c.members {
 			m.progress.Status = request.Done
+			m.progress.Message = c.remark(m)
 			if err == nil {
 				m.progress.RowsRead, err = m.chunks.finish()
 			}
@@ -184,9 +185,6 @@ func (r *run) accessCycle(ctx context.Context, group []*graph.Node) error {
 	})
 }
 
-// maxRounds bounds a cycle; a chain of managers is rarely deeper than 12.
-const maxRounds = 100
-
 // cycle is the state of one attempt at a group.
 type cycle struct {
 	*run
@@ -194,6 +192,7 @@ type cycle struct {
 	inside  map[string]bool
 	members []*member
 	asked   map[string]map[string]bool // tuples that were queried, by node and match
+	round   int
 }
 
 type member struct {
@@ -201,29 +200,41 @@ type member struct {
 	progress request.Progress
 	chunks   *chunks
 	fresh    []connector.Row // found in the last round
+	dropped  int
+}
+
+// remark says how far the circle was followed.
+func (c *cycle) remark(m *member) string {
+	text := fmt.Sprintf("found in %d rounds, the last without anything new", c.round)
+	if d := dropped(m.dropped); d != "" {
+		text += "; " + d
+	}
+	return text
 }
 
 func (c *cycle) rounds(ctx context.Context) error {
-	for round := 1; ; round++ {
-		if round > maxRounds {
-			return fmt.Errorf("%s and what feeds it: new keys still turn up after %d rounds; the data goes in circles further than a request may follow", c.group[0].Address, maxRounds)
+	for c.round = 1; ; c.round++ {
+		if most := or(c.group[0].Rounds, graph.Rounds); c.round > most {
+			return fmt.Errorf("%s and what feeds it: new keys still turn up after %d rounds, and a request follows a circle no further; nothing was masked. Leave out the reference that leads on, or give it one direction", c.group[0].Address, most)
 		}
 		more := false
 		next := make([][]connector.Row, len(c.members))
 		for k, m := range c.members {
-			matches, err := c.fresh(ctx, m, round)
+			found, err := c.fresh(ctx, m)
 			if err != nil {
 				return err
 			}
-			if _, err := c.read(ctx, m.node, matches, func(row connector.Row) error {
+			result, err := c.read(ctx, m.node, found.matches, func(row connector.Row) error {
 				added, err := m.chunks.addNew(row)
 				if added {
 					next[k] = append(next[k], row)
 				}
 				return err
-			}); err != nil {
+			})
+			if err != nil {
 				return fmt.Errorf("%s: %w", m.node.Address, err)
 			}
+			m.dropped += found.dropped + result.Dropped
 			more = more || len(next[k]) > 0
 		}
 		for k, m := range c.members {
@@ -235,11 +246,11 @@ func (c *cycle) rounds(ctx context.Context) error {
 	}
 }
 
-// fresh gives the matches of a member that were not asked before: in the
-// first round what comes from outside, later what the last round found.
-func (c *cycle) fresh(ctx context.Context, m *member, round int) ([]connector.Match, error) {
+// fresh gives the inputs of a member that were not asked before: in the first
+// round what comes from outside, later what the last round found.
+func (c *cycle) fresh(ctx context.Context, m *member) (*inputs, error) {
 	var found *inputs
-	if round == 1 {
+	if c.round == 1 {
 		var err error
 		if found, err = c.gatherFrom(ctx, m.node, func(from string) bool { return !c.inside[from] }); err != nil {
 			return nil, err
@@ -267,5 +278,5 @@ func (c *cycle) fresh(ctx context.Context, m *member, round int) ([]connector.Ma
 			return old
 		})
 	}
-	return found.matches, nil
+	return found, nil
 }

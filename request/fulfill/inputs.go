@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 
 	"volenti.dev/volenti/connector"
@@ -51,7 +52,7 @@ func (r *run) gatherFrom(ctx context.Context, n *graph.Node, wanted func(from st
 			}
 		}
 	}
-	for _, from := range n.Upstream {
+	for _, from := range append(slices.Clone(n.Upstream), n.Address) { // which may feed itself
 		if !wanted(from) || !feeds(n, from) {
 			continue
 		}
@@ -195,11 +196,13 @@ func noArrays(n *graph.Node, row connector.Row, paths []string) error {
 }
 
 // remark says how many values were of no use.
-func (in *inputs) remark(dropped int) string {
-	if dropped += in.dropped; dropped > 0 {
-		return fmt.Sprintf("%d input values cannot be values of the field that they were to match and were left out", dropped)
+func (in *inputs) remark(more int) string { return dropped(in.dropped + more) }
+
+func dropped(values int) string {
+	if values == 0 {
+		return ""
 	}
-	return ""
+	return fmt.Sprintf("%d input values cannot be values of the field that they were to match and were left out", values)
 }
 
 func tupleKey(t connector.Tuple) string {

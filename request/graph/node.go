@@ -24,7 +24,7 @@ func (p *planner) node(i int) {
 		FieldsMasked: map[string]string{},
 	}
 	if p.cyclic[p.group[i]] {
-		n.Cycle = p.collections[slices.Index(p.group, p.group[i])].Address.String()
+		n.Cycle, n.Rounds = p.collections[slices.Index(p.group, p.group[i])].Address.String(), Rounds
 	}
 	p.inputs(i, &n)
 	p.key(i, &n)

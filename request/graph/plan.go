@@ -47,7 +47,10 @@ type Node struct {
 	Matches []Match `json:"matches"`
 	// Cycle names the group of collections that feed each other in a circle;
 	// it is read in rounds until no new key turns up.
-	Cycle   string   `json:"cycle,omitempty"`
+	Cycle string `json:"cycle,omitempty"`
+	// Rounds is how often a cycle is asked at most; when new keys turn up after
+	// that, the request fails before anything is written.
+	Rounds  int      `json:"rounds,omitempty"`
 	Columns []string `json:"columns"` // what is read
 	Queries []string `json:"queries"` // with placeholders, shown for one value each
 	// WholeArrays belong to whoever the row belongs to; of other arrays that
@@ -88,6 +91,9 @@ type Node struct {
 
 	Rows *int64 `json:"rows,omitempty"` // on request only, never part of the hash
 }
+
+// Rounds bounds a cycle; a chain of managers is rarely deeper than 12.
+const Rounds = 100
 
 // Match is one way to find rows: the fields together equal what From gives.
 type Match struct {
