@@ -67,21 +67,21 @@ func newPuzzle(draw *rand.Rand) *puzzle {
 	p := &puzzle{draw: draw}
 	for i := range 2 + draw.IntN(4) {
 		t := &puzzleTable{name: fmt.Sprintf("t%d", i), plan: "delete", double: draw.IntN(3) == 0}
-		switch draw.IntN(9) {
+		switch draw.IntN(16) {
 		case 0:
 			t.plan = ""
 		case 1:
 			t.plan = "mask"
 		}
-		for range draw.IntN(9) {
+		for range 2 + draw.IntN(8) {
 			t.people = append(t.people, draw.IntN(3))
 		}
 		p.tables = append(p.tables, t)
 	}
-	careless := draw.IntN(4) // how often keys lead to rows of others, in 20
+	careless := draw.IntN(3) * 2 // how often keys lead to rows of anybody, in 20
 	for _, t := range p.tables {
 		for k := range draw.IntN(3) {
-			key := &puzzleKey{to: p.tables[draw.IntN(len(p.tables))], column: fmt.Sprintf("k%d", k), nullable: draw.IntN(4) > 0,
+			key := &puzzleKey{to: p.tables[draw.IntN(len(p.tables))], column: fmt.Sprintf("k%d", k), nullable: draw.IntN(6) > 0,
 				action: []string{"NO ACTION", "NO ACTION", "RESTRICT", "CASCADE", "SET NULL"}[draw.IntN(5)]}
 			if t.plan != "delete" && draw.IntN(2) > 0 {
 				key.action = "NO ACTION"
