@@ -103,14 +103,23 @@ func (p *planner) stuck() []string {
 }
 
 // pointing gives the foreign keys that end at a table, with the tables that
-// they begin at.
+// they begin at, in the order of their names.
 func pointing(c *catalogue.Catalogue, to catalogue.Name, each func(*catalogue.Table, *catalogue.ForeignKey)) {
+	type end struct {
+		table *catalogue.Table
+		fk    *catalogue.ForeignKey
+	}
+	var ends []end
 	for i := range c.Tables {
 		for k := range c.Tables[i].ForeignKeys {
 			if fk := &c.Tables[i].ForeignKeys[k]; fk.References == to {
-				each(&c.Tables[i], fk)
+				ends = append(ends, end{&c.Tables[i], fk})
 			}
 		}
+	}
+	slices.SortStableFunc(ends, func(a, b end) int { return cmp.Compare(a.table.Name.String(), b.table.Name.String()) })
+	for _, e := range ends {
+		each(e.table, e.fk)
 	}
 }
 

@@ -241,14 +241,13 @@ func (p *planner) triggers(t *catalogue.Table, n *Node) {
 // changedBy names a table that the database would change together with the
 // column, "" when there is none.
 func (p *planner) changedBy(n *Node, column string) string {
-	for _, table := range p.connection(n.Connection).Catalogue.Tables {
-		for _, fk := range table.ForeignKeys {
-			if fk.References == n.Table && slices.Contains(fk.ReferencedColumns, column) && changes(fk.OnUpdate) {
-				return table.Name.String()
-			}
+	found := ""
+	pointing(p.connection(n.Connection).Catalogue, n.Table, func(t *catalogue.Table, fk *catalogue.ForeignKey) {
+		if found == "" && slices.Contains(fk.ReferencedColumns, column) && changes(fk.OnUpdate) {
+			found = t.Name.String()
 		}
-	}
-	return ""
+	})
+	return found
 }
 
 func changes(action string) bool {
