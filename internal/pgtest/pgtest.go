@@ -40,7 +40,7 @@ func Run(m *testing.M) int {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	if shared.server != nil {
-		shared.server.stop()
+		shared.server.Stop()
 	}
 	return code
 }
@@ -68,7 +68,7 @@ func URL(t testing.TB) string {
 func Restart(t testing.TB) {
 	t.Helper()
 	s, _ := start(t)
-	if err := s.command("restart"); err != nil {
+	if err := s.Command("restart"); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -89,7 +89,7 @@ func start(t testing.TB) (*server, int) {
 }
 
 func (s *server) url(database string) string {
-	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", s.port, database)
+	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", s.Port, database)
 }
 
 func (s *server) exec(statement string) error {

@@ -1,10 +1,10 @@
-# Keeps one PostgreSQL server for a test process and stops it when the process
-# is gone, however it went: the process holds the other end of standard input.
-#
-# $1 is a directory of this server's own, $2 where PostgreSQL's programs are.
-# Each line of standard input is "start PORT" or "restart PORT"; the answer is
-# "ok" or "failed", after which the log says why.
+# Keeps one PostgreSQL server under package supervise. $1 is a directory of this
+# server's own, $2 where PostgreSQL's programs are; it can start and restart.
 trap '' PIPE
+
+# After a crash the server syncs all its files before it answers; on a busy
+# disk that can take longer than pg_ctl's own limit of a minute.
+export PGCTLTIMEOUT=300
 
 finish() {
 	"$2/pg_ctl" stop --mode=immediate --pgdata="$1/data" >>"$1/log" 2>&1
