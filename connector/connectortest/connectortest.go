@@ -21,6 +21,9 @@ type Harness struct {
 	Quote func(name string) string
 	// NameLimit is how many bytes a name may have; 0 for no limit.
 	NameLimit int
+	// Unnameable says that the system itself refuses a name; nil where it
+	// takes all that are not empty.
+	Unnameable func(name string) bool
 	// Text is the type of text without a limit, Bool of a truth value.
 	Text, Bool string
 	// Generated declares a column from its type and expression.

@@ -2,6 +2,7 @@ package connectortest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -58,6 +59,11 @@ func (b *bench) sound(t testing.TB) {
 func testHostileNames(t *testing.T, h Harness) { // SE5
 	ddl := []string{sentinel, "INSERT INTO sentinel VALUES (1, 7)"}
 	names := hostile(h.NameLimit)
+	var refused []string
+	if h.Unnameable != nil {
+		refused = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !h.Unnameable(n) })
+		names = slices.DeleteFunc(names, h.Unnameable)
+	}
 	for _, name := range names {
 		q := h.Quote(name)
 		ddl = append(ddl, "CREATE TABLE "+q+" ("+q+" "+h.Text+" NOT NULL, other integer)",
@@ -88,10 +94,13 @@ func testHostileNames(t *testing.T, h Harness) { // SE5
 		}
 	}
 	b.sound(t)
-	nul := *b.table(t, "sentinel")
-	nul.Name.Table = "sentinel\x00"
-	_, err := b.Read(t.Context(), connector.Read{Table: &nul, Columns: []string{"id"}, Where: []connector.Match{match("id", 1)}}, nil)
-	kind(t, err, connector.Drift)
+	for _, name := range append(refused, "sentinel\x00") {
+		gone := *b.table(t, "sentinel")
+		gone.Name.Table = name
+		_, err := b.Read(t.Context(), connector.Read{Table: &gone, Columns: []string{"id"}, Where: []connector.Match{match("id", 1)}}, nil)
+		kind(t, err, connector.Drift)
+	}
+	b.sound(t)
 }
 
 func testHostileValues(t *testing.T, h Harness) { // SE5

@@ -18,9 +18,10 @@ const person = `CREATE TABLE person (
 	id integer PRIMARY KEY,
 	email varchar(200) UNIQUE,
 	name varchar(40) NOT NULL,
-	age integer CONSTRAINT grown CHECK (age >= 0),
+	age integer,
 	note varchar(200),
-	boss integer REFERENCES person (id)
+	boss integer REFERENCES person (id),
+	CONSTRAINT grown CHECK (age >= 0)
 )`
 
 func people(n int) []string {

@@ -34,6 +34,16 @@ type change struct {
 	refused map[string]string // columns that cannot take their mask
 }
 
+// prepareWrite checks a batch that is to be written: it must be possible to
+// take it back.
+func (db *DB) prepareWrite(doing string, b connector.Batch) (batch, error) {
+	if b.Table != nil && b.Table.NoRollback {
+		return batch{}, db.misfit(connector.Permanent, doing,
+			"the table's engine has no transactions, so that nothing can be taken back: give it one that has, such as InnoDB")
+	}
+	return db.prepare(doing, b)
+}
+
 // prepare checks a batch. Columns that are not in After are left alone.
 func (db *DB) prepare(doing string, b connector.Batch) (p batch, err error) {
 	p.doing, p.table, p.guard = doing, b.Table, b.Guard

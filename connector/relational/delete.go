@@ -14,7 +14,7 @@ import (
 // its key.
 func (db *DB) Delete(ctx context.Context, b connector.Batch) ([]connector.Outcome, error) {
 	b.Columns = nil
-	p, err := db.prepare(doing("delete from", b), b)
+	p, err := db.prepareWrite(doing("delete from", b), b)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (db *DB) deleteGroups(ctx context.Context, tx *sql.Tx, p batch, r removal, 
 	for _, terms := range split(db.lookup(p.key, keys), db.dialect.Parameters) {
 		s := db.dialect.statement("DELETE FROM ")
 		s.table(p.table.Name)
-		s.where(terms, nil)
+		s.address(terms)
 		n, err := db.exec(ctx, tx, s.String(), s.args)
 		if err != nil {
 			return err

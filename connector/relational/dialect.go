@@ -28,6 +28,14 @@ type Dialect struct {
 	// Match writes a column as the left side of a comparison with bound
 	// values.
 	Match func(c *catalogue.Column, quoted string) string
+	// Operand writes a bound value as the right side of a comparison with a
+	// column; nil where the placeholder is enough.
+	Operand func(c *catalogue.Column, placeholder string) string
+	// Bytes writes a column as the left side of a comparison that takes only
+	// the same bytes, where the equality of Match takes more: texts in another
+	// case, say. Empty where both are one; nil where they always are. Rows are
+	// found by Match; those that are written must pass both.
+	Bytes func(c *catalogue.Column, quoted string) string
 	// Overlap writes that an array column has one of the elements; nil where
 	// there are no array columns.
 	Overlap func(c *catalogue.Column, quoted, elements string) string
@@ -38,6 +46,10 @@ type Dialect struct {
 	// null, into what the driver binds. What Decode makes of the result is
 	// what a read gives after it was written. The error has no data in it.
 	Encode func(c *catalogue.Column, v any) (any, error)
+	// Raw encodes what a read can give although it is none of the column's
+	// kind, such as a day that no calendar has; nil where there is no such
+	// thing that can be compared or written.
+	Raw func(c *catalogue.Column, v any) (encoded any, ok bool)
 	// Forms gives further forms in which the same value may be stored, for
 	// comparisons; nil where a value has one form.
 	Forms func(c *catalogue.Column, v any) []any
@@ -49,7 +61,8 @@ type Dialect struct {
 	Begin string
 	// UpdateMany writes different values to many rows in one statement; nil
 	// where a loop is as fast. Each row holds the values of key and then
-	// those of set, encoded; keys have no nulls and each comes once.
+	// those of set, encoded; keys have no nulls and each comes once. Without
+	// a text the rows are written one by one.
 	UpdateMany func(t *catalogue.Table, key, set []*catalogue.Column, rows [][]any) (text string, args []any)
 
 	Describe func(ctx context.Context, db *sql.DB) (catalogue.Catalogue, error)

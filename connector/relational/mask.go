@@ -16,7 +16,7 @@ import (
 // refused row once more column by column, so that only what was refused is
 // missing.
 func (db *DB) Mask(ctx context.Context, b connector.Batch) ([]connector.Outcome, error) {
-	p, err := db.prepare(doing("mask", b), b)
+	p, err := db.prepareWrite(doing("mask", b), b)
 	if err != nil || len(p.groups) == 0 {
 		return p.hopeless(), err
 	}
@@ -135,7 +135,7 @@ func (db *DB) update(ctx context.Context, tx *sql.Tx, p batch, same []write) err
 			s.write(db.dialect.Quote(p.columns[n].Name), " = ")
 			s.bind(first.values[i])
 		}
-		s.where(terms, nil)
+		s.address(terms)
 		n, err := db.exec(ctx, tx, s.String(), s.args)
 		if err != nil {
 			return err
@@ -165,6 +165,14 @@ func (db *DB) updateMany(ctx context.Context, tx *sql.Tx, p batch, writes []writ
 		want += w.rows
 	}
 	text, args := db.dialect.UpdateMany(p.table, p.key, set, rows)
+	if text == "" {
+		for _, w := range writes {
+			if err := db.update(ctx, tx, p, []write{w}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	written, err := db.exec(ctx, tx, text, args)
 	if err != nil {
 		return err

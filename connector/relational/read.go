@@ -87,9 +87,8 @@ func (db *DB) Count(ctx context.Context, r connector.Read) (n int64, err error) 
 	}
 	chunks := split(q.terms, db.dialect.Parameters-len(q.conditions))
 	err = db.read(ctx, q.doing, func(tx *sql.Tx) error {
-		if len(chunks) > 1 && len(q.terms) > 1 {
-			q.columns = nil
-			once := db.onlyOnce(&q, chunks)
+		q.columns = nil
+		if once := db.onlyOnce(&q, chunks); once != nil {
 			for i, terms := range chunks {
 				err := db.stream(ctx, tx, db.selectRows(q, terms), q.columns, func(values []any) error {
 					if !once.came(i, values) {
@@ -161,23 +160,30 @@ func (db *DB) selectRows(q query, terms []term) *statement {
 
 // once tells rows that an earlier chunk has given already: a row belongs to
 // the first chunk that holds one of its values. It keeps the values that were
-// sent, not the rows. Nil where no row can come twice.
+// sent, not the rows. Where the database's equality is wider than ours it
+// keeps what it found in rows instead: rows with the same values match the
+// same chunks. Nil where no row can come twice.
 type once struct {
 	terms []term
 	at    []int          // where the columns of each term begin among the values
 	first map[string]int // column names and values -> chunk, from 1
+	found bool           // first holds what all terms found in rows
 }
 
 // onlyOnce adds what it must see of a row to the columns of the query. With
 // one term no row can come twice, since its values differ.
 func (db *DB) onlyOnce(q *query, chunks [][]term) *once {
-	if len(chunks) < 2 || len(q.terms) < 2 {
+	folds := slices.ContainsFunc(q.terms, db.dialect.folds)
+	if len(chunks) < 2 || len(q.terms) < 2 && !folds {
 		return nil
 	}
-	o := &once{terms: q.terms, first: make(map[string]int)}
+	o := &once{terms: q.terms, first: make(map[string]int), found: folds}
 	for _, t := range q.terms {
 		o.at = append(o.at, len(q.columns))
 		q.columns = append(slices.Clip(q.columns), t.columns...)
+	}
+	if o.found {
+		return o
 	}
 	for i, terms := range chunks {
 		for _, t := range terms {
@@ -199,6 +205,13 @@ func (db *DB) onlyOnce(q *query, chunks [][]term) *once {
 func (o *once) came(i int, values []any) bool {
 	if o == nil {
 		return false
+	}
+	if o.found {
+		k := value.Key(values[o.at[0]:])
+		if o.first[k] == 0 {
+			o.first[k] = i + 1
+		}
+		return o.first[k] <= i
 	}
 	for j, t := range o.terms {
 		own := values[o.at[j] : o.at[j]+len(t.columns)]

@@ -1,6 +1,7 @@
 package relational
 
 import (
+	"slices"
 	"strings"
 
 	"volenti.dev/volenti/datamap/catalogue"
@@ -11,6 +12,7 @@ type statement struct {
 	dialect *Dialect
 	text    strings.Builder
 	args    []any
+	bytes   bool // values must be the same to the byte
 }
 
 // term holds for a row in which columns together equal one of tuples and all
@@ -96,36 +98,53 @@ func (s *statement) where(terms []term, conditions []condition) {
 	}
 	for _, c := range conditions {
 		s.write(" AND ", s.match(c.column), " ", c.operator, " ")
-		s.bind(c.constant)
+		s.write(s.operand(c.column, c.constant))
 	}
 }
 
+// address writes WHERE for rows that are to be written: those that hold just
+// what was read, where Match would take more.
+func (s *statement) address(terms []term) {
+	s.bytes = true
+	s.where(terms, nil)
+}
+
 func (s *statement) term(t term) {
-	if len(t.null) > 0 {
+	twice := s.bytes && s.dialect.folds(t)
+	if len(t.null) > 0 || twice {
 		s.write("(")
 	}
-	switch {
-	case len(t.columns) > 1:
-		s.tuples(t)
-	case t.overlap:
-		elements := s.list(t.tuples)
-		s.write(s.dialect.Overlap(t.columns[0], s.dialect.Quote(t.columns[0].Name), elements))
-	default:
-		s.write(s.match(t.columns[0]), " IN (", s.list(t.tuples), ")")
+	s.equal(t, s.match)
+	if twice { // the first finds rows by an index, the second is strict
+		s.write(" AND ")
+		s.equal(t, s.same)
 	}
 	for _, c := range t.null {
 		s.write(" AND ", s.dialect.Quote(c.Name), " IS NULL")
 	}
-	if len(t.null) > 0 {
+	if len(t.null) > 0 || twice {
 		s.write(")")
 	}
 }
 
-func (s *statement) tuples(t term) {
+// equal compares the columns, written by left, with the tuples.
+func (s *statement) equal(t term, left func(*catalogue.Column) string) {
+	switch {
+	case len(t.columns) > 1:
+		s.tuples(t, left)
+	case t.overlap:
+		elements := s.list(t)
+		s.write(s.dialect.Overlap(t.columns[0], s.dialect.Quote(t.columns[0].Name), elements))
+	default:
+		s.write(left(t.columns[0]), " IN (", s.list(t), ")")
+	}
+}
+
+func (s *statement) tuples(t term, left func(*catalogue.Column) string) {
 	s.write("(")
 	for i, c := range t.columns {
 		s.comma(i)
-		s.write(s.match(c))
+		s.write(left(c))
 	}
 	s.write(") IN ", s.dialect.Rows[0])
 	for i, tuple := range t.tuples {
@@ -133,28 +152,51 @@ func (s *statement) tuples(t term) {
 		s.write("(")
 		for j, v := range tuple {
 			s.comma(j)
-			s.bind(v)
+			s.write(s.operand(t.columns[j], v))
 		}
 		s.write(")")
 	}
 	s.write(s.dialect.Rows[1])
 }
 
-// list binds the first of each tuple and gives the placeholders.
-func (s *statement) list(tuples [][]any) string {
+// list binds the first of each tuple and gives the operands.
+func (s *statement) list(t term) string {
 	var b strings.Builder
-	for i, tuple := range tuples {
+	for i, tuple := range t.tuples {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		s.args = append(s.args, tuple[0])
-		b.WriteString(s.dialect.Placeholder(len(s.args)))
+		b.WriteString(s.operand(t.columns[0], tuple[0]))
 	}
 	return b.String()
 }
 
+// operand binds a value that is compared with a column.
+func (s *statement) operand(c *catalogue.Column, v any) string {
+	s.args = append(s.args, v)
+	p := s.dialect.Placeholder(len(s.args))
+	if s.dialect.Operand == nil {
+		return p
+	}
+	return s.dialect.Operand(c, p)
+}
+
 func (s *statement) match(c *catalogue.Column) string {
 	return s.dialect.Match(c, s.dialect.Quote(c.Name))
+}
+
+func (s *statement) same(c *catalogue.Column) string {
+	if bytes := s.dialect.Bytes(c, s.dialect.Quote(c.Name)); bytes != "" {
+		return bytes
+	}
+	return s.match(c)
+}
+
+// folds says that a row may match a term with other bytes than its values.
+func (d *Dialect) folds(t term) bool {
+	return d.Bytes != nil && slices.ContainsFunc(t.columns, func(c *catalogue.Column) bool {
+		return d.Bytes(c, "") != ""
+	})
 }
 
 func (s *statement) comma(i int) {

@@ -44,11 +44,16 @@ func nameable(names ...string) error {
 // encode casts a value to the column's type and gives what the driver binds;
 // nil for null.
 func (db *DB) encode(c *catalogue.Column, v any) (any, error) {
-	v, err := value.Cast(v, c.Type)
-	if v == nil || err != nil {
+	cast, err := value.Cast(v, c.Type)
+	if err != nil && db.dialect.Raw != nil {
+		if raw, ok := db.dialect.Raw(c, v); ok {
+			return raw, nil
+		}
+	}
+	if cast == nil || err != nil {
 		return nil, err
 	}
-	return db.dialect.Encode(c, v)
+	return db.dialect.Encode(c, cast)
 }
 
 // stored gives what a read would give after an encoded value was written.
@@ -61,17 +66,15 @@ func (db *DB) stored(c *catalogue.Column, encoded any) any {
 
 // forms gives all encoded forms that a value may be stored in, its own first.
 func (db *DB) forms(c *catalogue.Column, v any) ([]any, error) {
-	v, err := value.Cast(v, c.Type)
-	if err != nil || v == nil {
-		return nil, err
-	}
-	first, err := db.dialect.Encode(c, v)
-	if err != nil {
+	first, err := db.encode(c, v)
+	if err != nil || first == nil {
 		return nil, err
 	}
 	out := []any{first}
 	if db.dialect.Forms != nil {
-		out = append(out, db.dialect.Forms(c, v)...)
+		if cast, err := value.Cast(v, c.Type); err == nil {
+			out = append(out, db.dialect.Forms(c, cast)...)
+		}
 	}
 	return out, nil
 }

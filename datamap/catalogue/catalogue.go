@@ -36,6 +36,9 @@ type Table struct {
 	View bool `json:"view,omitempty"`
 	// Writable: what is written to the view goes through to one table.
 	Writable bool `json:"writable,omitempty"`
+	// NoRollback: its engine has no transactions, so that a batch that failed
+	// half way could not be taken back.
+	NoRollback bool `json:"no_rollback,omitempty"`
 	// Open: rows may hold more than Columns, as documents do. Columns are those
 	// that the system itself vouches for; the rest is known by description only.
 	Open bool `json:"open,omitempty"`
