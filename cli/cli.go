@@ -51,7 +51,7 @@ type commands struct {
 	Serve   serveCommand `cmd:"" help:"Answer HTTP requests."`
 	Demo    demoCommand  `cmd:"" help:"Show it all on a shop of made-up people."`
 	Check   checkCommand `cmd:"" help:"Find what is wrong in a configuration directory."`
-	Apply   applyCommand `cmd:"" help:"Take over what a configuration directory says people are asked for."`
+	Apply   applyCommand `cmd:"" help:"Take over a configuration directory as the next version of what the server goes by."`
 	Request struct {
 		Plan   planCommand   `cmd:"" help:"Show what a request would do. Changes nothing."`
 		Run    runCommand    `cmd:"" help:"Carry a request out here, without a server."`

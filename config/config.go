@@ -30,6 +30,8 @@ type Config struct {
 	// the connections without their secrets say. It does not depend on files,
 	// comments, layout or the order of lists whose order means nothing.
 	Digest string
+	// Files are what it was read from.
+	Files []source.File
 }
 
 // Options is what a configuration cannot say itself.
@@ -60,14 +62,26 @@ var lists = []struct {
 // The error is that of the operating system when the directory itself cannot
 // be read.
 func Load(dir string, o Options) (*Config, []source.Problem, error) {
-	if o.Env == nil {
-		o.Env = os.LookupEnv
-	}
-	l := loader{Options: o, config: &Config{Taxonomy: taxonomy.Standard()}}
-	documents, err := source.ReadDir(dir, &l.report)
+	var report source.Report
+	files, err := source.ReadDir(dir, &report)
 	if err != nil {
 		return nil, nil, err
 	}
+	c, found := read(files, report, o)
+	return c, found, nil
+}
+
+// Read is Load for files that were kept elsewhere.
+func Read(files []source.File, o Options) (*Config, []source.Problem) {
+	return read(files, source.Report{}, o)
+}
+
+func read(files []source.File, report source.Report, o Options) (*Config, []source.Problem) {
+	if o.Env == nil {
+		o.Env = os.LookupEnv
+	}
+	l := loader{Options: o, config: &Config{Taxonomy: taxonomy.Standard(), Files: files}, report: report}
+	documents := source.Documents(files, &l.report)
 	var mappings []*source.Mapping
 	for _, d := range documents {
 		mappings = append(mappings, d.Mapping("a configuration file", &l.report))
@@ -86,7 +100,7 @@ func Load(dir string, o Options) (*Config, []source.Problem, error) {
 	l.config.Datasets.CheckOrder(&l.report)
 	l.assign()
 	l.config.Digest = digest(l.config)
-	return l.config, l.report.Problems(), nil
+	return l.config, l.report.Problems()
 }
 
 type loader struct {

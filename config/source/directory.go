@@ -10,30 +10,48 @@ import (
 	"strings"
 )
 
-// ReadDir reads the documents of all *.yml and *.yaml files of a directory
-// and the directories below it, sorted by path. Hidden files and directories
-// are left out; links to files are read, links to directories are not
-// followed and reported. A directory without such files is an error in the
-// report. The error is that of the operating system when the directory
-// itself cannot be read.
-func ReadDir(dir string, r *Report) ([]*Node, error) {
-	files, err := find(dir, r)
+// File is a file of a configuration. It may hold secrets, and shows nothing of
+// itself.
+type File struct {
+	Name string
+	Data []byte
+}
+
+// Format shows the name under every verb and flag.
+func (f File) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, f.Name) }
+
+// ReadDir reads all *.yml and *.yaml files of a directory and the directories
+// below it, sorted by path. Hidden files and directories are left out; links
+// to files are read, links to directories are not followed and reported. A
+// directory without such files is an error in the report. The error is that of
+// the operating system when the directory itself cannot be read.
+func ReadDir(dir string, r *Report) ([]File, error) {
+	paths, err := find(dir, r)
 	if err != nil {
 		return nil, fmt.Errorf("read configuration directory: %w", err)
 	}
-	if len(files) == 0 {
+	if len(paths) == 0 {
 		r.Errorf(Position{File: dir}, "add a file such as datasets.yml", "the directory holds no *.yml or *.yaml file")
 	}
-	var documents []*Node
-	for _, file := range files {
-		data, err := read(file)
+	var files []File
+	for _, path := range paths {
+		data, err := read(path)
 		if err != nil {
-			r.Errorf(Position{File: file}, "", "the file cannot be read: %v", reason(err))
+			r.Errorf(Position{File: path}, "", "the file cannot be read: %v", reason(err))
 			continue
 		}
-		documents = append(documents, Parse(file, data, r)...)
+		files = append(files, File{path, data})
 	}
-	return documents, nil
+	return files, nil
+}
+
+// Documents reads the documents of all files.
+func Documents(files []File, r *Report) []*Node {
+	var documents []*Node
+	for _, f := range files {
+		documents = append(documents, Parse(f.Name, f.Data, r)...)
+	}
+	return documents
 }
 
 func find(dir string, r *Report) ([]string, error) {
