@@ -16,7 +16,10 @@ type Request struct {
 	Policy string // the policy's key
 	Status Status
 	// Step is the step that runs next; "" before the first and after the last.
-	Step     string
+	Step string
+	// Round is 1 at first: what is found after erasing is read and erased in
+	// another one.
+	Round    int
 	PlanHash string
 	// Plan is the approved plan, as JSON: what the request uses, whatever
 	// becomes of the configuration. It holds no values.
@@ -49,17 +52,18 @@ type Lease struct {
 type Progress struct {
 	Address  string // "dataset:collection"
 	Action   Action
+	Round    int // set by the store: the one that the request stands at
 	Status   CollectionStatus
-	Attempt  int
+	Attempt  int   // within the round
 	Position int64 // erasure: changes dealt with so far
 	Intent   int64 // erasure: changes up to here may have been sent; >= Position
 	// Exact counts of rows.
-	RowsRead    int64 // access: rows that belong to the person
-	RowsMatched int64 // erasure, verification: rows that had to change
+	RowsRead    int64 // access: rows that belong to the person, and were not known before
+	RowsMatched int64 // access: rows that were read anew; erasure, verification: rows that had to change
 	RowsMasked  int64 // written by this request
 	RowsAlready int64 // held their mask before
 	RowsFailed  int64 // refused by the system or changed meanwhile
-	RowsResidue int64 // verification: rows that are not as they must be
+	RowsResidue int64 // verification: rows that are not as they must be; recheck: those that changed or are new
 	Message     string
 	Started     time.Time
 	Ended       time.Time
@@ -71,6 +75,7 @@ type Action string
 // The actions on a collection.
 const (
 	Access       Action = "access"
+	Recheck      Action = "recheck" // before the first write of an erasure
 	Erasure      Action = "erasure"
 	Verification Action = "verification"
 )
@@ -102,10 +107,15 @@ type FieldOutcome struct {
 type LogLine struct {
 	Sequence int64
 	At       time.Time
-	Address  string // "" for the request as a whole
-	Action   Action // "" for the request as a whole
+	Started  time.Time // of the attempt; set by the store
+	Round    int       // set by the store
+	Address  string
+	Action   Action
 	Status   string
 	Attempt  int
 	Message  string
-	Rows     int64
+	Fields   []string // that were read, or masked
+	// What the attempt has come to with this line.
+	RowsRead   int64
+	RowsMasked int64
 }

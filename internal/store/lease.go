@@ -69,6 +69,19 @@ func (s *Requests) Advance(ctx context.Context, l request.Lease, step string) er
 	return s.update(ctx, l, `UPDATE requests SET step = $5 WHERE `+heldBy, step)
 }
 
+// NextRound is described in fulfill.Requests.
+func (s *Requests) NextRound(ctx context.Context, l request.Lease, round int, step string, entry audit.Entry) error {
+	return s.db.hold(ctx, l, func(ctx context.Context, t *tx, _ int64) error {
+		if t.round != round-1 {
+			return fmt.Errorf("begin round %d: the request stands at round %d", round, t.round)
+		}
+		if _, err := t.exec(ctx, `UPDATE requests SET round = $3, step = $4 WHERE tenant = $1 AND id = $2`, l.Tenant, l.Request, round, step); err != nil {
+			return fmt.Errorf("begin round %d: %w", round, err)
+		}
+		return t.log(ctx, entry)
+	})
+}
+
 func (s *Requests) update(ctx context.Context, l request.Lease, statement string, arg any) error {
 	return s.db.write(ctx, l.Tenant, func(ctx context.Context, t *tx) error {
 		changed, err := t.exec(ctx, statement, leaseArgs(l, arg)...)
@@ -106,11 +119,12 @@ func (s *Requests) Move(ctx context.Context, l request.Lease, e request.Event, m
 }
 
 // hold runs fn in a transaction during which nobody can take the lease over;
-// request.ErrFenced when somebody has. now is the database's clock.
+// request.ErrFenced when somebody has. now is the database's clock, and t has
+// the round that the request stands at.
 func (db *DB) hold(ctx context.Context, l request.Lease, fn func(ctx context.Context, t *tx, now int64) error) error {
 	return db.write(ctx, l.Tenant, func(ctx context.Context, t *tx) error {
 		var now int64
-		err := t.row(ctx, `SELECT {now} FROM requests WHERE `+heldBy+` {lock}`, leaseArgs(l)...).Scan(&now)
+		err := t.row(ctx, `SELECT {now}, round FROM requests WHERE `+heldBy+` {lock}`, leaseArgs(l)...).Scan(&now, &t.round)
 		if errors.Is(err, sql.ErrNoRows) {
 			return request.ErrFenced
 		}

@@ -35,7 +35,7 @@ func (s *Requests) Create(ctx context.Context, r request.Request, identities []s
 		}
 		made, err := t.exec(ctx, `
 			INSERT INTO requests (`+requestColumns+`, identities, lease_owner, lease_until, fence)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now}, 0, $10, '', 0, 0)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now}, 0, 1, $10, '', 0, 0)
 			ON CONFLICT DO NOTHING`,
 			r.Tenant, r.ID, r.Policy, r.Status, r.Step, r.PlanHash, append([]byte{}, r.Plan...), r.MaxRows, readable(r.Message),
 			together(identities, t.keys.RecallKey()))
@@ -208,7 +208,7 @@ func together(identities []subject.Identity, digestKey []byte) string {
 
 const selectRequests = `SELECT ` + requestColumns + ` FROM requests`
 
-const requestColumns = `tenant, id, policy, status, step, plan_hash, plan, max_rows, message, created, ended`
+const requestColumns = `tenant, id, policy, status, step, plan_hash, plan, max_rows, message, created, ended, round`
 
 // scanRequest reads requestColumns, and more columns where the caller has
 // asked for them after these.
@@ -216,7 +216,7 @@ func scanRequest(row scanner) (request.Request, error) { return scanRequestAnd(r
 
 func scanRequestAnd(row scanner, more ...any) (r request.Request, err error) {
 	var created, ended int64
-	err = row.Scan(append([]any{&r.Tenant, &r.ID, &r.Policy, &r.Status, &r.Step, &r.PlanHash, &r.Plan, &r.MaxRows, &r.Message, &created, &ended}, more...)...)
+	err = row.Scan(append([]any{&r.Tenant, &r.ID, &r.Policy, &r.Status, &r.Step, &r.PlanHash, &r.Plan, &r.MaxRows, &r.Message, &created, &ended, &r.Round}, more...)...)
 	r.Created, r.Ended = instant(created), instant(ended)
 	return r, err
 }

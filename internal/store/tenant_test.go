@@ -30,7 +30,7 @@ func TestOtherTenantFindsNothing(t *testing.T) { // SE14
 			notFound(t, "apply", db.Requests().Apply(ctx, other, id, request.Cancel, entry("request.cancel")))
 			_, _, err = db.Requests().Claim(ctx, other, id, owner, ttl, true, entry("request.start"))
 			notFound(t, "claim", err)
-			notFound(t, "chunks", db.Work().Chunks(ctx, other, id, "shop:people", func(int, []byte) error {
+			notFound(t, "chunks", db.Work().Chunks(ctx, other, id, "shop:people", 1, func(int, []byte) error {
 				t.Error("a chunk of another tenant")
 				return nil
 			}))

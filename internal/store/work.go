@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -13,7 +14,8 @@ import (
 
 // Work keeps what running requests have found and done. Every write holds the
 // request's row until it commits, so that a lease cannot change hands in
-// between, and the writes of one request come one after the other.
+// between, and the writes of one request come one after the other. What they
+// write belongs to the round that the request stands at.
 type Work struct{ db *DB }
 
 // Begin is described in fulfill.Work. Where p.Started is zero, the database's
@@ -26,9 +28,15 @@ func (w *Work) Begin(ctx context.Context, l request.Lease, p request.Progress) e
 			p.Started = instant(now)
 		}
 		if p.Action == request.Access {
-			if _, err := t.exec(ctx, `DELETE FROM request_chunks WHERE tenant = $1 AND request = $2 AND address = $3`,
-				l.Tenant, l.Request, p.Address); err != nil {
+			if _, err := t.exec(ctx, `DELETE FROM request_chunks WHERE tenant = $1 AND request = $2 AND address = $3 AND round = $4`,
+				l.Tenant, l.Request, p.Address, t.round); err != nil {
 				return fmt.Errorf("forget the chunks of an earlier attempt: %w", err)
+			}
+		}
+		if p.Action == request.Erasure && t.round > 1 && p.Attempt == 1 {
+			if _, err := t.exec(ctx, `DELETE FROM request_outcomes WHERE tenant = $1 AND request = $2 AND address = $3 AND status = 'failed'`,
+				l.Tenant, l.Request, p.Address); err != nil {
+				return fmt.Errorf("forget the failures of an earlier round: %w", err)
 			}
 		}
 		return t.storeProgress(ctx, l.Request, p)
@@ -40,9 +48,9 @@ func (w *Work) Begin(ctx context.Context, l request.Lease, p request.Progress) e
 func (w *Work) Chunk(ctx context.Context, l request.Lease, address string, n int, rows int, sealed []byte) error {
 	return w.db.hold(ctx, l, func(ctx context.Context, t *tx, _ int64) error {
 		if _, err := t.exec(ctx, `
-			INSERT INTO request_chunks (tenant, request, address, n, rows, sealed) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (tenant, request, address, n) DO UPDATE SET rows = excluded.rows, sealed = excluded.sealed`,
-			l.Tenant, l.Request, address, n, rows, sealed); err != nil {
+			INSERT INTO request_chunks (tenant, request, address, round, n, rows, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (tenant, request, address, round, n) DO UPDATE SET rows = excluded.rows, sealed = excluded.sealed`,
+			l.Tenant, l.Request, address, t.round, n, rows, sealed); err != nil {
 			return fmt.Errorf("store a chunk: %w", err)
 		}
 		return nil
@@ -53,6 +61,10 @@ func (w *Work) Chunk(ctx context.Context, l request.Lease, address string, n int
 // here. It adds: after ErrUnknown, look at Progress before saving again.
 func (w *Work) Save(ctx context.Context, l request.Lease, p request.Progress, outcomes []request.FieldOutcome, line request.LogLine) error {
 	return w.db.hold(ctx, l, func(ctx context.Context, t *tx, now int64) error {
+		p := p
+		if p.Ended.IsZero() && p.Status != request.Pending && p.Status != request.Running {
+			p.Ended = instant(now)
+		}
 		if err := t.storeProgress(ctx, l.Request, p); err != nil {
 			return err
 		}
@@ -66,15 +78,27 @@ func (w *Work) Save(ctx context.Context, l request.Lease, p request.Progress, ou
 				return fmt.Errorf("store the outcome of a field: %w", err)
 			}
 		}
-		if _, err := t.exec(ctx, `
-			INSERT INTO request_log (tenant, request, seq, at, address, action, status, attempt, message, rows)
-			SELECT $1, $2, COALESCE(MAX(seq), 0) + 1, $3, $4, $5, $6, $7, $8, $9
-			FROM request_log WHERE tenant = $1 AND request = $2`,
-			l.Tenant, l.Request, now, line.Address, line.Action, line.Status, line.Attempt, readable(line.Message), line.Rows); err != nil {
-			return fmt.Errorf("append to the execution log: %w", err)
-		}
-		return nil
+		return t.append(ctx, l.Request, now, line)
 	})
+}
+
+// append adds a line to the execution log of a request, with the time at which
+// the attempt began.
+func (t *tx) append(ctx context.Context, id string, now int64, line request.LogLine) error {
+	fields, err := json.Marshal(append([]string{}, line.Fields...))
+	if err != nil {
+		return fmt.Errorf("append to the execution log: %w", err)
+	}
+	if _, err := t.exec(ctx, `
+		INSERT INTO request_log (tenant, request, seq, at, address, action, status, attempt, message, rows, round, rows_read, rows_masked, fields, started)
+		SELECT $1, $2, COALESCE(MAX(seq), 0) + 1, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11, $12, COALESCE((
+			SELECT started FROM request_progress WHERE tenant = $1 AND request = $2 AND round = $9 AND address = $4 AND action = $5), 0)
+		FROM request_log WHERE tenant = $1 AND request = $2`,
+		t.tenant, id, now, line.Address, line.Action, line.Status, line.Attempt, readable(line.Message),
+		t.round, line.RowsRead, line.RowsMasked, readable(string(fields))); err != nil {
+		return fmt.Errorf("append to the execution log: %w", err)
+	}
+	return nil
 }
 
 // Intend is described in fulfill.Work. An intent that stands already is not
@@ -84,8 +108,8 @@ func (w *Work) Intend(ctx context.Context, l request.Lease, address string, inte
 		var stands int64
 		err := t.row(ctx, `
 			SELECT intent FROM request_progress
-			WHERE tenant = $1 AND request = $2 AND address = $3 AND action = $4`,
-			l.Tenant, l.Request, address, request.Erasure).Scan(&stands)
+			WHERE tenant = $1 AND request = $2 AND address = $3 AND action = $4 AND round = $5`,
+			l.Tenant, l.Request, address, request.Erasure, t.round).Scan(&stands)
 		if errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("intend: the erasure of %s has not begun", address)
 		}
@@ -96,9 +120,9 @@ func (w *Work) Intend(ctx context.Context, l request.Lease, address string, inte
 			return nil
 		}
 		if _, err := t.exec(ctx, `
-			UPDATE request_progress SET intent = $5
-			WHERE tenant = $1 AND request = $2 AND address = $3 AND action = $4 AND intent < $5`,
-			l.Tenant, l.Request, address, request.Erasure, intent); err != nil {
+			UPDATE request_progress SET intent = $6
+			WHERE tenant = $1 AND request = $2 AND address = $3 AND action = $4 AND round = $5 AND intent < $6`,
+			l.Tenant, l.Request, address, request.Erasure, t.round, intent); err != nil {
 			return fmt.Errorf("intend: %w", err)
 		}
 		return t.log(ctx, entry)
@@ -152,19 +176,20 @@ func (w *Work) Reserve(ctx context.Context, l request.Lease, address string, row
 }
 
 const progressColumns = `address, action, status, attempt, position, intent, rows_read, rows_matched, rows_masked,
-	rows_already, rows_failed, rows_residue, message, started, ended`
+	rows_already, rows_failed, rows_residue, message, started, ended, round`
 
 func (t *tx) storeProgress(ctx context.Context, id string, p request.Progress) error {
 	if _, err := t.exec(ctx, `
 		INSERT INTO request_progress (tenant, request, `+progressColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-		ON CONFLICT (tenant, request, address, action) DO UPDATE SET
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+		ON CONFLICT (tenant, request, round, address, action) DO UPDATE SET
 			status = excluded.status, attempt = excluded.attempt, position = excluded.position, intent = excluded.intent,
 			rows_read = excluded.rows_read, rows_matched = excluded.rows_matched, rows_masked = excluded.rows_masked,
 			rows_already = excluded.rows_already, rows_failed = excluded.rows_failed, rows_residue = excluded.rows_residue,
-			message = excluded.message, started = excluded.started, ended = excluded.ended`,
+			message = excluded.message, ended = excluded.ended,
+			started = CASE WHEN excluded.started = 0 THEN request_progress.started ELSE excluded.started END`,
 		t.tenant, id, p.Address, p.Action, p.Status, p.Attempt, p.Position, p.Intent, p.RowsRead, p.RowsMatched, p.RowsMasked,
-		p.RowsAlready, p.RowsFailed, p.RowsResidue, readable(p.Message), micros(p.Started), micros(p.Ended)); err != nil {
+		p.RowsAlready, p.RowsFailed, p.RowsResidue, readable(p.Message), micros(p.Started), micros(p.Ended), t.round); err != nil {
 		return fmt.Errorf("store progress: %w", err)
 	}
 	return nil

@@ -21,7 +21,7 @@ func TestProgressOutcomesAndLogComeBackAsSaved(t *testing.T) { // X24
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w, l := db.Work(), running(t, db)
 		p := request.Progress{
-			Address: people, Action: request.Erasure, Attempt: 2, Position: 3, Intent: 4, RowsRead: 5, RowsMatched: 6,
+			Address: people, Action: request.Erasure, Round: 1, Attempt: 2, Position: 3, Intent: 4, RowsRead: 5, RowsMatched: 6,
 			RowsMasked: 7, RowsAlready: 8, RowsFailed: 9, RowsResidue: 10, Message: "m",
 		}
 		must(t, w.Begin(ctx, l, p))
@@ -31,7 +31,7 @@ func TestProgressOutcomesAndLogComeBackAsSaved(t *testing.T) { // X24
 		p.Status, p.Message, p.Started, p.Ended = request.Done, "n", time.UnixMicro(1).UTC(), time.UnixMicro(2).UTC()
 		masked := request.FieldOutcome{Address: people, Field: "email", Status: "masked", Rows: 2}
 		kept := request.FieldOutcome{Address: people, Field: "email", Status: "kept", Rows: 1, Reason: "the law"}
-		line := request.LogLine{Address: people, Action: request.Erasure, Status: "complete", Attempt: 2, Message: "x", Rows: 7}
+		line := request.LogLine{Address: people, Action: request.Erasure, Status: "complete", Attempt: 2, Message: "x", Fields: []string{"email"}, RowsMasked: 7, Round: 1, Started: p.Started}
 		must(t, w.Save(ctx, l, p, []request.FieldOutcome{masked, kept}, line))
 		must(t, w.Save(ctx, l, p, []request.FieldOutcome{masked}, line))
 		db.Reopen(t)
@@ -60,7 +60,7 @@ func TestMessageOfAnyBytesIsKeptReadable(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		const bytes, text = "a\x00b\xffc", "a\ufffdb\ufffdc"
 		l := running(t, db)
-		p := request.Progress{Address: people, Action: request.Access, Status: request.Failed, Message: bytes}
+		p := request.Progress{Address: people, Action: request.Access, Round: 1, Status: request.Failed, Message: bytes}
 		must(t, db.Work().Save(ctx, l, p, []request.FieldOutcome{{Field: "f", Reason: bytes}}, request.LogLine{Message: bytes}))
 		must(t, db.Requests().Move(ctx, l, request.Fail, bytes, entry("request.fail")))
 		p.Message = text
@@ -84,9 +84,12 @@ func same(t *testing.T, db *storetest.Database, l request.Lease, want request.Pr
 	if want.Status == request.Running && got[0].Started.IsZero() {
 		t.Error("no time of start")
 	}
+	if want.Status == request.Failed && got[0].Ended.IsZero() {
+		t.Error("no time of end")
+	}
 	ignore := cmp.Options{}
 	if want.Started.IsZero() {
-		ignore = cmp.Options{cmpopts.IgnoreFields(request.Progress{}, "Started")}
+		ignore = cmp.Options{cmpopts.IgnoreFields(request.Progress{}, "Started", "Ended")}
 	}
 	if diff := cmp.Diff([]request.Progress{want}, got, ignore); diff != "" {
 		t.Error(diff)
@@ -102,7 +105,7 @@ func TestChunksComeInOrderAndANewAttemptForgetsThem(t *testing.T) {
 		}
 		must(t, w.Chunk(ctx, l, people, 3, 1, []byte("chunk 3"))) // again: harmless
 		next := 0
-		must(t, w.Chunks(ctx, tenant, l.Request, people, func(i int, sealed []byte) error {
+		must(t, w.Chunks(ctx, tenant, l.Request, people, 1, func(i int, sealed []byte) error {
 			if i != next || string(sealed) != fmt.Sprint("chunk ", i) {
 				t.Errorf("chunk %d: %d %q", next, i, sealed)
 			}
@@ -113,7 +116,7 @@ func TestChunksComeInOrderAndANewAttemptForgetsThem(t *testing.T) {
 			t.Errorf("%d chunks", next)
 		}
 		stop := errors.New("stop")
-		if err := w.Chunks(ctx, tenant, l.Request, people, func(int, []byte) error { return stop }); !errors.Is(err, stop) {
+		if err := w.Chunks(ctx, tenant, l.Request, people, 1, func(int, []byte) error { return stop }); !errors.Is(err, stop) {
 			t.Errorf("the reader's error: %v", err)
 		}
 		must(t, w.Begin(ctx, l, request.Progress{Address: people, Action: request.Erasure}))
@@ -129,7 +132,7 @@ func TestChunksComeInOrderAndANewAttemptForgetsThem(t *testing.T) {
 
 func chunks(t *testing.T, db *storetest.Database, l request.Lease) (n int) {
 	t.Helper()
-	must(t, db.Work().Chunks(ctx, tenant, l.Request, people, func(int, []byte) error { n++; return nil }))
+	must(t, db.Work().Chunks(ctx, tenant, l.Request, people, 1, func(int, []byte) error { n++; return nil }))
 	return n
 }
 
@@ -140,7 +143,7 @@ func TestChunksDestroyedWhileTheyAreReadAreAnError(t *testing.T) { // X16
 		for i := range 20 {
 			must(t, w.Chunk(ctx, l, people, i, 1, []byte("x")))
 		}
-		err := w.Chunks(ctx, tenant, l.Request, people, func(i int, _ []byte) error {
+		err := w.Chunks(ctx, tenant, l.Request, people, 1, func(i int, _ []byte) error {
 			if i == 0 {
 				must(t, db.Requests().Move(ctx, l, request.Finish, "", entry("request.finish")))
 			}
@@ -157,7 +160,7 @@ func TestMissingChunkIsAnError(t *testing.T) { // X16
 		w, l := db.Work(), running(t, db)
 		must(t, w.Chunk(ctx, l, people, 0, 1, []byte("x")))
 		must(t, w.Chunk(ctx, l, people, 2, 1, []byte("x")))
-		if err := w.Chunks(ctx, tenant, l.Request, people, func(int, []byte) error { return nil }); err == nil {
+		if err := w.Chunks(ctx, tenant, l.Request, people, 1, func(int, []byte) error { return nil }); err == nil {
 			t.Error("a gap was passed over")
 		}
 	})

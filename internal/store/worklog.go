@@ -2,20 +2,22 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"volenti.dev/volenti/request"
 )
 
-// Progress gives how far all collections of a request have come.
+// Progress gives how far all collections of a request have come, round by
+// round.
 func (w *Work) Progress(ctx context.Context, tenant, id string) ([]request.Progress, error) {
 	all, err := collect(ctx, w.db.engine, func(row scanner) (p request.Progress, err error) {
 		var started, ended int64
 		err = row.Scan(&p.Address, &p.Action, &p.Status, &p.Attempt, &p.Position, &p.Intent, &p.RowsRead, &p.RowsMatched, &p.RowsMasked,
-			&p.RowsAlready, &p.RowsFailed, &p.RowsResidue, &p.Message, &started, &ended)
+			&p.RowsAlready, &p.RowsFailed, &p.RowsResidue, &p.Message, &started, &ended, &p.Round)
 		p.Started, p.Ended = instant(started), instant(ended)
 		return p, err
-	}, `SELECT `+progressColumns+` FROM request_progress WHERE tenant = $1 AND request = $2 ORDER BY address, action`, tenant, id)
+	}, `SELECT `+progressColumns+` FROM request_progress WHERE tenant = $1 AND request = $2 ORDER BY round, address, action`, tenant, id)
 	if err != nil {
 		return nil, fmt.Errorf("read progress: %w", err)
 	}
@@ -36,14 +38,20 @@ func (w *Work) Outcomes(ctx context.Context, tenant, id string) ([]request.Field
 }
 
 // Log gives up to limit lines of a request's execution log that follow the
-// one with number after; 0 begins with the first.
+// one with number after; 0 begins with the first. Lines of before schema 8 have
+// one number of rows.
 func (w *Work) Log(ctx context.Context, tenant, id string, after int64, limit int) ([]request.LogLine, error) {
 	page, err := collect(ctx, w.db.engine, func(row scanner) (l request.LogLine, err error) {
-		var at int64
-		err = row.Scan(&l.Sequence, &at, &l.Address, &l.Action, &l.Status, &l.Attempt, &l.Message, &l.Rows)
-		l.At = instant(at)
-		return l, err
-	}, `SELECT seq, at, address, action, status, attempt, message, rows FROM request_log
+		var at, started int64
+		var fields string
+		if err = row.Scan(&l.Sequence, &at, &started, &l.Round, &l.Address, &l.Action, &l.Status, &l.Attempt, &l.Message, &l.RowsRead, &l.RowsMasked, &fields); err != nil {
+			return l, err
+		}
+		l.At, l.Started = instant(at), instant(started)
+		return l, json.Unmarshal([]byte(fields), &l.Fields)
+	}, `SELECT seq, at, started, round, address, action, status, attempt, message,
+		CASE action WHEN 'access' THEN rows_read + rows ELSE rows_read END, CASE action WHEN 'access' THEN rows_masked ELSE rows_masked + rows END, fields
+		FROM request_log
 		WHERE tenant = $1 AND request = $2 AND seq > $3 ORDER BY seq LIMIT $4`, tenant, id, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the execution log: %w", err)
@@ -57,10 +65,10 @@ const chunkPage = 8
 // Chunks is described in fulfill.Work. It ends with an error when chunks are
 // missing, so that data that was destroyed meanwhile is never taken for all
 // there was: request.ErrDestroyed when the request has ended.
-func (w *Work) Chunks(ctx context.Context, tenant, id, address string, each func(n int, sealed []byte) error) error {
+func (w *Work) Chunks(ctx context.Context, tenant, id, address string, round int, each func(n int, sealed []byte) error) error {
 	next := 0
 	for {
-		page, err := w.chunks(ctx, tenant, id, address, next)
+		page, err := w.chunks(ctx, tenant, id, address, round, next)
 		if err != nil {
 			return fmt.Errorf("read chunks: %w", err)
 		}
@@ -86,10 +94,10 @@ type chunk struct {
 	sealed []byte
 }
 
-func (w *Work) chunks(ctx context.Context, tenant, id, address string, from int) ([]chunk, error) {
+func (w *Work) chunks(ctx context.Context, tenant, id, address string, round, from int) ([]chunk, error) {
 	return collect(ctx, w.db.engine, func(row scanner) (c chunk, err error) {
 		err = row.Scan(&c.n, &c.sealed)
 		return c, err
 	}, `SELECT n, sealed FROM request_chunks
-		WHERE tenant = $1 AND request = $2 AND address = $3 AND n >= $4 ORDER BY n LIMIT $5`, tenant, id, address, from, chunkPage)
+		WHERE tenant = $1 AND request = $2 AND address = $3 AND round = $4 AND n >= $5 ORDER BY n LIMIT $6`, tenant, id, address, round, from, chunkPage)
 }

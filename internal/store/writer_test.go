@@ -135,7 +135,7 @@ func TestFullDiskRefusesWritesAndNeedsNoRepair(t *testing.T) { // R5
 	}
 	all.Wait()
 	stored := func(i int) (stored bool) {
-		must(t, db.Work().Chunks(ctx, tenant, l.Request, fmt.Sprint("shop:", i), func(int, []byte) error { stored = true; return nil }))
+		must(t, db.Work().Chunks(ctx, tenant, l.Request, fmt.Sprint("shop:", i), 1, func(int, []byte) error { stored = true; return nil }))
 		return stored
 	}
 	refused := 0

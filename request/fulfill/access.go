@@ -76,12 +76,18 @@ func (r *run) accessOne(ctx context.Context, n *graph.Node) error {
 	return r.attempt(ctx, p, func(p *request.Progress) error {
 		chunks := r.newChunks(ctx, n, n.Keyed && len(n.Partitions) > 1)
 		chunks.sift = sift(n, r.tables[n.Address], found.matches)
+		if chunks.earlier, err = r.earlier(ctx, n); err != nil {
+			return err
+		}
 		result, err := r.read(ctx, n, found.matches, chunks.add)
+		if err == nil {
+			err = r.readStale(ctx, chunks)
+		}
 		if err != nil {
 			return err
 		}
-		p.RowsRead, err = chunks.finish()
 		p.Message = found.remark(result.Dropped)
+		err = chunks.finish(p)
 		crash("collection.read")
 		return err
 	})
@@ -163,6 +169,9 @@ func (r *run) accessCycle(ctx context.Context, group []*graph.Node) error {
 			}
 			m := &member{node: n, progress: p, chunks: r.newChunks(ctx, n, true)}
 			m.chunks.sift = unsifted(n, r.tables[n.Address])
+			if m.chunks.earlier, err = r.earlier(ctx, n); err != nil {
+				return err
+			}
 			c.members = append(c.members, m)
 		}
 		err := c.rounds(ctx)
@@ -170,7 +179,7 @@ func (r *run) accessCycle(ctx context.Context, group []*graph.Node) error {
 			m.progress.Status = request.Done
 			m.progress.Message = c.remark(m)
 			if err == nil {
-				m.progress.RowsRead, err = m.chunks.finish()
+				err = m.chunks.finish(&m.progress)
 			}
 			if err != nil {
 				m.progress.Status, m.progress.Message = request.Failed, err.Error()
@@ -231,6 +240,9 @@ func (c *cycle) rounds(ctx context.Context) error {
 				}
 				return err
 			})
+			if err == nil && c.round == 1 {
+				err = c.readStale(ctx, m.chunks)
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", m.node.Address, err)
 			}
@@ -252,7 +264,7 @@ func (c *cycle) fresh(ctx context.Context, m *member) (*inputs, error) {
 	var found *inputs
 	if c.round == 1 {
 		var err error
-		if found, err = c.gatherFrom(ctx, m.node, func(from string) bool { return !c.inside[from] }); err != nil {
+		if found, err = c.gatherFrom(ctx, m.node, func(from string) bool { return !c.inside[from] || c.request.Round > 1 }); err != nil {
 			return nil, err
 		}
 	} else {

@@ -15,14 +15,15 @@ import (
 const largeTable = 10_000
 
 // withinCaps pauses the request before anything is written when it would
-// write more than a request may (X27). It counts what access found.
+// write more than a request may (X27). It counts what access found, in all
+// rounds, and what has appeared since.
 func (r *run) withinCaps(ctx context.Context) error {
 	for i := range r.plan.Nodes {
 		n := &r.plan.Nodes[i]
 		if !n.Erases() || r.at(n.Address, request.Erasure).Status == request.Done {
 			continue
 		}
-		if err := r.withinCap(ctx, n, r.at(n.Address, request.Access).RowsRead); err != nil {
+		if err := r.withinCap(ctx, n, r.found(n.Address)+r.fresh[n.Address]); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/datamap/value"
+	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/graph"
 )
 
@@ -20,14 +21,16 @@ const (
 // chunks writes the rows of a collection as they come.
 type chunks struct {
 	*run
-	ctx    context.Context // of the read that the rows come from
-	node   *graph.Node
-	sift   sifter
-	seen   map[[16]byte]bool // nil where no row can come twice
-	buffer []byte
-	rows   int
-	n      int
-	total  int64
+	ctx  context.Context // of the read that the rows come from
+	node *graph.Node
+	sift sifter
+	seen map[[16]byte]bool // nil where no row can come twice
+	// earlier is nil in the first round.
+	earlier *earlier
+	buffer  []byte
+	rows    int
+	n       int
+	total   int64
 }
 
 // newChunks begins a collection. distinct is for several reads that may give
@@ -54,15 +57,22 @@ func (c *chunks) addNew(row connector.Row) (bool, error) {
 		}
 		c.seen[k] = true
 	}
-	record := map[string]any{"row": map[string]any(row)}
+	var keep graph.Keep
 	if c.sift != nil {
-		keep, err := c.sift(row)
-		if err != nil {
+		var err error
+		if keep, err = c.sift(row); err != nil {
 			return false, err
 		}
-		if keep != nil {
-			record["keep"] = map[string]any(keep)
+	}
+	if c.earlier != nil {
+		var wanted bool
+		if row, keep, wanted = c.earlier.take(row, keep); !wanted {
+			return false, nil
 		}
+	}
+	record := map[string]any{"row": map[string]any(row)}
+	if keep != nil {
+		record["keep"] = map[string]any(keep)
 	}
 	var err error
 	if c.buffer, err = value.Append(c.buffer, record); err != nil {
@@ -80,7 +90,7 @@ func (c *chunks) flush() error {
 	if c.rows == 0 {
 		return nil
 	}
-	sealed := c.key.Seal(c.buffer, chunkName(c.lease.Tenant, c.lease.Request, c.node.Address, c.n))
+	sealed := c.key.Seal(c.buffer, chunkName(c.lease.Tenant, c.lease.Request, c.node.Address, c.request.Round, c.n))
 	if err := c.work.Chunk(c.ctx, c.lease, c.node.Address, c.n, c.rows, sealed); err != nil {
 		return fmt.Errorf("store rows of %s: %w", c.node.Address, err)
 	}
@@ -91,15 +101,32 @@ func (c *chunks) flush() error {
 	return nil
 }
 
-// finish stores what is left and counts all rows.
-func (c *chunks) finish() (int64, error) {
-	return c.total, c.flush()
+// finish stores what is left and counts: rows that no round knew before, and
+// those that were read anew.
+func (c *chunks) finish(p *request.Progress) error {
+	p.RowsMatched = 0
+	if c.earlier != nil {
+		p.RowsMatched = c.earlier.anew
+	}
+	p.RowsRead = c.total - p.RowsMatched
+	return c.flush()
 }
 
-// rows streams the stored rows of a collection in the order of storing.
+// rows streams the stored rows of a collection, of all rounds, in the order of
+// storing.
 func (r *run) rows(ctx context.Context, address string, each func(connector.Row, graph.Keep) error) error {
-	return r.work.Chunks(ctx, r.lease.Tenant, r.lease.Request, address, func(n int, sealed []byte) error {
-		plain, err := r.key.Open(sealed, chunkName(r.lease.Tenant, r.lease.Request, address, n))
+	for round := 1; round <= r.request.Round; round++ {
+		if err := r.rowsOf(ctx, address, round, each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rowsOf streams those that one round has read.
+func (r *run) rowsOf(ctx context.Context, address string, round int, each func(connector.Row, graph.Keep) error) error {
+	return r.work.Chunks(ctx, r.lease.Tenant, r.lease.Request, address, round, func(n int, sealed []byte) error {
+		plain, err := r.key.Open(sealed, chunkName(r.lease.Tenant, r.lease.Request, address, round, n))
 		if err != nil {
 			return fmt.Errorf("open chunk %d of %s: %w", n, address, err)
 		}
@@ -115,6 +142,10 @@ func (r *run) rows(ctx context.Context, address string, each func(connector.Row,
 }
 
 // chunkName ties a chunk to its place, so that chunks cannot be exchanged.
-func chunkName(tenant, request, address string, n int) []byte {
-	return fmt.Appendf(nil, "chunk/%s/%s/%s/%d", tenant, request, address, n)
+func chunkName(tenant, request, address string, round, n int) []byte {
+	name := fmt.Appendf(nil, "chunk/%s/%s/%s/%d", tenant, request, address, n)
+	if round > 1 {
+		name = fmt.Appendf(name, " of round %d", round)
+	}
+	return name
 }

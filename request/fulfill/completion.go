@@ -17,7 +17,7 @@ func (r *run) completion(ctx context.Context) error {
 		message = fmt.Sprintf("rows that are not as they must be: %d; fields that cannot be masked: %d", residue, refused)
 	}
 	crash("verified")
-	entry := r.entry("request.complete", map[string]any{"plan": r.plan.Hash, "residue": residue, "refused_fields": refused})
+	entry := r.entry("request.complete", map[string]any{"plan": r.plan.Hash, "rounds": r.request.Round, "residue": residue, "refused_fields": refused})
 	if err := r.requests.Move(ctx, r.lease, event, message, entry); err != nil {
 		return fmt.Errorf("end the request: %w", err)
 	}
@@ -31,7 +31,7 @@ func (r *run) leftovers() (residue, refused int64) {
 	for i := range r.plan.Nodes {
 		n := &r.plan.Nodes[i]
 		residue += r.at(n.Address, request.Verification).RowsResidue
-		if r.at(n.Address, request.Access).RowsRead > 0 {
+		if r.found(n.Address) > 0 {
 			refused += int64(len(n.Refused))
 		}
 	}

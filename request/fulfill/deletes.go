@@ -21,7 +21,8 @@ func (r *run) hindrances(ctx context.Context) map[string]error {
 			reasons[n.Address] = denied(n, n.Blocked)
 			continue
 		}
-		if r.at(n.Address, request.Erasure).Status == request.Done || r.at(n.Address, request.Access).RowsRead == 0 {
+		read := r.at(n.Address, request.Access)
+		if r.at(n.Address, request.Erasure).Status == request.Done || read.RowsRead+read.RowsMatched == 0 {
 			continue
 		}
 		var strange []string
@@ -115,7 +116,7 @@ func (r *run) nullOne(ctx context.Context, n *graph.Node, hindered map[string]er
 		return nil // deletes begin when this is done
 	}
 	var batch []connector.Change
-	err := r.rows(ctx, n.Address, func(row connector.Row, _ graph.Keep) error {
+	err := r.rowsOf(ctx, n.Address, r.request.Round, func(row connector.Row, _ graph.Keep) error {
 		c := nulling(n, row)
 		if len(c.Before) == 0 {
 			return nil

@@ -16,16 +16,22 @@ import (
 
 // erasure masks or deletes what access found, collections in parallel but for
 // the order that the plan demands (X10). Before the first write the live
-// catalogues are looked at again, the caps are held against what was found, and
-// it is asked whose rows deletes would take along.
+// catalogues are looked at and the collections queried again, the caps are held
+// against what was found, and it is asked whose rows deletes would take along.
 func (r *run) erasure(ctx context.Context) error {
 	if err := r.look(ctx); err != nil {
+		return err
+	}
+	if err := r.recheckAll(ctx); err != nil {
 		return err
 	}
 	if err := r.withinCaps(ctx); err != nil {
 		return err
 	}
 	hindered := r.hindrances(ctx)
+	if fresh := r.appeared(); fresh > 0 && len(hindered) > 0 && r.request.Round < lastRound {
+		return again{fresh} // the rows that are in the way may be new ones of the person
+	}
 	var tasks []task
 	for i := range r.plan.Nodes {
 		n := &r.plan.Nodes[i]
@@ -53,6 +59,17 @@ func before(n *graph.Node, hindered map[string]error) []string {
 	return tasks
 }
 
+// recheckAll queries all collections again in which nothing was written yet.
+func (r *run) recheckAll(ctx context.Context) error {
+	var tasks []task
+	for i := range r.plan.Nodes {
+		if n := &r.plan.Nodes[i]; n.Erases() && r.at(n.Address, request.Erasure).Intent == 0 {
+			tasks = append(tasks, task{n.Address, nil, func(ctx context.Context) error { return r.recheck(ctx, n) }})
+		}
+	}
+	return parallel(ctx, tasks, r.limits.Collections)
+}
+
 func (r *run) erases() bool {
 	return slices.ContainsFunc(r.plan.Nodes, func(n graph.Node) bool { return n.Erases() || n.Blocked != "" })
 }
@@ -74,7 +91,7 @@ func (r *run) eraseOne(ctx context.Context, n *graph.Node, hindered error) error
 		return err
 	}
 	e.progress = p
-	err = r.rows(ctx, n.Address, func(row connector.Row, keep graph.Keep) error { return e.add(ctx, row, keep) })
+	err = r.rowsOf(ctx, n.Address, r.request.Round, func(row connector.Row, keep graph.Keep) error { return e.add(ctx, row, keep) })
 	if err == nil {
 		err = e.flush(ctx)
 	}

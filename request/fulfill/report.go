@@ -18,12 +18,14 @@ type Report struct {
 	Message     string             `json:"message,omitempty"`
 	Policy      string             `json:"policy"`
 	Plan        string             `json:"plan"` // its hash
+	Rounds      int                `json:"rounds"`
 	Collections []CollectionReport `json:"collections"`
 	Skipped     []graph.Skipped    `json:"skipped"`
 }
 
 // CollectionReport is one collection in one action: access, or erasure with
-// its verification.
+// its verification. Rows that were read or masked are those of all rounds,
+// rows that failed or are residue those of the last.
 type CollectionReport struct {
 	Address     string                   `json:"address"`
 	Action      request.Action           `json:"action"`
@@ -37,6 +39,17 @@ type CollectionReport struct {
 	Message     string                   `json:"message"`
 	Attempts    int                      `json:"attempts,omitempty"`
 	Fields      []FieldReport            `json:"fields,omitempty"`
+	Rounds      []RoundReport            `json:"rounds,omitempty"` // of an erasure, when there was more than one
+}
+
+// RoundReport is what one round did to a collection.
+type RoundReport struct {
+	Round       int   `json:"round"`
+	RowsRead    int64 `json:"rows_read"`  // that no round knew before
+	RowsAgain   int64 `json:"rows_again"` // that were read anew
+	RowsMasked  int64 `json:"rows_masked"`
+	RowsFailed  int64 `json:"rows_failed"`
+	RowsResidue int64 `json:"rows_residue"`
 }
 
 // FieldReport is what became of one field.
@@ -50,7 +63,7 @@ type FieldReport struct {
 
 // NewReport puts together what the store knows of a request.
 func NewReport(ctx context.Context, req request.Request, plan *graph.Plan, work Work) (Report, error) {
-	rep := Report{Request: req.ID, Status: req.Status, Message: req.Message, Policy: req.Policy, Plan: req.PlanHash, Collections: []CollectionReport{}, Skipped: plan.Skipped}
+	rep := Report{Request: req.ID, Status: req.Status, Message: req.Message, Policy: req.Policy, Plan: req.PlanHash, Rounds: req.Round, Collections: []CollectionReport{}, Skipped: plan.Skipped}
 	rows, err := work.Progress(ctx, req.Tenant, req.ID)
 	if err != nil {
 		return rep, fmt.Errorf("read progress: %w", err)
@@ -59,27 +72,68 @@ func NewReport(ctx context.Context, req request.Request, plan *graph.Plan, work 
 	if err != nil {
 		return rep, fmt.Errorf("read outcomes: %w", err)
 	}
-	progress := map[progressKey]request.Progress{}
-	for _, p := range rows {
-		progress[progressKey{p.Address, p.Action}] = p
-	}
 	for i := range plan.Nodes {
 		n := &plan.Nodes[i]
-		read := progress[progressKey{n.Address, request.Access}]
-		rep.Collections = append(rep.Collections, CollectionReport{
+		read := allRounds(rows, n.Address, request.Access)
+		verified := allRounds(rows, n.Address, request.Verification)
+		c := CollectionReport{
 			Address: n.Address, Action: request.Access, Status: or(read.Status, request.Pending),
 			RowsRead: read.RowsRead, Message: read.Message, Attempts: read.Attempt,
-		})
+		}
+		if !n.Targeted() {
+			c.RowsResidue, c.Message = verified.RowsResidue, or(read.Message, verified.Message)
+		}
+		rep.Collections = append(rep.Collections, c)
 		if n.Targeted() {
-			rep.Collections = append(rep.Collections, erasureReport(n, read.RowsRead, progress, outcomes))
+			c := erasureReport(n, read.RowsRead, allRounds(rows, n.Address, request.Erasure), verified, outcomes)
+			if req.Round > 1 {
+				c.Rounds = byRound(rows, n.Address, req.Round)
+			}
+			rep.Collections = append(rep.Collections, c)
 		}
 	}
 	return rep, nil
 }
 
-func erasureReport(n *graph.Node, read int64, progress map[progressKey]request.Progress, outcomes []request.FieldOutcome) CollectionReport {
-	p := progress[progressKey{n.Address, request.Erasure}]
-	v := progress[progressKey{n.Address, request.Verification}]
+// allRounds puts the progress of all rounds together: rows that were read and
+// written and attempts are summed up, the rest is that of the last round.
+func allRounds(rows []request.Progress, address string, action request.Action) request.Progress {
+	var all request.Progress
+	for _, p := range rows { // in the order of rounds
+		if p.Address != address || p.Action != action {
+			continue
+		}
+		p.RowsRead += all.RowsRead
+		p.RowsMasked += all.RowsMasked
+		p.RowsAlready += all.RowsAlready
+		p.Attempt += all.Attempt
+		all = p
+	}
+	return all
+}
+
+func byRound(rows []request.Progress, address string, rounds int) []RoundReport {
+	all := make([]RoundReport, rounds)
+	for i := range all {
+		all[i].Round = i + 1
+	}
+	for _, p := range rows {
+		if p.Address != address {
+			continue
+		}
+		switch r := &all[p.Round-1]; p.Action {
+		case request.Access:
+			r.RowsRead, r.RowsAgain = p.RowsRead, p.RowsMatched
+		case request.Erasure:
+			r.RowsMasked, r.RowsFailed = p.RowsMasked, p.RowsFailed
+		case request.Verification:
+			r.RowsResidue = p.RowsResidue
+		}
+	}
+	return all
+}
+
+func erasureReport(n *graph.Node, read int64, p, v request.Progress, outcomes []request.FieldOutcome) CollectionReport {
 	c := CollectionReport{
 		Address: n.Address, Action: request.Erasure, Status: or(p.Status, request.Pending),
 		RowsRead: read, RowsMasked: p.RowsMasked, RowsAlready: p.RowsAlready, RowsFailed: p.RowsFailed,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -101,9 +102,11 @@ type run struct {
 
 	mu       sync.Mutex
 	progress map[progressKey]request.Progress
+	fresh    map[string]int64 // rows that a recheck found, by address
 }
 
 type progressKey struct {
+	round   int
 	address string
 	action  request.Action
 }
@@ -136,7 +139,7 @@ func (e *Executor) take(ctx context.Context, tenant, id string, takeOver bool) (
 	}
 	r := &run{
 		Executor: e, requests: e.Requests, work: e.Work, limits: limits, lease: lease, request: req,
-		systems: map[string]chan struct{}{}, progress: map[progressKey]request.Progress{},
+		systems: map[string]chan struct{}{}, progress: map[progressKey]request.Progress{}, fresh: map[string]int64{},
 	}
 	ctx, release := r.keepLease(ctx)
 	return r, ctx, release, nil
@@ -201,7 +204,7 @@ func (r *run) load(ctx context.Context) error {
 		return fmt.Errorf("read progress: %w", err)
 	}
 	for _, p := range done {
-		r.progress[progressKey{p.Address, p.Action}] = p
+		r.progress[progressKey{p.Round, p.Address, p.Action}] = p
 	}
 	return r.look(ctx)
 }
@@ -308,33 +311,62 @@ func (r *run) tell(e Event) {
 	}
 }
 
-// at gives the progress of a collection in an action.
+// at gives the progress of a collection in an action of this round.
 func (r *run) at(address string, action request.Action) request.Progress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p, ok := r.progress[progressKey{address, action}]
+	p, ok := r.progress[progressKey{r.request.Round, address, action}]
 	if !ok {
 		p = request.Progress{Address: address, Action: action, Status: request.Pending}
 	}
 	return p
 }
 
+// found counts the rows of a collection that access has found, in all rounds.
+func (r *run) found(address string) (rows int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for round := 1; round <= r.request.Round; round++ {
+		rows += r.progress[progressKey{round, address, request.Access}].RowsRead
+	}
+	return rows
+}
+
 // save stores the progress of a collection with its line in the execution log.
 func (r *run) save(ctx context.Context, p request.Progress, outcomes []request.FieldOutcome) error {
 	rows := p.RowsRead
-	if p.Action != request.Access {
+	if p.Action == request.Erasure || p.Action == request.Verification {
 		rows = p.RowsMasked
 	}
-	line := request.LogLine{Address: p.Address, Action: p.Action, Status: string(p.Status), Attempt: p.Attempt, Message: p.Message, Rows: rows}
+	line := request.LogLine{
+		Address: p.Address, Action: p.Action, Status: string(p.Status), Attempt: p.Attempt, Message: p.Message,
+		Fields: r.affected(p, outcomes), RowsRead: p.RowsRead, RowsMasked: p.RowsMasked,
+	}
 	if err := r.work.Save(ctx, r.lease, p, outcomes, line); err != nil {
 		return fmt.Errorf("store progress of %s: %w", p.Address, err)
 	}
 	r.mu.Lock()
-	r.progress[progressKey{p.Address, p.Action}] = p
+	r.progress[progressKey{r.request.Round, p.Address, p.Action}] = p
 	r.mu.Unlock()
-	r.Log.Info("collection", "request", r.lease.Request, "collection", p.Address, "action", p.Action, "status", p.Status, "rows", rows, "attempt", p.Attempt, "message", p.Message)
+	r.Log.Info("collection", "request", r.lease.Request, "round", r.request.Round, "collection", p.Address, "action", p.Action, "status", p.Status, "rows", rows, "attempt", p.Attempt, "message", p.Message)
 	r.tell(Event{Address: p.Address, Action: p.Action, Status: p.Status, Rows: rows, Message: p.Message})
 	return nil
+}
+
+// affected names the fields that a line of the execution log is about: those
+// that were read, or those that were written.
+func (r *run) affected(p request.Progress, outcomes []request.FieldOutcome) []string {
+	if n := r.plan.Node(p.Address); n != nil && p.Action == request.Access && p.Status == request.Done {
+		return n.Columns
+	}
+	var fields []string
+	for _, o := range outcomes {
+		if o.Field != "" && o.Status == "masked" {
+			fields = append(fields, o.Field)
+		}
+	}
+	slices.Sort(fields)
+	return fields
 }
 
 // begin marks a collection as running, in a new attempt.

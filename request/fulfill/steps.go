@@ -7,7 +7,8 @@
 //	          ┌─> dispatch: load the step ─> do it ─> store the next ─┐
 //	          └──────────────────────────────────────────────────────┘
 //
-// No step calls another. Inside access and erasure the collections of the
+// A verification that finds something sends the request back to the first
+// step, in another round. No step calls another. Inside access and erasure the collections of the
 // plan run in parallel, each with a row of its own in the store.
 package fulfill
 
@@ -51,7 +52,8 @@ func always(*run) bool { return true }
 func (r *run) dispatch(ctx context.Context) error {
 	all := steps()
 	at := max(0, slices.IndexFunc(all, func(s step) bool { return s.name == r.request.Step }))
-	for _, s := range all[at:] {
+	for ; at < len(all); at++ {
+		s := all[at]
 		if !s.applies(r) {
 			continue
 		}
@@ -61,7 +63,13 @@ func (r *run) dispatch(ctx context.Context) error {
 		crash("step.advanced")
 		r.Log.Info("step", "request", r.lease.Request, "step", s.name)
 		r.tell(Event{Step: s.name})
-		if err := s.do(r, ctx); err != nil {
+		err := s.do(r, ctx)
+		if more := (again{}); errors.As(err, &more) {
+			if err = r.nextRound(ctx, more); err == nil {
+				at = -1
+			}
+		}
+		if err != nil {
 			return r.stop(ctx, s.name, err)
 		}
 	}

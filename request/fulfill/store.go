@@ -20,6 +20,8 @@ type Requests interface {
 	Renew(ctx context.Context, l request.Lease, ttl time.Duration) error
 	// Advance records that the request goes on with step.
 	Advance(ctx context.Context, l request.Lease, step string) error
+	// NextRound records that the request goes on with step in its next round.
+	NextRound(ctx context.Context, l request.Lease, round int, step string, entry audit.Entry) error
 	// Move applies an event and, where the new status is not InProcessing,
 	// gives the lease back. When the new status is terminal, the request's
 	// key and working data are destroyed in the same commit.
@@ -29,12 +31,14 @@ type Requests interface {
 }
 
 // Work keeps what a running request has found and done. Every write names
-// the lease and is refused with request.ErrFenced when it is no longer held.
+// the lease and is refused with request.ErrFenced when it is no longer held. It
+// belongs to the round that the request stands at.
 type Work interface {
-	// Progress gives the rows of all collections and actions.
+	// Progress gives the rows of all rounds, collections and actions.
 	Progress(ctx context.Context, tenant, id string) ([]request.Progress, error)
-	// Begin stores p as running, with its attempt, and forgets the chunks of an
-	// earlier attempt when p.Action is Access.
+	// Begin stores p as running, with its attempt. It forgets the chunks of an
+	// earlier attempt when p.Action is Access, and what had failed in earlier
+	// rounds with the first attempt of an erasure.
 	Begin(ctx context.Context, l request.Lease, p request.Progress) error
 	// Chunk stores sealed rows of a collection; n counts from 0.
 	Chunk(ctx context.Context, l request.Lease, address string, n int, rows int, sealed []byte) error
@@ -43,8 +47,8 @@ type Work interface {
 	// Intend records that the changes of a collection up to intent may be
 	// sent from now on, together with its audit entry.
 	Intend(ctx context.Context, l request.Lease, address string, intent int64, entry audit.Entry) error
-	// Chunks streams the sealed chunks of a collection in order.
-	Chunks(ctx context.Context, tenant, id, address string, each func(n int, sealed []byte) error) error
+	// Chunks streams the sealed chunks of a collection in one round, in order.
+	Chunks(ctx context.Context, tenant, id, address string, round int, each func(n int, sealed []byte) error) error
 	// Outcomes gives the stored outcomes of fields.
 	Outcomes(ctx context.Context, tenant, id string) ([]request.FieldOutcome, error)
 	// Reserve takes rows out of the hourly allowance of all requests, once per

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"volenti.dev/volenti/connector"
-	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/delivery"
 	"volenti.dev/volenti/request/graph"
 )
@@ -61,14 +60,14 @@ func (r *run) collections(ctx context.Context, rule string) []delivery.Collectio
 	for i := range r.plan.Nodes {
 		n := &r.plan.Nodes[i]
 		paths := n.Returned[rule]
-		if len(paths) == 0 || r.at(n.Address, request.Access).RowsRead == 0 {
+		if len(paths) == 0 || r.found(n.Address) == 0 {
 			continue
 		}
 		all = append(all, delivery.Collection{
 			Address: n.Address,
 			Fields:  columns(paths),
 			Rows: func(yield func(map[string]any) error) error {
-				return r.rows(ctx, n.Address, func(row connector.Row, keep graph.Keep) error {
+				return r.latest(ctx, n, func(row connector.Row, keep graph.Keep) error {
 					if selected := graph.Select(keep.Own(row), paths); selected != nil {
 						return yield(selected)
 					}
@@ -97,7 +96,7 @@ func (r *run) kept() []delivery.Kept {
 		at := map[string]int{} // by reason, within the collection
 		_, collection, _ := strings.Cut(n.Address, ":")
 		for _, k := range n.Kept {
-			if k.Ground == "" || r.at(n.Address, request.Access).RowsRead == 0 {
+			if k.Ground == "" || r.found(n.Address) == 0 {
 				continue
 			}
 			if i, ok := at[k.Reason]; ok {

@@ -2,9 +2,7 @@ package fulfill
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/request"
@@ -12,16 +10,51 @@ import (
 )
 
 // verification asks the databases again: whether every row that was masked
-// holds its mask, and whether rows are found that access did not know.
-// "Complete" means that it found nothing.
+// holds its mask, and whether rows are found that access did not know. It
+// begins another round while something is found and one is left. "Complete"
+// means that it found nothing.
 func (r *run) verification(ctx context.Context) error {
 	var tasks []task
-	for i := range r.plan.Nodes {
-		if n := &r.plan.Nodes[i]; n.Erases() {
-			tasks = append(tasks, task{n.Address, nil, func(ctx context.Context) error { return r.verifyOne(ctx, n) }})
+	for _, n := range r.leading() {
+		tasks = append(tasks, task{n.Address, nil, func(ctx context.Context) error { return r.verifyOne(ctx, n) }})
+	}
+	if err := parallel(ctx, tasks, r.limits.Collections); err != nil {
+		return err
+	}
+	if residue, _ := r.leftovers(); residue > 0 && r.request.Round < lastRound {
+		return again{residue}
+	}
+	return nil
+}
+
+// leading lists the collections in which something is erased, and those that
+// lead to one: a new row there may have others behind it.
+func (r *run) leading() []*graph.Node {
+	leads := map[string]bool{}
+	var mark func(n *graph.Node)
+	mark = func(n *graph.Node) {
+		if leads[n.Address] {
+			return
+		}
+		leads[n.Address] = true
+		for _, u := range n.Upstream {
+			if from := r.plan.Node(u); from != nil && feeds(n, u) {
+				mark(from)
+			}
 		}
 	}
-	return parallel(ctx, tasks, r.limits.Collections)
+	for i := range r.plan.Nodes {
+		if n := &r.plan.Nodes[i]; n.Erases() {
+			mark(n)
+		}
+	}
+	var all []*graph.Node
+	for i := range r.plan.Nodes {
+		if n := &r.plan.Nodes[i]; leads[n.Address] {
+			all = append(all, n)
+		}
+	}
+	return all
 }
 
 func (r *run) verifyOne(ctx context.Context, n *graph.Node) error {
@@ -36,7 +69,15 @@ func (r *run) verifyOne(ctx context.Context, n *graph.Node) error {
 	return r.attempt(ctx, p, func(p *request.Progress) error {
 		p.RowsMatched, p.RowsResidue = 0, 0
 		known := map[[16]byte]bool{}
-		stale, err := r.holds(ctx, n, p, known)
+		var stale int64
+		err := r.judge(ctx, n, func(j judged) error {
+			known[rowKey(j.row, tellsApart(n))] = true
+			p.RowsMatched++
+			if !j.fine {
+				stale++
+			}
+			return nil
+		})
 		if err != nil {
 			return err
 		}
@@ -45,71 +86,18 @@ func (r *run) verifyOne(ctx context.Context, n *graph.Node) error {
 			return err
 		}
 		p.RowsResidue = stale + fresh
-		var found []string
-		if stale > 0 {
-			found = append(found, fmt.Sprintf("not as it must be: %d of %d", stale, p.RowsMatched))
-		}
-		if fresh > 0 {
-			found = append(found, fmt.Sprintf("new since access: %d", fresh))
-		}
-		p.Message = strings.Join(found, ", ")
+		p.Message = remarks(note{fmt.Sprintf("not as it must be, of %d", p.RowsMatched), stale}, note{"new since access", fresh})
 		return nil
 	})
-}
-
-// holds compares the rows that access found with what they must be now, and
-// counts those that differ.
-func (r *run) holds(ctx context.Context, n *graph.Node, p *request.Progress, known map[[16]byte]bool) (stale int64, err error) {
-	verifier, err := capability[connector.Verifier](r, n.Connection)
-	if err != nil {
-		return 0, err
-	}
-	e, err := r.newEraser(n)
-	if err != nil {
-		return 0, err
-	}
-	defer r.place(n.Connection)()
-	check := func() error {
-		if len(e.batch) == 0 {
-			return nil
-		}
-		outcomes, err := verifier.Verify(ctx, connector.Batch{Table: r.tables[n.Address], KeyColumns: n.KeyColumns, Columns: e.columns, Changes: e.batch})
-		if err != nil {
-			return err
-		}
-		for _, o := range outcomes {
-			if o.Status != connector.AlreadyDone && o.Status != connector.Missing {
-				stale++
-			}
-		}
-		e.batch = nil
-		return nil
-	}
-	err = r.rows(ctx, n.Address, func(row connector.Row, keep graph.Keep) error {
-		known[rowKey(row, n.KeyColumns)] = true
-		p.RowsMatched++
-		change, failed := e.change(row, keep)
-		if len(failed) > 0 {
-			stale++
-			return nil
-		}
-		if e.batch = append(e.batch, change); len(e.batch) < r.limits.Batch {
-			return nil
-		}
-		return check()
-	})
-	return stale, errors.Join(err, check())
 }
 
 // newRows counts the rows that the same values find now and did not find
 // before. Where rows cannot be told apart, it is how many more there are.
 func (r *run) newRows(ctx context.Context, n *graph.Node, matches []connector.Match, known map[[16]byte]bool, before int64) (int64, error) {
 	var fresh, now int64
-	keys := *n
-	keys.Columns = n.KeyColumns
-	_, err := r.read(ctx, &keys, matches, func(row connector.Row) error {
+	_, err := r.read(ctx, columnsOf(n, tellsApart(n)), matches, func(row connector.Row) error {
 		now++
-		if k := rowKey(row, n.KeyColumns); !known[k] {
+		if k := rowKey(row, tellsApart(n)); !known[k] {
 			known[k] = true
 			fresh++
 		}
