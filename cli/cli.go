@@ -57,6 +57,7 @@ type commands struct {
 		Run    runCommand    `cmd:"" help:"Carry a request out here, without a server."`
 		Cancel cancelCommand `cmd:"" help:"Give up a request that cannot go on, and destroy what it had found."`
 	} `cmd:"" help:"Plan and carry out privacy requests."`
+	Hold  holdCommands `cmd:"" help:"Forbid erasures that a law, a court or a dispute forbids."`
 	Audit struct {
 		Export auditExportCommand `cmd:"" help:"Write the audit log to a file that verifies on its own."`
 		Verify auditVerifyCommand `cmd:"" help:"Verify an exported audit log."`
@@ -162,6 +163,7 @@ func closing(c io.Closer, err *error) { *err = errors.Join(*err, c.Close()) }
 func codeOf(err error) int {
 	var f failure
 	var plan *graph.Error
+	var held *request.HeldError
 	switch {
 	case errors.As(err, &f):
 		return f.code
@@ -171,7 +173,7 @@ func codeOf(err error) int {
 		return exitProblems
 	case errors.Is(err, request.ErrNotFound):
 		return exitNotFound
-	case errors.Is(err, fulfill.ErrPaused):
+	case errors.As(err, &held), errors.Is(err, fulfill.ErrPaused):
 		return exitNotAllowed
 	case errors.Is(err, store.ErrInUse), errors.Is(err, store.ErrNewer), errors.Is(err, request.ErrLeased), errors.Is(err, request.ErrFenced), errors.Is(err, request.ErrTransition):
 		return exitConflict

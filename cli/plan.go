@@ -30,8 +30,10 @@ type about struct {
 
 type planCommand struct {
 	about
-	Count bool `help:"Also count the rows of each collection. Reads as a request would."`
-	JSON  bool `help:"Write the plan as JSON."`
+	Count    bool   `help:"Also count the rows of each collection. Reads as a request would."`
+	State    string `help:"Directory that keeps the runs: what is under legal hold there is refused." placeholder:"DIR"`
+	Database string `help:"Database where it is not a file in that directory: postgres://..." placeholder:"URL" env:"VOLENTI_DATABASE"`
+	JSON     bool   `help:"Write the plan as JSON."`
 }
 
 // Run shows a plan and changes nothing.
@@ -57,10 +59,24 @@ func (c *planCommand) Run(s *session) (err error) {
 		}
 	}
 	if c.JSON {
-		return writeJSON(s, plan)
+		err = writeJSON(s, plan)
+	} else {
+		showPlan(s.Out, plan)
 	}
-	showPlan(s.Out, plan)
-	return nil
+	if err != nil || c.State == "" {
+		return err
+	}
+	return c.held(s, plan, p)
+}
+
+// held refuses a plan that a hold forbids.
+func (c *planCommand) held(s *session, plan *graph.Plan, p *prepared) (err error) {
+	house, err := openState(s, c.State, c.Database)
+	if err != nil {
+		return err
+	}
+	defer closing(house, &err)
+	return (&server.Local{House: house}).Held(s.ctx, plan, p.identities)
 }
 
 // prepared is a request that could be planned.

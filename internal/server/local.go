@@ -43,6 +43,7 @@ var (
 	_ fulfill.Requests = (*store.Requests)(nil)
 	_ fulfill.Work     = (*store.Work)(nil)
 	_ fulfill.Keys     = (*store.Keys)(nil)
+	_ fulfill.Holds    = (*store.Holds)(nil)
 )
 
 // What a run leaves in its directory.
@@ -81,9 +82,17 @@ func (l *Local) reported() (r fulfill.Report) {
 	return r
 }
 
-// Submit stores an approved request. Two entries of the audit log say that
+// Submit stores an approved request, unless what it is to erase is under legal
+// hold: *request.HeldError then. Two entries of the audit log say that
 // the operator vouches for the identities and approved the plan.
 func (l *Local) Submit(ctx context.Context, plan *graph.Plan, identities []subject.Identity, maxRows int64) (string, error) {
+	if err := l.Held(ctx, plan, identities); err != nil {
+		return "", err
+	}
+	return l.submit(ctx, plan, identities, maxRows)
+}
+
+func (l *Local) submit(ctx context.Context, plan *graph.Plan, identities []subject.Identity, maxRows int64) (string, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return "", err
@@ -174,7 +183,7 @@ func (l *Local) Run(ctx context.Context, id string) (fulfill.Report, error) {
 
 func (l *Local) executor() *fulfill.Executor {
 	return &fulfill.Executor{
-		Requests: l.House.Store.Requests(), Work: l.House.Store.Work(), Keys: l.House.Store.Keys(),
+		Requests: l.House.Store.Requests(), Work: l.House.Store.Work(), Keys: l.House.Store.Keys(), Holds: l.House.Store.Holds(),
 		Connect: l.Systems.Connect, Output: blob.Directory{Path: l.Out}, Limits: l.Limits,
 		Log: l.Log, Tell: l.Tell, Owner: l.House.Owner, Controller: l.Controller, Now: l.Now,
 	}
@@ -208,7 +217,7 @@ func (l *Local) Report(ctx context.Context, id string) (fulfill.Report, error) {
 // Count fills in how many rows of each collection belong to the identities.
 // It reads as a request would and keeps nothing.
 func (l *Local) Count(ctx context.Context, plan *graph.Plan, identities []subject.Identity) error {
-	id, err := l.Submit(ctx, plan, identities, 0)
+	id, err := l.submit(ctx, plan, identities, 0)
 	if err != nil {
 		return err
 	}

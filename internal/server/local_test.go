@@ -30,6 +30,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(heldChild) != "" {
+		if err := eraseInChild(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := pgtest.Run(m)
 	_ = os.RemoveAll(crashingDir)
 	os.Exit(code)

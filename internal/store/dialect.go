@@ -11,6 +11,7 @@ import (
 //
 //	{now}    the database's clock, in microseconds since 1970
 //	{lock}   keeps the selected rows from others until the commit
+//	{share}  keeps them from those who lock them
 //	{by subject}  goes by that index: SQLite, which keeps no statistics, would
 //	         read the whole ledger instead, since it is in order
 //	{in $2}  is one of the texts of a slice: at the end of a query of one table
@@ -24,12 +25,14 @@ type dialect struct {
 // SQLite's clock has milliseconds. It has no row locks and needs none: there
 // is one writer.
 const (
-	nowSQLite    = `CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000`
-	nowPostgres  = `(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint`
-	lockSQLite   = ``
-	lockPostgres = `FOR UPDATE`
-	bySQLite     = `INDEXED BY consent_records_by_subject`
-	byPostgres   = ``
+	nowSQLite     = `CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000`
+	nowPostgres   = `(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint`
+	lockSQLite    = ``
+	lockPostgres  = `FOR UPDATE`
+	shareSQLite   = ``
+	sharePostgres = `FOR SHARE`
+	bySQLite      = `INDEXED BY consent_records_by_subject`
+	byPostgres    = ``
 )
 
 // PostgreSQL would read a table whole to find many values, if it did so when
@@ -42,11 +45,11 @@ const (
 )
 
 func sqliteDialect() dialect {
-	return dialect{"sqlite", strings.NewReplacer("{now}", nowSQLite, "{lock}", lockSQLite, "{by subject}", bySQLite), inSQLite, &sync.Map{}}
+	return dialect{"sqlite", strings.NewReplacer("{now}", nowSQLite, "{lock}", lockSQLite, "{share}", shareSQLite, "{by subject}", bySQLite), inSQLite, &sync.Map{}}
 }
 
 func postgresDialect() dialect {
-	return dialect{"postgres", strings.NewReplacer("{now}", nowPostgres, "{lock}", lockPostgres, "{by subject}", byPostgres), inPostgres, &sync.Map{}}
+	return dialect{"postgres", strings.NewReplacer("{now}", nowPostgres, "{lock}", lockPostgres, "{share}", sharePostgres, "{by subject}", byPostgres), inPostgres, &sync.Map{}}
 }
 
 var inQuery = regexp.MustCompile(`^SELECT (?P<columns>.+) FROM (?P<table>\w+) WHERE (?P<where>.+) \{in (?P<list>\$\d+)\}$`)

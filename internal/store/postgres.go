@@ -56,6 +56,16 @@ func openPostgres(ctx context.Context, url string, commits *atomic.Int64) (engin
 	}, nil
 }
 
+func (e *postgresEngine) linger(ctx context.Context) (querier, func(), error) {
+	t, err := e.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	if err != nil {
+		return nil, nil, postgresError(err)
+	}
+	return pgQuerier{e.dialect, t}, func() { _ = t.Rollback(context.WithoutCancel(ctx)) }, nil
+}
+
+func (e *postgresEngine) outlast(ctx context.Context, w work) error { return e.write(ctx, w) }
+
 func (e *postgresEngine) exclusive() bool { return false }
 
 func (e *postgresEngine) file() string { return "" }

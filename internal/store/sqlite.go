@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/pressly/goose/v3"
@@ -40,6 +41,7 @@ type sqliteEngine struct {
 	readers    *sql.DB
 	writers    *sql.DB // of one connection
 	writer     *writer
+	gate       sync.RWMutex // shared by those who linger
 }
 
 // opener opens a database by the name that says where it is and how it is set.
@@ -73,6 +75,19 @@ func openSQLite(ctx context.Context, path string, open opener, commits *atomic.I
 }
 
 func (e *sqliteEngine) write(ctx context.Context, w work) error { return e.writer.write(ctx, w) }
+
+// linger needs no transaction: nothing that is locked here can be locked in
+// another process.
+func (e *sqliteEngine) linger(context.Context) (querier, func(), error) {
+	e.gate.RLock()
+	return e.sqlQuerier, e.gate.RUnlock, nil
+}
+
+func (e *sqliteEngine) outlast(context.Context, work) error {
+	e.gate.Lock()
+	e.gate.Unlock() //nolint:staticcheck // to have had it is all
+	return nil
+}
 
 func (e *sqliteEngine) exclusive() bool { return true }
 

@@ -94,6 +94,12 @@ type engine interface {
 	querier
 	// write returns when the work's commit is durable, or has failed.
 	write(ctx context.Context, w work) error
+	// linger gives a transaction that only reads. What it reads with {share} is
+	// its own until release, and outlast waits for it.
+	linger(ctx context.Context) (q querier, release func(), err error)
+	// outlast does a work, which only reads, when all who shared what it locks
+	// have released it.
+	outlast(ctx context.Context, w work) error
 	// exclusive says that no other process can have the database open.
 	exclusive() bool
 	// file is the path of an exclusive database.

@@ -112,8 +112,12 @@ func (r *run) nullOne(ctx context.Context, n *graph.Node, hindered map[string]er
 			return errUpstream
 		}
 	}
-	if p := r.at(n.Address, request.Erasure); p.Status == request.Done || p.Intent > 0 {
+	p := r.at(n.Address, request.Erasure)
+	if p.Status == request.Done || p.Intent > 0 {
 		return nil // deletes begin when this is done
+	}
+	if err := r.work.Begin(ctx, r.lease, p); err != nil { // by it, who places a hold knows of the batches
+		return fmt.Errorf("begin %s: %w", n.Address, err)
 	}
 	var batch []connector.Change
 	err := r.rowsOf(ctx, n.Address, r.request.Round, func(row connector.Row, _ graph.Keep) error {
@@ -160,12 +164,14 @@ func (r *run) null(ctx context.Context, n *graph.Node, changes []connector.Chang
 	}
 	crash("nulls.recorded")
 	defer r.place(n.Connection)()
+	g := guard{run: r, address: n.Address}
 	err := r.patiently(ctx, func() error {
+		defer g.leave()
 		masker, err := capability[connector.Masker](r, n.Connection)
 		if err != nil {
 			return err
 		}
-		_, err = masker.Mask(ctx, connector.Batch{Table: r.tables[n.Address], KeyColumns: n.KeyColumns, Columns: n.Nulled, Changes: changes, Guard: func(ctx context.Context) error { return ctx.Err() }})
+		_, err = masker.Mask(ctx, connector.Batch{Table: r.tables[n.Address], KeyColumns: n.KeyColumns, Columns: n.Nulled, Changes: changes, Guard: g.enter})
 		return err
 	})
 	crash("nulls.written")

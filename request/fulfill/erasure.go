@@ -15,10 +15,14 @@ import (
 )
 
 // erasure masks or deletes what access found, collections in parallel but for
-// the order that the plan demands (X10). Before the first write the live
-// catalogues are looked at and the collections queried again, the caps are held
-// against what was found, and it is asked whose rows deletes would take along.
+// the order that the plan demands (X10). Before the first write the holds are
+// read, the live catalogues looked at and the collections queried again, the
+// caps are held against what was found, and it is asked whose rows deletes
+// would take along.
 func (r *run) erasure(ctx context.Context) error {
+	if err := r.held(ctx); err != nil {
+		return err
+	}
 	if err := r.look(ctx); err != nil {
 		return err
 	}
@@ -102,6 +106,9 @@ func (r *run) eraseOne(ctx context.Context, n *graph.Node, hindered error) error
 			return err
 		}
 		p.Status, p.Message = request.Failed, err.Error()
+		if errors.Is(err, ErrPaused) {
+			p.Status = request.Pending
+		}
 		err = fmt.Errorf("%s: %w", n.Address, err)
 	}
 	return errors.Join(err, r.save(ctx, p, nil))
@@ -259,12 +266,11 @@ func (e *eraser) send(ctx context.Context) (outcomes []connector.Outcome, tries 
 		return nil, 0, nil
 	}
 	b := connector.Batch{Table: e.tables[e.node.Address], KeyColumns: e.node.KeyColumns, Columns: e.columns, Changes: e.batch}
-	b.Guard = func(ctx context.Context) error {
-		crash("batch.guarded")
-		return ctx.Err()
-	}
+	g := guard{run: e.run, address: e.node.Address}
+	b.Guard = g.enter
 	defer e.place(e.node.Connection)()
 	err = e.patiently(ctx, func() (err error) {
+		defer g.leave()
 		tries++
 		if e.node.Delete != "" {
 			deleter, err := capability[connector.Deleter](e.run, e.node.Connection)

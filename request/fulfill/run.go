@@ -23,6 +23,7 @@ import (
 type Executor struct {
 	Requests Requests
 	Work     Work
+	Holds    Holds
 	Keys     Keys
 	// Connect gives the open connection with a key. It stays open after Run.
 	Connect func(key string) (connector.Connector, error)

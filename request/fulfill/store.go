@@ -58,6 +58,18 @@ type Work interface {
 	Audit(ctx context.Context, l request.Lease, entry audit.Entry) error
 }
 
+// Holds knows what must not be erased for now.
+type Holds interface {
+	// Held gives the legal holds on the data subject of a request, by any of its
+	// identities, and on collections or their datasets.
+	Held(ctx context.Context, tenant, id string, addresses []string) ([]request.Hold, error)
+	// Enter is for the moment before a batch commits. It reads the holds on the
+	// data subject and the collection: *request.HeldError when there is one,
+	// request.ErrFenced when the lease is lost. Whoever places a hold from now
+	// on waits until release.
+	Enter(ctx context.Context, l request.Lease, address string) (release func(), err error)
+}
+
 // Keys gives the key that seals a request's working data, or
 // request.ErrDestroyed.
 type Keys interface {

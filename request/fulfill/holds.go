@@ -1,0 +1,61 @@
+package fulfill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"volenti.dev/volenti/request"
+)
+
+// held pauses the request before anything is written while what it is to
+// erase is under legal hold (X28). Access has been carried out by then, which
+// a hold does not forbid.
+func (r *run) held(ctx context.Context) error {
+	var addresses []string
+	for i := range r.plan.Nodes {
+		if n := &r.plan.Nodes[i]; n.Erases() && r.at(n.Address, request.Erasure).Status != request.Done {
+			addresses = append(addresses, n.Address)
+		}
+	}
+	holds, err := r.Holds.Held(ctx, r.lease.Tenant, r.lease.Request, addresses)
+	if err != nil {
+		return fmt.Errorf("read the holds: %w", err)
+	}
+	if len(holds) > 0 {
+		return pausedBy(&request.HeldError{Holds: holds})
+	}
+	return nil
+}
+
+func pausedBy(held *request.HeldError) pause {
+	return pause{held.Error() + ". The request goes on when the hold is lifted and it is run again"}
+}
+
+// guard reads the holds again just before a batch commits, and keeps who
+// places one waiting until the batch has ended. A system without transactions
+// enters it before each change.
+type guard struct {
+	*run
+	address string
+	release func()
+}
+
+func (g *guard) enter(ctx context.Context) (err error) {
+	g.leave()
+	g.release, err = g.Holds.Enter(ctx, g.lease, g.address)
+	var held *request.HeldError
+	if errors.As(err, &held) {
+		return pausedBy(held)
+	}
+	crash("batch.guarded")
+	return err
+}
+
+// leave is called when the batch has ended, however it did.
+func (g *guard) leave() {
+	if g.release != nil {
+		g.release()
+		g.release = nil
+	}
+}
