@@ -53,9 +53,13 @@ type commands struct {
 	Check   checkCommand `cmd:"" help:"Find what is wrong in a configuration directory."`
 	Apply   applyCommand `cmd:"" help:"Take over a configuration directory as the next version of what the server goes by."`
 	Request struct {
-		Plan   planCommand   `cmd:"" help:"Show what a request would do. Changes nothing."`
-		Run    runCommand    `cmd:"" help:"Carry a request out here, without a server."`
-		Cancel cancelCommand `cmd:"" help:"Give up a request that cannot go on, and destroy what it had found."`
+		Plan     planCommand     `cmd:"" help:"Show what a request would do. Changes nothing."`
+		Run      runCommand      `cmd:"" help:"Carry a request out here, without a server."`
+		Retry    retryCommand    `cmd:"" help:"Go on with a request that has stopped, or with one collection of it."`
+		Skip     skipCommand     `cmd:"" help:"Take a collection out of a request that has stopped."`
+		Finalise finaliseCommand `cmd:"" help:"End a request that has stopped as it is, with what it has left undone."`
+		Cancel   cancelCommand   `cmd:"" help:"Give up a request that cannot go on, and destroy what it had found."`
+		Log      logCommand      `cmd:"" help:"Show what was done in each collection, attempt by attempt."`
 	} `cmd:"" help:"Plan and carry out privacy requests."`
 	Hold  holdCommands `cmd:"" help:"Forbid erasures that a law, a court or a dispute forbids."`
 	Audit struct {

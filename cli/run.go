@@ -56,50 +56,34 @@ func (c *runCommand) Run(s *session) (err error) {
 		return err
 	}
 	report, failed := l.Run(s.ctx, id)
+	return ended(s, c.JSON, c.Out, c.State, report, failed)
+}
+
+// ended shows what became of a request that was carried out, as far as it
+// came.
+func ended(s *session, asJSON bool, out, state string, report fulfill.Report, failed error) error {
 	if report.Request == "" {
 		return failed
 	}
-	if c.JSON {
+	if asJSON {
 		if err := writeJSON(s, report); err != nil {
 			return err
 		}
 	} else {
-		showReport(s.Out, report, c.Out)
+		showReport(s.Out, report, out)
 	}
-	return errors.Join(failed, c.verdict(report, failed))
-}
-
-type cancelCommand struct {
-	ID       string `arg:"" help:"The request's id, as the run and its report say it."`
-	State    string `required:"" help:"Directory that keeps the run." placeholder:"DIR"`
-	Database string `help:"Database where the run is not kept in that directory: postgres://..." placeholder:"URL"`
-}
-
-// Run gives a request up that cannot go on: its key and all that it had found
-// are destroyed. What it has written stays written.
-func (c *cancelCommand) Run(s *session) (err error) {
-	house, err := openState(s, c.State, c.Database)
-	if err != nil {
-		return err
-	}
-	defer closing(house, &err)
-	l := server.Local{House: house, By: s.User}
-	if err := l.Cancel(s.ctx, c.ID); err != nil {
-		return err
-	}
-	fmt.Fprintf(s.Out, "Request %s is canceled; what it had found is destroyed.\n", c.ID)
-	return nil
+	return errors.Join(failed, verdict(state, report, failed))
 }
 
 // verdict turns a request that did not end well into an exit code.
-func (c *runCommand) verdict(r fulfill.Report, failed error) error {
+func verdict(state string, r fulfill.Report, failed error) error {
 	switch {
-	case failed != nil && c.State == "":
+	case failed != nil && state == "":
 		return errors.New("what was found is destroyed with this run; with --state DIR it could have been resumed")
 	case failed != nil && connector.KindOf(failed) == connector.Denied:
-		return fmt.Errorf("with the right granted, the same command resumes it; if the plan must change, give it up with volenti request cancel --state %s %s", c.State, r.Request)
+		return fmt.Errorf("with the right granted, the same command resumes it; if the plan must change, give it up with volenti request cancel --state %s %s", state, r.Request)
 	case failed != nil && connector.KindOf(failed) == connector.Drift:
-		return fmt.Errorf("it cannot go on under its plan: give it up with volenti request cancel --state %s %s, and begin anew", c.State, r.Request)
+		return fmt.Errorf("it cannot go on under its plan: give it up with volenti request cancel --state %s %s, and begin anew", state, r.Request)
 	case failed != nil && !errors.Is(failed, fulfill.ErrPaused):
 		return errors.New("the same command resumes it")
 	case r.Status == request.CompleteWithResidue:
@@ -199,7 +183,7 @@ func showReport(w io.Writer, r fulfill.Report, out string) {
 }
 
 func summary(c fulfill.CollectionReport) string {
-	if c.Action == request.Erasure && c.Status == request.Skipped {
+	if c.Message == fulfill.NothingErased {
 		return fmt.Sprintf("kept, all that is targeted of %s", count(int(c.RowsRead), "row"))
 	}
 	s := string(c.Status)

@@ -36,6 +36,10 @@ const (
 	Finish  Event = "finish"         // everything was done and verified
 	Leave   Event = "finish_residue" // everything was done, verification found rows
 	Cancel  Event = "cancel"
+	// What an operator does with a request that has stopped.
+	Retry    Event = "retry"    // it goes on where it stopped
+	Skip     Event = "skip"     // a collection is taken out of it
+	Finalise Event = "finalise" // it ends as it is
 )
 
 // transitions is the one table of what may happen when.
@@ -44,8 +48,8 @@ var transitions = map[Status]map[Event]Status{
 	Approved:         {Start: InProcessing, Cancel: Canceled},
 	// Start again: another node goes on where the last one stopped.
 	InProcessing: {Start: InProcessing, Pause: Paused, Fail: Errored, Finish: Complete, Leave: CompleteWithResidue, Cancel: Canceled},
-	Paused:       {Start: InProcessing, Cancel: Canceled},
-	Errored:      {Start: InProcessing, Cancel: Canceled},
+	Paused:       {Start: InProcessing, Cancel: Canceled, Retry: Approved, Skip: Paused, Finalise: CompleteWithResidue},
+	Errored:      {Start: InProcessing, Cancel: Canceled, Retry: Approved, Skip: Errored, Finalise: CompleteWithResidue},
 }
 
 // Sentinels that callers test for.

@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 //	exits CODE volenti ...     runs a command that must end with this exit code
 //	hashof PLAN NAME           keeps the hash of a plan in JSON as $NAME
 //	idof REPORT NAME           keeps the request's id of a report as $NAME
+//	idofhold NAME              keeps the id of the hold that was just shown in JSON as $NAME
 //	spoil FILE                 changes one byte in the middle of a file
 //	copy DIR TO                copies a directory
 func TestStories(t *testing.T) {
@@ -43,6 +44,11 @@ func TestStories(t *testing.T) {
 				var report struct{ Request string }
 				ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &report))
 				ts.Setenv(args[1], report.Request)
+			},
+			"idofhold": func(ts *testscript.TestScript, _ bool, args []string) {
+				var holds []struct{ ID string }
+				ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &holds))
+				ts.Setenv(args[0], holds[0].ID)
 			},
 		},
 		RequireExplicitExec: true,

@@ -129,16 +129,50 @@ func (s *Requests) Identities(ctx context.Context, tenant, id string) ([]request
 // deny, cancel. request.ErrTransition, and no entry, when it cannot.
 func (s *Requests) Apply(ctx context.Context, tenant, id string, e request.Event, entry audit.Entry) error {
 	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
-		next, possible, args := transition(e, tenant, id)
-		status, err := t.move(ctx, `UPDATE requests SET status = `+next+`
-			WHERE tenant = $1 AND id = $2 AND `+possible+` RETURNING status`, args...)
-		if err != nil {
+		if err := t.apply(ctx, id, e); err != nil {
 			return err
 		}
-		if status.Terminal() {
-			if err := t.end(ctx, id); err != nil {
-				return err
-			}
+		return t.log(ctx, entry)
+	})
+}
+
+func (t *tx) apply(ctx context.Context, id string, e request.Event) error {
+	next, possible, args := transition(e, t.tenant, id)
+	status, err := t.move(ctx, `UPDATE requests SET status = `+next+`
+		WHERE tenant = $1 AND id = $2 AND `+possible+` RETURNING status`, args...)
+	if err == nil && status.Terminal() {
+		err = t.end(ctx, id)
+	}
+	return err
+}
+
+// Finalise ends a request that has stopped as it is; message says why.
+func (s *Requests) Finalise(ctx context.Context, tenant, id, message string, entry audit.Entry) error {
+	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		if err := t.apply(ctx, id, request.Finalise); err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, `UPDATE requests SET message = $3 WHERE tenant = $1 AND id = $2`, tenant, id, readable(message)); err != nil {
+			return fmt.Errorf("finalise request: %w", err)
+		}
+		return t.log(ctx, entry)
+	})
+}
+
+// Skip takes a collection out of a request that has stopped. It fails with
+// request.ErrTransition where that has not, or the collection is out already.
+func (s *Requests) Skip(ctx context.Context, tenant, id, address, reason string, entry audit.Entry) error {
+	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		if err := t.apply(ctx, id, request.Skip); err != nil {
+			return err
+		}
+		skipped, err := t.exec(ctx, `INSERT INTO request_skips (tenant, request, address, reason, at) VALUES ($1, $2, $3, $4, {now})
+			ON CONFLICT DO NOTHING`, tenant, id, address, readable(reason))
+		if err != nil {
+			return fmt.Errorf("skip %s: %w", address, err)
+		}
+		if skipped == 0 {
+			return fmt.Errorf("%w: %s is skipped already", request.ErrTransition, address)
 		}
 		return t.log(ctx, entry)
 	})
@@ -161,7 +195,7 @@ func (t *tx) move(ctx context.Context, statement string, args ...any) (status re
 	if err != nil {
 		return "", fmt.Errorf("move request: %w", err)
 	}
-	return "", request.ErrTransition
+	return "", fmt.Errorf("%w: the request is %s", request.ErrTransition, status)
 }
 
 // end destroys all that a request has sealed, with its key.

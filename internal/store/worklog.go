@@ -37,6 +37,22 @@ func (w *Work) Outcomes(ctx context.Context, tenant, id string) ([]request.Field
 	return all, nil
 }
 
+// Skips gives the collections that an operator has taken out of a request,
+// each with the reason.
+func (w *Work) Skips(ctx context.Context, tenant, id string) (map[string]string, error) {
+	skips := map[string]string{}
+	err := w.db.engine.each(ctx, func(row scanner) error {
+		var address, reason string
+		err := row.Scan(&address, &reason)
+		skips[address] = reason
+		return err
+	}, `SELECT address, reason FROM request_skips WHERE tenant = $1 AND request = $2`, tenant, id)
+	if err != nil {
+		return nil, fmt.Errorf("read what is skipped: %w", err)
+	}
+	return skips, nil
+}
+
 // Log gives up to limit lines of a request's execution log that follow the
 // one with number after; 0 begins with the first. Lines of before schema 8 have
 // one number of rows.

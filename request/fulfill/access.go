@@ -66,8 +66,8 @@ func (r *run) accessGroup(ctx context.Context, group []*graph.Node) error {
 
 func (r *run) accessOne(ctx context.Context, n *graph.Node) error {
 	p := r.at(n.Address, request.Access)
-	if p.Status == request.Done {
-		return nil
+	if passes, err := r.passes(ctx, p); passes || err != nil {
+		return err
 	}
 	found, err := r.gather(ctx, n)
 	if err != nil {
@@ -153,16 +153,26 @@ func (r *run) place(connection string) func() {
 // queries only keys that are new, until none is left (D9). What it finds is
 // stored when the whole group is done, so a crash repeats the group.
 func (r *run) accessCycle(ctx context.Context, group []*graph.Node) error {
-	if !slices.ContainsFunc(group, func(n *graph.Node) bool { return r.at(n.Address, request.Access).Status != request.Done }) {
+	done := true
+	inside := map[string]bool{}
+	var members []*graph.Node
+	for _, n := range group {
+		passes, err := r.passes(ctx, r.at(n.Address, request.Access), group...)
+		if err != nil {
+			return err
+		}
+		done = done && passes
+		inside[n.Address] = true
+		if !r.skipped(n.Address) {
+			members = append(members, n)
+		}
+	}
+	if done {
 		return nil
 	}
-	inside := map[string]bool{}
-	for _, n := range group {
-		inside[n.Address] = true
-	}
 	return r.patiently(ctx, func() error {
-		c := cycle{run: r, group: group, inside: inside, asked: map[string]map[string]bool{}}
-		for _, n := range group {
+		c := cycle{run: r, group: members, inside: inside, asked: map[string]map[string]bool{}}
+		for _, n := range members {
 			p, err := r.begin(ctx, r.at(n.Address, request.Access))
 			if err != nil {
 				return err

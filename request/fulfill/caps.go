@@ -20,7 +20,7 @@ const largeTable = 10_000
 func (r *run) withinCaps(ctx context.Context) error {
 	for i := range r.plan.Nodes {
 		n := &r.plan.Nodes[i]
-		if !n.Erases() || r.at(n.Address, request.Erasure).Status == request.Done {
+		if !n.Erases() || r.skipped(n.Address) || r.at(n.Address, request.Erasure).Status == request.Done {
 			continue
 		}
 		if err := r.withinCap(ctx, n, r.found(n.Address)+r.fresh[n.Address]); err != nil {

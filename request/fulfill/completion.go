@@ -8,16 +8,20 @@ import (
 )
 
 // completion ends the request. It is complete when nothing is left of what
-// the policy targets; what could not be erased is counted and named.
+// the policy targets; what could not be erased, or was skipped, is counted and
+// named.
 func (r *run) completion(ctx context.Context) error {
 	event, message := request.Finish, ""
-	residue, refused := r.leftovers()
-	if residue > 0 || refused > 0 {
+	residue, refused, skipped := r.leftovers()
+	if residue > 0 || refused > 0 || skipped > 0 {
 		event = request.Leave
 		message = fmt.Sprintf("rows that are not as they must be: %d; fields that cannot be masked: %d", residue, refused)
+		if skipped > 0 {
+			message += fmt.Sprintf("; collections that were skipped: %d", skipped)
+		}
 	}
 	crash("verified")
-	entry := r.entry("request.complete", map[string]any{"plan": r.plan.Hash, "rounds": r.request.Round, "residue": residue, "refused_fields": refused})
+	entry := r.entry("request.complete", map[string]any{"plan": r.plan.Hash, "rounds": r.request.Round, "residue": residue, "refused_fields": refused, "skipped": skipped})
 	if err := r.requests.Move(ctx, r.lease, event, message, entry); err != nil {
 		return fmt.Errorf("end the request: %w", err)
 	}
@@ -25,9 +29,10 @@ func (r *run) completion(ctx context.Context) error {
 	return nil
 }
 
-// leftovers counts rows that verification found wanting, and fields that the
-// plan could not mask in collections where the person has rows.
-func (r *run) leftovers() (residue, refused int64) {
+// leftovers counts rows that verification found wanting, fields that the plan
+// could not mask in collections where the person has rows, and collections
+// that an operator has taken out.
+func (r *run) leftovers() (residue, refused, skipped int64) {
 	for i := range r.plan.Nodes {
 		n := &r.plan.Nodes[i]
 		residue += r.at(n.Address, request.Verification).RowsResidue
@@ -35,5 +40,5 @@ func (r *run) leftovers() (residue, refused int64) {
 			refused += int64(len(n.Refused))
 		}
 	}
-	return residue, refused
+	return residue, refused, int64(len(r.skips))
 }

@@ -67,7 +67,7 @@ func before(n *graph.Node, hindered map[string]error) []string {
 func (r *run) recheckAll(ctx context.Context) error {
 	var tasks []task
 	for i := range r.plan.Nodes {
-		if n := &r.plan.Nodes[i]; n.Erases() && r.at(n.Address, request.Erasure).Intent == 0 {
+		if n := &r.plan.Nodes[i]; n.Erases() && r.at(n.Address, request.Erasure).Intent == 0 && !r.skipped(n.Address) {
 			tasks = append(tasks, task{n.Address, nil, func(ctx context.Context) error { return r.recheck(ctx, n) }})
 		}
 	}
@@ -80,8 +80,8 @@ func (r *run) erases() bool {
 
 func (r *run) eraseOne(ctx context.Context, n *graph.Node, hindered error) error {
 	p := r.at(n.Address, request.Erasure)
-	if p.Status == request.Done {
-		return nil
+	if passes, err := r.passes(ctx, p); passes || err != nil {
+		return err
 	}
 	if hindered != nil {
 		p.Status, p.Message = request.Failed, reason(hindered)

@@ -14,9 +14,12 @@ import (
 func (r *run) held(ctx context.Context) error {
 	var addresses []string
 	for i := range r.plan.Nodes {
-		if n := &r.plan.Nodes[i]; n.Erases() && r.at(n.Address, request.Erasure).Status != request.Done {
+		if n := &r.plan.Nodes[i]; n.Erases() && !r.skipped(n.Address) && r.at(n.Address, request.Erasure).Status != request.Done {
 			addresses = append(addresses, n.Address)
 		}
+	}
+	if len(addresses) == 0 {
+		return nil
 	}
 	holds, err := r.Holds.Held(ctx, r.lease.Tenant, r.lease.Request, addresses)
 	if err != nil {

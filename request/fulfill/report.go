@@ -112,6 +112,10 @@ func allRounds(rows []request.Progress, address string, action request.Action) r
 	return all
 }
 
+// NothingErased is the message of a collection of which the plan erases
+// nothing.
+const NothingErased = "nothing of it is erased; see its fields"
+
 func byRound(rows []request.Progress, address string, rounds int) []RoundReport {
 	all := make([]RoundReport, rounds)
 	for i := range all {
@@ -142,7 +146,7 @@ func erasureReport(n *graph.Node, read int64, p, v request.Progress, outcomes []
 	}
 	switch {
 	case !n.Erases() && n.Blocked == "":
-		c.Status, c.Message = request.Skipped, "nothing of it is erased; see its fields"
+		c.Status, c.Message = request.Skipped, NothingErased
 	case v.RowsResidue > 0:
 		c.Status = request.Residual
 	}

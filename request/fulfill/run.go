@@ -32,6 +32,9 @@ type Executor struct {
 	Log     *slog.Logger
 	// Tell, when set, hears of progress, from several goroutines at once.
 	Tell  func(Event)
+	// Only, when set, is the one collection that is tried in the step that the
+	// request stands at; others that are not done make the step fail.
+	Only  string
 	Owner string // who holds the leases: unique to this process
 	// Controller is the company's name, for packages.
 	Controller string
@@ -100,6 +103,8 @@ type run struct {
 	identities []subject.Identity
 	tables     map[string]*catalogue.Table // live, by address
 	systems    map[string]chan struct{}    // what runs at once, by connection
+	skips      map[string]string           // reasons, by address
+	only       string                      // Only, in the first step
 
 	mu       sync.Mutex
 	progress map[progressKey]request.Progress
@@ -139,7 +144,7 @@ func (e *Executor) take(ctx context.Context, tenant, id string, takeOver bool) (
 		return nil, nil, nil, fmt.Errorf("take request %s: %w", id, err)
 	}
 	r := &run{
-		Executor: e, requests: e.Requests, work: e.Work, limits: limits, lease: lease, request: req,
+		Executor: e, requests: e.Requests, work: e.Work, limits: limits, lease: lease, request: req, only: e.Only,
 		systems: map[string]chan struct{}{}, progress: map[progressKey]request.Progress{}, fresh: map[string]int64{},
 	}
 	ctx, release := r.keepLease(ctx)
@@ -206,6 +211,9 @@ func (r *run) load(ctx context.Context) error {
 	}
 	for _, p := range done {
 		r.progress[progressKey{p.Round, p.Address, p.Action}] = p
+	}
+	if r.skips, err = r.work.Skips(ctx, r.lease.Tenant, r.lease.Request); err != nil {
+		return err
 	}
 	return r.look(ctx)
 }

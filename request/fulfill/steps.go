@@ -64,6 +64,7 @@ func (r *run) dispatch(ctx context.Context) error {
 		r.Log.Info("step", "request", r.lease.Request, "step", s.name)
 		r.tell(Event{Step: s.name})
 		err := s.do(r, ctx)
+		r.only = ""
 		if more := (again{}); errors.As(err, &more) {
 			if err = r.nextRound(ctx, more); err == nil {
 				at = -1

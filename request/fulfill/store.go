@@ -47,6 +47,9 @@ type Work interface {
 	// Intend records that the changes of a collection up to intent may be
 	// sent from now on, together with its audit entry.
 	Intend(ctx context.Context, l request.Lease, address string, intent int64, entry audit.Entry) error
+	// Skips gives the collections that an operator has taken out of a request,
+	// each with the reason.
+	Skips(ctx context.Context, tenant, id string) (map[string]string, error)
 	// Chunks streams the sealed chunks of a collection in one round, in order.
 	Chunks(ctx context.Context, tenant, id, address string, round int, each func(n int, sealed []byte) error) error
 	// Outcomes gives the stored outcomes of fields.

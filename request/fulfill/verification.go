@@ -21,7 +21,7 @@ func (r *run) verification(ctx context.Context) error {
 	if err := parallel(ctx, tasks, r.limits.Collections); err != nil {
 		return err
 	}
-	if residue, _ := r.leftovers(); residue > 0 && r.request.Round < lastRound {
+	if residue, _, _ := r.leftovers(); residue > 0 && r.request.Round < lastRound {
 		return again{residue}
 	}
 	return nil
@@ -59,8 +59,8 @@ func (r *run) leading() []*graph.Node {
 
 func (r *run) verifyOne(ctx context.Context, n *graph.Node) error {
 	p := r.at(n.Address, request.Verification)
-	if p.Status == request.Done || p.Status == request.Residual {
-		return nil
+	if passes, err := r.passes(ctx, p); passes || err != nil {
+		return err
 	}
 	found, err := r.gather(ctx, n)
 	if err != nil {

@@ -1,0 +1,188 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"volenti.dev/volenti/connector/builtin"
+	"volenti.dev/volenti/internal/server"
+	"volenti.dev/volenti/request"
+)
+
+// kept says where a request is that was begun.
+type kept struct {
+	ID       string `arg:"" help:"The request's id, as the run and its report say it."`
+	State    string `required:"" help:"Directory that keeps the run." placeholder:"DIR"`
+	Database string `help:"Database where the run is not kept in that directory: postgres://..." placeholder:"URL" env:"VOLENTI_DATABASE"`
+}
+
+// desk opens what keeps the request. The caller closes the house.
+func (k kept) desk(s *session) (*server.Local, error) {
+	house, err := openState(s, k.State, k.Database)
+	if err != nil {
+		return nil, err
+	}
+	return &server.Local{House: house, Log: s.log, By: s.User, Now: s.Now}, nil
+}
+
+type retryCommand struct {
+	kept
+	Config     string `required:"" help:"Configuration directory, for the connections: the plan stays as it was approved." placeholder:"DIR"`
+	Out        string `required:"" help:"Directory of the run." placeholder:"DIR"`
+	Collection string `help:"Try only this collection in the step that had failed; when it was all that was left, the request goes on." placeholder:"DATASET:COLLECTION"`
+	Controller string `help:"Name of the company, for the package." placeholder:"NAME"`
+	JSON       bool   `help:"Write the report as JSON."`
+}
+
+// Run goes on with a request that has stopped.
+func (c *retryCommand) Run(s *session) (err error) {
+	cfg, err := loadSound(s, c.Config)
+	if err != nil {
+		return err
+	}
+	l, err := c.desk(s)
+	if err != nil {
+		return err
+	}
+	defer closing(l.House, &err)
+	l.Systems = server.NewSystems(cfg, builtin.Registry())
+	defer closing(l.Systems, &err)
+	l.Out, l.Controller = c.Out, c.Controller
+	if s.Watch {
+		l.Tell = (&watch{w: s.Err}).tell
+	}
+	report, failed := l.Retry(s.ctx, c.ID, c.Collection)
+	return ended(s, c.JSON, c.Out, c.State, report, notFound(failed))
+}
+
+// notFound gives the exit code of a collection that the plan does not have.
+func notFound(err error) error {
+	if errors.Is(err, server.ErrNotInPlan) {
+		return failure{exitNotFound, err}
+	}
+	return err
+}
+
+type skipCommand struct {
+	kept
+	Collection string `arg:"" help:"The collection: dataset:collection."`
+	Reason     string `required:"" help:"Why. It stands in the report: name no person." placeholder:"TEXT"`
+}
+
+// Run takes a collection out of a request that has stopped. It cannot end as
+// plain complete then.
+func (c *skipCommand) Run(s *session) (err error) {
+	if strings.TrimSpace(c.Reason) == "" {
+		return usage("--reason is empty: say why")
+	}
+	l, err := c.desk(s)
+	if err != nil {
+		return err
+	}
+	defer closing(l.House, &err)
+	if err := l.Skip(s.ctx, c.ID, c.Collection, c.Reason); err != nil {
+		return notFound(err)
+	}
+	fmt.Fprintf(s.Out, "%s is out of request %s, which goes on without it when it is run again.\n", c.Collection, c.ID)
+	return nil
+}
+
+type finaliseCommand struct {
+	kept
+	Reason string `required:"" help:"Why. It stands in the report: name no person." placeholder:"TEXT"`
+}
+
+// Run ends a request that has stopped, with what it has left undone: its key
+// and all that it had found are destroyed. What it has written stays written.
+func (c *finaliseCommand) Run(s *session) (err error) {
+	if strings.TrimSpace(c.Reason) == "" {
+		return usage("--reason is empty: say why")
+	}
+	l, err := c.desk(s)
+	if err != nil {
+		return err
+	}
+	defer closing(l.House, &err)
+	if err := l.Finalise(s.ctx, c.ID, c.Reason); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Out, "Request %s has ended as it is: %s; what it had found is destroyed.\n", c.ID, request.CompleteWithResidue)
+	return nil
+}
+
+type cancelCommand struct {
+	kept
+}
+
+// Run gives a request up that cannot go on: its key and all that it had found
+// are destroyed. What it has written stays written.
+func (c *cancelCommand) Run(s *session) (err error) {
+	l, err := c.desk(s)
+	if err != nil {
+		return err
+	}
+	defer closing(l.House, &err)
+	if err := l.Cancel(s.ctx, c.ID); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Out, "Request %s is canceled; what it had found is destroyed.\n", c.ID)
+	return nil
+}
+
+type logCommand struct {
+	kept
+	JSON bool `help:"Write the lines as JSON."`
+}
+
+// logged is a line of the execution log in JSON.
+type logged struct {
+	Line       int64    `json:"line"`
+	At         string   `json:"at"`
+	Round      int      `json:"round"`
+	Collection string   `json:"collection"`
+	Action     string   `json:"action"`
+	Attempt    int      `json:"attempt"`
+	Status     string   `json:"status"`
+	RowsRead   int64    `json:"rows_read"`
+	RowsMasked int64    `json:"rows_masked"`
+	Fields     []string `json:"fields"`
+	Seconds    float64  `json:"seconds"` // since the attempt began
+	Message    string   `json:"message"`
+}
+
+// Run shows the execution log: a line whenever a collection has come further.
+func (c *logCommand) Run(s *session) (err error) {
+	l, err := c.desk(s)
+	if err != nil {
+		return err
+	}
+	defer closing(l.House, &err)
+	lines := []logged{}
+	err = l.Lines(s.ctx, c.ID, func(line request.LogLine) error {
+		seconds := 0.0
+		if !line.Started.IsZero() {
+			seconds = line.At.Sub(line.Started).Seconds()
+		}
+		lines = append(lines, logged{
+			line.Sequence, line.At.UTC().Format(time.RFC3339Nano), line.Round, line.Address, string(line.Action), line.Attempt,
+			line.Status, line.RowsRead, line.RowsMasked, line.Fields, seconds, line.Message,
+		})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(s, lines)
+	}
+	table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "AT\tROUND\tACTION\tCOLLECTION\tATTEMPT\tSTATUS\tREAD\tMASKED\tSECONDS\tFIELDS\tMESSAGE")
+	for _, l := range lines {
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%d\t%s\t%d\t%d\t%.3f\t%s\t%s\n", l.At, l.Round, l.Action, l.Collection, l.Attempt,
+			l.Status, l.RowsRead, l.RowsMasked, l.Seconds, strings.Join(l.Fields, ","), l.Message)
+	}
+	return table.Flush()
+}
