@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/config/source"
@@ -22,7 +23,7 @@ func (c *checkCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	found = source.Sort(append(found, config.Check(cfg)...))
+	found = source.Sort(append(found, slices.Concat(config.Check(cfg), config.CheckDates(cfg, today(s)))...))
 	failed := 0
 	for _, p := range found {
 		if p.Severity == source.Error {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/connector/builtin"
@@ -117,8 +118,11 @@ func (p *prepared) plan(s *session) (*graph.Plan, error) {
 	for _, i := range p.identities {
 		types = append(types, i.Type)
 	}
-	return p.systems.Plan(s.ctx, p.policy, types, value.Date(s.Now().UTC().Format("2006-01-02")))
+	return p.systems.Plan(s.ctx, p.policy, types, today(s))
 }
+
+// today is the day in UTC, for what is kept until some day.
+func today(s *session) value.Date { return value.Date(s.Now().UTC().Format(time.DateOnly)) }
 
 // declared refuses a type of identity that no dataset knows: a request about
 // it would find nothing and look complete.

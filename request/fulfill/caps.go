@@ -36,7 +36,7 @@ func (r *run) withinCap(ctx context.Context, n *graph.Node, rows int64) error {
 	}
 	raised := r.request.MaxRows
 	if limit := or(raised, r.limits.RowsPerCollection); rows > limit {
-		return pause{fmt.Sprintf("%s: %d rows would be written, and a request may write %d per collection; nothing was written. If that is right, raise the limit for this request (--max-rows)", n.Address, rows, limit)}
+		return pause{fmt.Sprintf("%s: %d rows would be written, and a request may write %d per collection; %s. If that is right, raise the limit for this request (--max-rows)", n.Address, rows, limit, r.unwritten())}
 	}
 	if raised == 0 {
 		if err := r.withinShare(ctx, n, rows); err != nil {
@@ -52,7 +52,7 @@ func (r *run) withinCap(ctx context.Context, n *graph.Node, rows int64) error {
 		return fmt.Errorf("reserve rows of the hour: %w", err)
 	}
 	if !ok {
-		return pause{fmt.Sprintf("%s: %d rows would be written, more than is left of the %d that all requests together may write in an hour; nothing was written. Run it again later, or raise the limit for this request (--max-rows)", n.Address, rows, r.limits.RowsPerHour)}
+		return pause{fmt.Sprintf("%s: %d rows would be written, more than is left of the %d that all requests together may write in an hour; %s. Run it again later, or raise the limit for this request (--max-rows)", n.Address, rows, r.limits.RowsPerHour, r.unwritten())}
 	}
 	return nil
 }
@@ -71,7 +71,15 @@ func (r *run) withinShare(ctx context.Context, n *graph.Node, rows int64) error 
 		return fmt.Errorf("size of %s: %w", n.Address, err)
 	}
 	if size > largeTable && float64(rows) > r.limits.ShareOfTable*float64(size) {
-		return pause{fmt.Sprintf("%s: %d of about %d rows would be written, more than %g %% of the table; nothing was written. If that is right, raise the limit for this request (--max-rows)", n.Address, rows, size, 100*r.limits.ShareOfTable)}
+		return pause{fmt.Sprintf("%s: %d of about %d rows would be written, more than %g %% of the table; %s. If that is right, raise the limit for this request (--max-rows)", n.Address, rows, size, 100*r.limits.ShareOfTable, r.unwritten())}
 	}
 	return nil
+}
+
+// unwritten says how far the request has come without what a cap is about.
+func (r *run) unwritten() string {
+	if r.request.Round == 1 {
+		return "nothing was written"
+	}
+	return fmt.Sprintf("nothing was written in round %d", r.request.Round)
 }

@@ -22,7 +22,7 @@ func (r *run) hindrances(ctx context.Context) map[string]error {
 			continue
 		}
 		read := r.at(n.Address, request.Access)
-		if r.at(n.Address, request.Erasure).Status == request.Done || read.RowsRead+read.RowsMatched == 0 {
+		if r.at(n.Address, request.Erasure).Status == request.Done || r.skipped(n.Address) || read.RowsRead+read.RowsMatched == 0 {
 			continue
 		}
 		var strange []string
@@ -113,7 +113,7 @@ func (r *run) nullOne(ctx context.Context, n *graph.Node, hindered map[string]er
 		}
 	}
 	p := r.at(n.Address, request.Erasure)
-	if p.Status == request.Done || p.Intent > 0 {
+	if p.Status == request.Done || p.Intent > 0 || r.skipped(n.Address) {
 		return nil // deletes begin when this is done
 	}
 	if err := r.work.Begin(ctx, r.lease, p); err != nil { // by it, who places a hold knows of the batches
