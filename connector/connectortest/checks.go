@@ -15,7 +15,7 @@ func testChecks(t *testing.T, h Harness) { // D25
 		values             []any
 	}
 	columns := []column{
-		{"v IN ('new', 'it''s')", "varchar(40)", "'new'", []any{"new", "it's", "NEW", "gone", "new ", nil}},
+		{"v IN ('new', 'sent')", "varchar(40)", "'new'", []any{"new", "sent", "NEW", "gone", "new ", nil}},
 		{"v NOT IN ('a', 'b')", "varchar(40)", "'new'", []any{"a", "c", "A", nil}},
 		{"v LIKE '%@%'", "varchar(40)", "'a@b'", []any{"a@b", "@", "erased", ""}},
 		{"v LIKE 'Ab_'", "varchar(40)", "'Abc'", []any{"Abc", "abc", "Ab", "xxx"}},
