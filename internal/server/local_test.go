@@ -22,6 +22,7 @@ import (
 	"volenti.dev/volenti/config/source"
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/connector/builtin"
+	"volenti.dev/volenti/internal/mariadbtest"
 	"volenti.dev/volenti/internal/pgtest"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/fulfill"
@@ -38,6 +39,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	code := pgtest.Run(m)
+	mariadbtest.Stop()
 	_ = os.RemoveAll(crashingDir)
 	os.Exit(code)
 }
@@ -58,7 +60,7 @@ func everywhere(t *testing.T, test func(t *testing.T, w *world)) {
 type world struct {
 	t      *testing.T
 	dir    string
-	target string // "sqlite" or "postgres"
+	target string // "sqlite", "postgres" or "mysql"
 	url    string // of the target
 	db     *sql.DB
 	house  Config
@@ -94,10 +96,14 @@ func newWorld(t *testing.T, store, target string) *world {
 		w.house.Database = pgtest.URL(t)
 	}
 	var err error
-	if target == "postgres" {
+	switch target {
+	case "postgres":
 		w.url = pgtest.URL(t)
 		w.db, err = sql.Open("pgx", w.url+"&default_query_exec_mode=simple_protocol")
-	} else {
+	case "mysql":
+		w.url = mariadbtest.URL(t)
+		w.db = mariadbtest.Open(t, w.url)
+	default:
 		path := filepath.Join(w.dir, "target.db")
 		w.url = "sqlite:" + path
 		w.db, err = sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
