@@ -3,6 +3,7 @@ package fulfill
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"volenti.dev/volenti/connector"
@@ -17,12 +18,14 @@ func (r *run) hindrances(ctx context.Context) map[string]error {
 	reasons := map[string]error{}
 	for i := range r.plan.Nodes {
 		n := &r.plan.Nodes[i]
-		if n.Blocked != "" {
+		read := r.at(n.Address, request.Access)
+		switch {
+		case r.skipped(n.Address):
+			continue
+		case n.Blocked != "":
 			reasons[n.Address] = denied(n, n.Blocked)
 			continue
-		}
-		read := r.at(n.Address, request.Access)
-		if r.at(n.Address, request.Erasure).Status == request.Done || r.skipped(n.Address) || read.RowsRead+read.RowsMatched == 0 {
+		case r.at(n.Address, request.Erasure).Status == request.Done, read.RowsRead+read.RowsMatched == 0:
 			continue
 		}
 		var strange []string
@@ -37,7 +40,7 @@ func (r *run) hindrances(ctx context.Context) map[string]error {
 			}
 		}
 		if len(strange) > 0 && reasons[n.Address] == nil {
-			reasons[n.Address] = denied(n, "deleting its rows would change rows that were not found for this person: "+strings.Join(strange, "; ")+"; nothing of it was written")
+			reasons[n.Address] = denied(n, "deleting its rows would change rows that were not found for this person, or are not to be deleted: "+strings.Join(strange, "; ")+"; nothing of it was written")
 		}
 	}
 	return reasons
@@ -47,13 +50,14 @@ func denied(n *graph.Node, reason string) error {
 	return &connector.Error{Kind: connector.Denied, Connection: n.Connection, Doing: "erase " + n.Address, Reason: reason}
 }
 
-// strangers counts the rows that a cascade would reach and that access did
-// not find. A row that comes after the question is not counted.
+// strangers counts the rows that a cascade would reach and that are not to be
+// deleted: access did not find them, or their collection was skipped. A row
+// that comes after the question is not counted.
 func (r *run) strangers(ctx context.Context, n *graph.Node, c graph.Cascade) (strange int64, err error) {
 	child := r.plan.Node(c.From)
 	known := map[[16]byte]bool{}
 	err = r.rows(ctx, c.From, func(row connector.Row, _ graph.Keep) error {
-		known[rowKey(row, child.KeyColumns)] = true
+		known[rowKey(row, child.KeyColumns)] = !r.skipped(c.From)
 		return nil
 	})
 	if err != nil {
@@ -104,17 +108,22 @@ func (r *run) strangers(ctx context.Context, n *graph.Node, c graph.Cascade) (st
 }
 
 // nullOne sets the columns of a node to null by which its rows are on a circle
-// of foreign keys, unless the circle cannot be deleted. A second run finds
-// nulls, or rows that are gone, and writes nothing.
+// of foreign keys, unless something of the circle will not be deleted. A second
+// run finds nulls, or rows that are gone, and writes nothing.
 func (r *run) nullOne(ctx context.Context, n *graph.Node, hindered map[string]error) error {
-	for _, behind := range r.plan.Behind(n) {
-		if hindered[behind.Address] != nil {
-			return errUpstream
-		}
-	}
 	p := r.at(n.Address, request.Erasure)
-	if p.Status == request.Done || p.Intent > 0 || r.skipped(n.Address) {
+	if p.Status == request.Done || p.Intent > 0 {
 		return nil // deletes begin when this is done
+	}
+	for _, behind := range r.plan.Behind(n) {
+		switch only := r.plan.Node(r.only); {
+		case r.skipped(behind.Address):
+			return nil // and the database refuses what the skipped rows hold
+		case hindered[behind.Address] != nil:
+			return fmt.Errorf("%s: not nulled, since %s cannot be erased", n.Address, behind.Address)
+		case only != nil && only != n && !slices.Contains(only.AfterNulls, n.Address):
+			return fmt.Errorf("%s: not nulled, since only %s was to be tried", n.Address, r.only)
+		}
 	}
 	if err := r.work.Begin(ctx, r.lease, p); err != nil { // by it, who places a hold knows of the batches
 		return fmt.Errorf("begin %s: %w", n.Address, err)
