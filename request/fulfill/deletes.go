@@ -120,7 +120,7 @@ func (r *run) nullOne(ctx context.Context, n *graph.Node, hindered map[string]er
 		case r.skipped(behind.Address):
 			return nil // and the database refuses what the skipped rows hold
 		case hindered[behind.Address] != nil:
-			return fmt.Errorf("%s: not nulled, since %s cannot be erased", n.Address, behind.Address)
+			return errUpstream // and says so itself
 		case only != nil && only != n && !slices.Contains(only.AfterNulls, n.Address):
 			return fmt.Errorf("%s: not nulled, since only %s was to be tried", n.Address, r.only)
 		}

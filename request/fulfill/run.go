@@ -31,7 +31,7 @@ type Executor struct {
 	Limits  Limits
 	Log     *slog.Logger
 	// Tell, when set, hears of progress, from several goroutines at once.
-	Tell  func(Event)
+	Tell func(Event)
 	// Only, when set, is the one collection that is tried in the step that the
 	// request stands at; others that are not done make the step fail.
 	Only  string
