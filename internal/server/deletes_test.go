@@ -18,7 +18,7 @@ import (
 // are gone and everybody else's are as they were; or it was said beforehand,
 // or of each row, why not.
 func TestDeletesReachThePersonsRowsAndNobodyElses(t *testing.T) { // D12, D24, X10
-	seeds := 40
+	seeds := 25
 	if os.Getenv("SOAK") != "" {
 		seeds = 500
 	}
