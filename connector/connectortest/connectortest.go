@@ -58,6 +58,7 @@ type full interface {
 	connector.Connector
 	connector.Tester
 	connector.Describer
+	connector.Sampler
 	connector.Reader
 	connector.Masker
 	connector.Deleter
@@ -72,6 +73,7 @@ func Run(t *testing.T, h Harness) {
 	}{
 		{"Describe", testDescribe},
 		{"EveryTypeSurvives", testTypes},
+		{"Sample", testSample},
 		{"Read", testRead},
 		{"ReadContract", testReadContract},
 		{"HostileNames", testHostileNames},

@@ -36,7 +36,8 @@ SELECT r.nspname, r.relname, a.attname,
 	coalesce(e.typname, t.typname), coalesce(e.typtype, t.typtype) = 'e', e.oid IS NOT NULL,
 	coalesce(b.typtypmod, a.atttypmod),
 	a.attnotnull OR coalesce(b.typnotnull, false), a.attgenerated <> '' OR a.attidentity = 'a',
-	(SELECT coalesce(json_agg(x.enumlabel ORDER BY x.enumsortorder), '[]') FROM pg_enum AS x WHERE x.enumtypid = coalesce(e.oid, t.oid))::text
+	(SELECT coalesce(json_agg(x.enumlabel ORDER BY x.enumsortorder), '[]') FROM pg_enum AS x WHERE x.enumtypid = coalesce(e.oid, t.oid))::text,
+	coalesce(col_description(r.oid, a.attnum), '')
 FROM tables AS r
 JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN base AS b ON b.declared = a.atttypid
@@ -125,7 +126,7 @@ func (r *reader) columns(ctx context.Context) error {
 	var enum bool
 	var limits int
 	var labels string
-	into := []any{&n.Schema, &n.Table, &c.Name, &c.Native, &base, &enum, &c.Type.Array, &limits, &c.NotNull, &c.Generated, &labels}
+	into := []any{&n.Schema, &n.Table, &c.Name, &c.Native, &base, &enum, &c.Type.Array, &limits, &c.NotNull, &c.Generated, &labels, &c.Comment}
 	return r.each(ctx, queryColumns, into, func() {
 		i, ok := r.places[n]
 		if !ok {

@@ -54,6 +54,8 @@ type Dialect struct {
 	// comparisons; nil where a value has one form.
 	Forms func(c *catalogue.Column, v any) []any
 
+	// Limit ends a SELECT that gives at most n rows; nil where it is LIMIT n.
+	Limit func(n int) string
 	// Lock ends a SELECT whose rows are to be written.
 	Lock string
 	// Begin is sent at the start of every transaction that writes; may be

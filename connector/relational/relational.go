@@ -35,6 +35,7 @@ type DB struct {
 var (
 	_ connector.Tester    = (*DB)(nil)
 	_ connector.Describer = (*DB)(nil)
+	_ connector.Sampler   = (*DB)(nil)
 	_ connector.Reader    = (*DB)(nil)
 	_ connector.Masker    = (*DB)(nil)
 	_ connector.Deleter   = (*DB)(nil)

@@ -2,7 +2,11 @@
 // columns, keys, constraints. A connector fills it; plans and checks read it.
 package catalogue
 
-import "volenti.dev/volenti/datamap/value"
+import (
+	"fmt"
+
+	"volenti.dev/volenti/datamap/value"
+)
 
 // Catalogue is the structure of one connection's database, sorted by name.
 type Catalogue struct {
@@ -63,6 +67,9 @@ type Column struct {
 	Labels    []string   `json:"labels,omitempty"`    // enumerations: what the column can hold
 	NotNull   bool       `json:"not_null,omitempty"`
 	Generated bool       `json:"generated,omitempty"` // computed by the database: cannot be written
+	// Comment is what people wrote beside it in the database. It is no part of
+	// the structure: a new comment leaves plans as they are.
+	Comment string `json:"-"`
 }
 
 // Check is a check constraint. Columns is empty when the system does not say.
@@ -90,6 +97,44 @@ func (c *Catalogue) Table(n Name) *Table {
 		}
 	}
 	return nil
+}
+
+// Find gives the table that a description means: in the schema that it names,
+// else without schema, in "public", or wherever there is just one of the name.
+// The text says why there is none.
+func (c *Catalogue) Find(schema, table string) (*Table, string) {
+	var named []*Table
+	for i := range c.Tables {
+		if c.Tables[i].Name.Table == table {
+			named = append(named, &c.Tables[i])
+		}
+	}
+	return Among(named, schema, table)
+}
+
+// Among is Find among the tables of that name.
+func Among(named []*Table, schema, table string) (*Table, string) {
+	schemas := []string{schema, ""} // a database without schemas has "" for all
+	if schema == "" {
+		schemas = []string{"", "public"}
+	}
+	for _, wanted := range schemas {
+		for _, t := range named {
+			if t.Name.Schema == wanted {
+				return t, ""
+			}
+		}
+	}
+	switch {
+	case schema != "":
+		return nil, fmt.Sprintf("there is no table %s.%s", schema, table)
+	case len(named) == 0:
+		return nil, fmt.Sprintf("there is no table %s", table)
+	case len(named) == 1:
+		return named[0], ""
+	default:
+		return nil, fmt.Sprintf("there are %d tables named %s, in different schemas, and the dataset names none", len(named), table)
+	}
 }
 
 // Column finds a column by name, nil when there is none.

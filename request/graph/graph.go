@@ -224,7 +224,7 @@ func (p *planner) locate() {
 		if named[conn] == nil {
 			named[conn] = tablesNamed(conn.Catalogue)
 		}
-		t, err := find(named[conn][c.Address.Collection], p.datasets[c.Address.Dataset].Namespace.Schema, c.Address.Collection)
+		t, err := catalogue.Among(named[conn][c.Address.Collection], p.datasets[c.Address.Dataset].Namespace.Schema, c.Address.Collection)
 		if err != "" {
 			p.problem.Drift = true
 			p.problem.add(c.At, fmt.Sprintf("%s: %s on connection %s", address, err, conn.Key), "describe the database as it is now")
@@ -242,33 +242,6 @@ func tablesNamed(c *catalogue.Catalogue) map[string][]*catalogue.Table {
 		named[name] = append(named[name], &c.Tables[i])
 	}
 	return named
-}
-
-// find resolves a described collection among the tables of its name: in the
-// schema that the description names, else without schema, in "public", or
-// wherever there is just one. The text says why there is none.
-func find(named []*catalogue.Table, schema, table string) (*catalogue.Table, string) {
-	schemas := []string{schema, ""} // a database without schemas has "" for all
-	if schema == "" {
-		schemas = []string{"", "public"}
-	}
-	for _, wanted := range schemas {
-		for _, t := range named {
-			if t.Name.Schema == wanted {
-				return t, ""
-			}
-		}
-	}
-	switch {
-	case schema != "":
-		return nil, fmt.Sprintf("there is no table %s.%s", schema, table)
-	case len(named) == 0:
-		return nil, fmt.Sprintf("there is no table %s", table)
-	case len(named) == 1:
-		return named[0], ""
-	default:
-		return nil, fmt.Sprintf("there are %d tables named %s, in different schemas, and the dataset names none", len(named), table)
-	}
 }
 
 // order puts the needed collections in reading order: groups that feed each

@@ -1,0 +1,45 @@
+package relational
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/datamap/catalogue"
+)
+
+// Sample gives some rows of a table, whichever the database comes upon first,
+// in a transaction that cannot write.
+func (db *DB) Sample(ctx context.Context, t *catalogue.Table, limit int) ([]connector.Row, error) {
+	var names []string
+	if t != nil {
+		for _, c := range t.Columns {
+			names = append(names, c.Name)
+		}
+	}
+	q, err := db.query("sample", connector.Read{Table: t, Columns: names})
+	if err != nil || limit < 1 {
+		return nil, err
+	}
+	s := db.dialect.statement()
+	s.selection(q.table, q.columns)
+	if db.dialect.Limit != nil {
+		s.write(" ", db.dialect.Limit(limit))
+	} else {
+		s.write(" LIMIT ", strconv.Itoa(limit))
+	}
+	var out []connector.Row
+	err = db.read(ctx, q.doing, func(tx *sql.Tx) error {
+		out = nil
+		return db.stream(ctx, tx, s, q.columns, func(values []any) error {
+			row := make(connector.Row, len(values))
+			for i, c := range q.columns {
+				row[c.Name] = values[i]
+			}
+			out = append(out, row)
+			return nil
+		})
+	})
+	return out, err
+}
