@@ -10,40 +10,73 @@ import (
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/config/source"
 	"volenti.dev/volenti/connector/builtin"
+	"volenti.dev/volenti/internal/server"
 )
 
 type checkCommand struct {
-	Dir  string `arg:"" help:"Configuration directory, read with all its subdirectories."`
-	JSON bool   `help:"Write the problems as JSON."`
+	Dir        string `arg:"" help:"Configuration directory, read with all its subdirectories."`
+	Live       bool   `help:"Also compare the descriptions with the live databases."`
+	Connection string `help:"Compare this connection's descriptions only." placeholder:"KEY"`
+	JSON       bool   `help:"Write the problems as JSON."`
 }
 
 // Run finds all problems at once. Only errors make it fail.
 func (c *checkCommand) Run(s *session) error {
+	if c.Connection != "" && !c.Live {
+		return usage("--connection needs --live: without it no database is asked")
+	}
 	cfg, found, err := load(s, c.Dir)
 	if err != nil {
 		return err
 	}
-	found = source.Sort(append(found, slices.Concat(config.Check(cfg), config.CheckDates(cfg, today(s)))...))
-	failed := 0
-	for _, p := range found {
-		if p.Severity == source.Error {
-			failed++
+	if c.Connection != "" {
+		if err := hasConnection(cfg, c.Connection, c.Dir); err != nil {
+			return err
 		}
 	}
+	found = append(found, slices.Concat(config.Check(cfg), config.CheckDates(cfg, today(s)))...)
+	failed := len(errorsAmong(source.Sort(slices.Clone(found))))
+	var drifted int
+	var unasked error
+	if c.Live {
+		drift, err := c.drift(s, cfg)
+		drifted, unasked = len(errorsAmong(drift)), err
+		found = append(found, drift...)
+	}
+	found = source.Sort(found)
 	if c.JSON {
-		if err := writeJSON(s, map[string]any{"problems": append([]source.Problem{}, found...), "errors": failed, "warnings": len(found) - failed}); err != nil {
+		total := failed + drifted
+		if err := writeJSON(s, map[string]any{"problems": append([]source.Problem{}, found...), "errors": total, "warnings": len(found) - total}); err != nil {
 			return err
 		}
 	} else {
 		for _, p := range found {
 			fmt.Fprintln(s.Out, p)
 		}
-		fmt.Fprintf(s.Out, "%s, %s\n", count(failed, "error"), count(len(found)-failed, "warning"))
+		fmt.Fprintf(s.Out, "%s, %s\n", count(failed+drifted, "error"), count(len(found)-failed-drifted, "warning"))
 	}
-	if failed > 0 {
-		return failure{code: exitProblems}
+	switch {
+	case failed > 0:
+		return failure{exitProblems, unasked}
+	case drifted > 0:
+		return failure{exitConflict, unasked}
 	}
-	return nil
+	return unasked
+}
+
+// drift compares the descriptions with the databases. The error says which
+// could not be asked; the others were.
+func (c *checkCommand) drift(s *session, cfg *config.Config) (found []source.Problem, err error) {
+	systems := server.NewSystems(cfg, builtin.Registry())
+	defer func() { _ = systems.Close() }()
+	for _, key := range systems.Connections() {
+		if c.Connection != "" && c.Connection != key {
+			continue
+		}
+		drift, failed := systems.Drift(s.ctx, key)
+		found, err = append(found, drift...), errors.Join(err, failed)
+	}
+	return found, err
 }
 
 // load reads a configuration with everything that is wrong in it.

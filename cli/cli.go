@@ -52,6 +52,9 @@ type commands struct {
 	Demo    demoCommand  `cmd:"" help:"Show it all on a shop of made-up people."`
 	Check   checkCommand `cmd:"" help:"Find what is wrong in a configuration directory."`
 	Apply   applyCommand `cmd:"" help:"Take over a configuration directory as the next version of what the server goes by."`
+	Dataset struct {
+		Generate generateCommand `cmd:"" help:"Propose a description of a database, or what an existing one lacks."`
+	} `cmd:"" help:"Describe databases."`
 	Request struct {
 		Plan     planCommand     `cmd:"" help:"Show what a request would do. Changes nothing."`
 		Run      runCommand      `cmd:"" help:"Carry a request out here, without a server."`

@@ -39,6 +39,8 @@ type Options struct {
 	Registry connector.Registry
 	// Env gives environment variables for secrets; nil means os.LookupEnv.
 	Env func(string) (string, bool)
+	// Undescribed lets connections name datasets that are still to be described.
+	Undescribed bool
 }
 
 // lists are the top-level keys in the order in which they are read: the words
@@ -155,7 +157,7 @@ func (l *loader) assign() {
 				continue
 			}
 			serving[key] = c
-			if l.config.Datasets.Dataset(key) == nil {
+			if l.config.Datasets.Dataset(key) == nil && !l.Undescribed {
 				l.report.Errorf(at, source.DidYouMean(key, l.datasetKeys(), "describe the dataset, or remove it here"), "there is no dataset %q", key)
 			}
 		}

@@ -4,6 +4,9 @@ package catalogue
 
 import (
 	"fmt"
+	"iter"
+	"maps"
+	"slices"
 
 	"volenti.dev/volenti/datamap/value"
 )
@@ -97,6 +100,21 @@ func (c *Catalogue) Table(n Name) *Table {
 		}
 	}
 	return nil
+}
+
+// Schemas gives the tables of each schema, both in order.
+func (c *Catalogue) Schemas() iter.Seq2[string, []Table] {
+	return func(yield func(string, []Table) bool) {
+		tables := map[string][]Table{}
+		for _, t := range c.Tables {
+			tables[t.Name.Schema] = append(tables[t.Name.Schema], t)
+		}
+		for _, schema := range slices.Sorted(maps.Keys(tables)) {
+			if !yield(schema, tables[schema]) {
+				return
+			}
+		}
+	}
 }
 
 // Find gives the table that a description means: in the schema that it names,
