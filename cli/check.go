@@ -69,7 +69,7 @@ func (c *checkCommand) Run(s *session) error {
 func (c *checkCommand) drift(s *session, cfg *config.Config) (found []source.Problem, err error) {
 	systems := server.NewSystems(cfg, builtin.Registry())
 	defer func() { _ = systems.Close() }()
-	for _, key := range systems.Connections() {
+	for _, key := range systems.Databases() {
 		if c.Connection != "" && c.Connection != key {
 			continue
 		}

@@ -55,6 +55,9 @@ type commands struct {
 	Dataset struct {
 		Generate generateCommand `cmd:"" help:"Propose a description of a database, or what an existing one lacks."`
 	} `cmd:"" help:"Describe databases."`
+	Catalogue struct {
+		Refresh catalogueRefreshCommand `cmd:"" help:"Read again what the databases say of themselves."`
+	} `cmd:"" help:"Look after the stored catalogues that plans are made from."`
 	Request struct {
 		Plan     planCommand     `cmd:"" help:"Show what a request would do. Changes nothing."`
 		Run      runCommand      `cmd:"" help:"Carry a request out here, without a server."`

@@ -27,12 +27,13 @@ type about struct {
 	Policy     string   `required:"" help:"Key of the policy." placeholder:"KEY"`
 	Identity   []string `help:"What the person is known by, as email=... , phone_number=+..., or another type of your datasets. May be given several times." placeholder:"TYPE=VALUE" sep:"none"`
 	Identities string   `help:"File with one TYPE=VALUE a line, - for standard input: keeps identities out of the shell's history." placeholder:"FILE"`
+	Refresh    bool     `help:"With --state: read the databases' catalogues again, instead of planning from the stored ones."`
 }
 
 type planCommand struct {
 	about
 	Count    bool   `help:"Also count the rows of each collection. Reads as a request would."`
-	State    string `help:"Directory that keeps the runs: what is under legal hold there is refused." placeholder:"DIR"`
+	State    string `help:"Directory that keeps the runs: what is under legal hold there is refused, and the databases' catalogues are taken from there, so that one of them may be down." placeholder:"DIR"`
 	Database string `help:"Database where it is not a file in that directory: postgres://..." placeholder:"URL" env:"VOLENTI_DATABASE"`
 	JSON     bool   `help:"Write the plan as JSON."`
 }
@@ -44,6 +45,14 @@ func (c *planCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer p.close()
+	var state *server.House
+	if c.State != "" {
+		if state, err = openState(s, c.State, c.Database); err != nil {
+			return err
+		}
+		defer closing(state, &err)
+		p.systems.Remember(state.Store.Catalogues(), s.User, c.Refresh)
+	}
 	plan, err := p.plan(s)
 	if err != nil {
 		return err
@@ -67,17 +76,7 @@ func (c *planCommand) Run(s *session) (err error) {
 	if err != nil || c.State == "" {
 		return err
 	}
-	return c.held(s, plan, p)
-}
-
-// held refuses a plan that a hold forbids.
-func (c *planCommand) held(s *session, plan *graph.Plan, p *prepared) (err error) {
-	house, err := openState(s, c.State, c.Database)
-	if err != nil {
-		return err
-	}
-	defer closing(house, &err)
-	return (&server.Local{House: house}).Held(s.ctx, plan, p.identities)
+	return (&server.Local{House: state}).Held(s.ctx, plan, p.identities)
 }
 
 // prepared is a request that could be planned.

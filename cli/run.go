@@ -47,6 +47,9 @@ func (c *runCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(house, &err)
+	if c.State != "" {
+		p.systems.Remember(house.Store.Catalogues(), s.User, c.Refresh)
+	}
 	l := &server.Local{House: house, Systems: p.systems, Log: s.log, Out: c.Out, Controller: c.Controller, By: s.User, Now: s.Now}
 	if s.Watch {
 		l.Tell = (&watch{w: s.Err}).tell
@@ -83,7 +86,7 @@ func verdict(state string, r fulfill.Report, failed error) error {
 	case failed != nil && connector.KindOf(failed) == connector.Denied:
 		return fmt.Errorf("with the right granted, the same command resumes it; if the plan must change, give it up with volenti request cancel --state %s %s", state, r.Request)
 	case failed != nil && connector.KindOf(failed) == connector.Drift:
-		return fmt.Errorf("it cannot go on under its plan: give it up with volenti request cancel --state %s %s, and begin anew", state, r.Request)
+		return fmt.Errorf("it cannot go on under its plan: give it up with volenti request cancel --state %s %s, and begin anew with --refresh", state, r.Request)
 	case failed != nil && !errors.Is(failed, fulfill.ErrPaused):
 		return errors.New("the same command resumes it")
 	case r.Status == request.CompleteWithResidue:
@@ -108,6 +111,9 @@ func (c *runCommand) request(s *session, l *server.Local, p *prepared) (string, 
 	}
 	plan, err := p.plan(s)
 	if err != nil {
+		return "", err
+	}
+	if err := p.systems.Stale(s.ctx, plan); err != nil {
 		return "", err
 	}
 	if err := c.approved(s, plan); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,11 +31,13 @@ func TestMain(m *testing.M) {
 //	idofhold NAME              keeps the id of the hold that was just shown in JSON as $NAME
 //	spoil FILE                 changes one byte in the middle of a file
 //	copy DIR TO                copies a directory
+//	edit FILE OLD NEW          replaces a piece of text, which must be there
+//	keeps FILE NEW             NEW has every line of FILE, in their order
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("..", "..", "testdata", "scripts"),
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"sqlite": runSQL, "exits": exits, "spoil": spoil, "copy": copyTree,
+			"sqlite": runSQL, "exits": exits, "spoil": spoil, "copy": copyTree, "edit": edit, "keeps": keeps,
 			"hashof": func(ts *testscript.TestScript, _ bool, args []string) {
 				var plan struct{ Hash string }
 				ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &plan))
@@ -60,6 +63,31 @@ func copyTree(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: copy DIR TO")
 	}
 	ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(ts.MkAbs(args[0]))))
+}
+
+func edit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: edit FILE OLD NEW")
+	}
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
+}
+
+func keeps(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: keeps FILE NEW")
+	}
+	rest := strings.Split(ts.ReadFile(args[1]), "\n")
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		at := slices.Index(rest, strings.TrimSuffix(line, "\n"))
+		if at < 0 {
+			ts.Fatalf("%s lacks, or has elsewhere, the line %q", args[1], line)
+		}
+		rest = rest[at+1:]
+	}
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {

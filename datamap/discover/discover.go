@@ -127,6 +127,7 @@ func Describe(in Input) Draft {
 	d.settle()
 	draft := Draft{Key: in.Dataset, Schema: in.Schema, Tables: []Table{}}
 	for _, t := range d.tables {
+		t.walk(func(f *Field, _ string, _ int) { f.values = samples{} }) // they end here
 		draft.Tables = append(draft.Tables, *t)
 	}
 	return draft

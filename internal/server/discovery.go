@@ -61,13 +61,8 @@ func (s *Systems) Discover(ctx context.Context, key string, rows int, today valu
 	return d, nil
 }
 
-// Drift compares a connection's descriptions with its live database. Of a
-// system that cannot describe itself there is nothing to compare.
+// Drift compares a connection's descriptions with its live database.
 func (s *Systems) Drift(ctx context.Context, key string) ([]source.Problem, error) {
-	c, err := s.Connect(key)
-	if _, can := c.(connector.Describer); err != nil || !can {
-		return nil, err
-	}
 	live, err := s.describe(ctx, key)
 	if err != nil {
 		return nil, err
@@ -75,11 +70,16 @@ func (s *Systems) Drift(ctx context.Context, key string) ([]source.Problem, erro
 	return discover.Drift(key, s.described(key), live), nil
 }
 
-// Connections lists the keys of the connections that are in use.
-func (s *Systems) Connections() []string {
+// Databases lists the keys of the connections that are in use and have a
+// catalogue.
+func (s *Systems) Databases() []string {
 	var keys []string
 	for _, c := range s.config.Connections {
-		if !c.Disabled {
+		if c.Disabled {
+			continue
+		}
+		open, err := s.Connect(c.Key)
+		if _, describes := open.(connector.Describer); describes || err != nil { // whoever uses it is told the error
 			keys = append(keys, c.Key)
 		}
 	}
@@ -166,7 +166,7 @@ func (s *Systems) sample(ctx context.Context, key string, live *catalogue.Catalo
 // may lead there.
 func (s *Systems) others(ctx context.Context, key string) map[string]*catalogue.Catalogue {
 	all := map[string]*catalogue.Catalogue{}
-	for _, other := range s.Connections() {
+	for _, other := range s.Databases() {
 		if other == key {
 			continue
 		}

@@ -10,7 +10,9 @@ import (
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/datamap/catalogue"
+	"volenti.dev/volenti/datamap/discover"
 	"volenti.dev/volenti/datamap/value"
+	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/request/fulfill"
 	"volenti.dev/volenti/request/graph"
 	"volenti.dev/volenti/request/policy"
@@ -22,6 +24,9 @@ import (
 type Systems struct {
 	config   *config.Config
 	registry connector.Registry
+	stored   *store.Catalogues // nil: live catalogues are read each time
+	by       string            // who reads catalogues, for the audit log
+	refresh  bool
 
 	mu   sync.Mutex
 	open map[string]connector.Connector
@@ -30,6 +35,13 @@ type Systems struct {
 // NewSystems gives the connections of a configuration; nothing is opened yet.
 func NewSystems(c *config.Config, r connector.Registry) *Systems {
 	return &Systems{config: c, registry: r, open: map[string]connector.Connector{}}
+}
+
+// Remember makes plans from stored catalogues, so that a database need not be
+// up for one (X17). One that is not stored yet is read and stored; with refresh
+// all that are needed are.
+func (s *Systems) Remember(c *store.Catalogues, by string, refresh bool) {
+	s.stored, s.by, s.refresh = c, by, refresh
 }
 
 // Connect gives the open connection with a key.
@@ -72,8 +84,8 @@ func (s *Systems) Close() error {
 	return errors.Join(errs...)
 }
 
-// Plan reads the live catalogues and makes the plan for a policy and the
-// types of identities that a request has.
+// Plan makes the plan for a policy and the types of identities that a request
+// has, from the stored catalogues where there are some, or the live ones.
 func (s *Systems) Plan(ctx context.Context, p policy.Policy, types []subject.Type, today value.Date) (*graph.Plan, error) {
 	in := graph.Input{Datasets: s.config.Datasets.All(), Policy: p, Identities: types, Configuration: s.config.Digest, Today: today}
 	for _, conn := range s.config.Connections {
@@ -88,7 +100,7 @@ func (s *Systems) Plan(ctx context.Context, p policy.Policy, types []subject.Typ
 			continue
 		}
 		var err error
-		if in.Connections[i].Catalogue, err = s.describe(ctx, in.Connections[i].Key); err != nil {
+		if in.Connections[i].Catalogue, err = s.catalogue(ctx, in.Connections[i].Key); err != nil {
 			return nil, err
 		}
 	}
@@ -103,7 +115,91 @@ func (s *Systems) Plan(ctx context.Context, p policy.Policy, types []subject.Typ
 		}
 		return fulfill.Queries(reader, n, t)
 	}
-	return graph.Build(in)
+	plan, err := graph.Build(in)
+	var missing *graph.Error
+	if s.stored != nil && !s.refresh && errors.As(err, &missing) && missing.Drift {
+		return nil, fmt.Errorf("%w\n  the catalogue that it was planned from was stored earlier: if the database has changed, %s", err, mend)
+	}
+	return plan, err
+}
+
+// mend is what to do when a stored catalogue is out of date.
+const mend = "read it again, with --refresh or volenti catalogue refresh"
+
+// Stale compares the live databases with the stored catalogues that a plan was
+// made from. The error is of kind Drift when they differ; a database that
+// cannot be reached is left to the run, which waits for it.
+func (s *Systems) Stale(ctx context.Context, plan *graph.Plan) error {
+	if s.stored == nil || s.refresh {
+		return nil
+	}
+	live := map[string]*catalogue.Catalogue{}
+	var tables []*catalogue.Table
+	for _, n := range plan.Nodes {
+		if live[n.Connection] == nil {
+			c, err := s.describe(ctx, n.Connection)
+			if connector.Retryable(err) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			live[n.Connection] = c
+		}
+		tables = append(tables, live[n.Connection].Table(n.Table))
+	}
+	digest, err := graph.Digest(tables)
+	if err != nil {
+		return err
+	}
+	if digest != plan.Catalogue {
+		return &connector.Error{Kind: connector.Drift, Connection: "plan", Doing: "compare the databases with the stored catalogue", Reason: "tables that the plan uses have changed since it was read; nothing was done; " + mend}
+	}
+	return nil
+}
+
+// catalogue gives the catalogue to plan from.
+func (s *Systems) catalogue(ctx context.Context, key string) (*catalogue.Catalogue, error) {
+	if s.stored != nil && !s.refresh {
+		c, err := s.stored.Latest(ctx, store.DefaultTenant, key)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			return &c.Catalogue, nil
+		}
+	}
+	live, err := s.describe(ctx, key)
+	if err == nil && s.stored != nil {
+		_, err = s.stored.Keep(ctx, store.DefaultTenant, key, live, s.by)
+	}
+	return live, err
+}
+
+// Refreshed is what reading a catalogue again has shown.
+type Refreshed struct {
+	Connection string   `json:"connection"`
+	Version    int64    `json:"version"`
+	First      bool     `json:"first"`   // none was stored before
+	Changes    []string `json:"changes"` // since the version before
+}
+
+// Refresh reads the catalogue of a connection again and stores it.
+func (s *Systems) Refresh(ctx context.Context, key string) (r Refreshed, err error) {
+	r = Refreshed{Connection: key, Changes: []string{}}
+	before, err := s.stored.Latest(ctx, store.DefaultTenant, key)
+	if err != nil {
+		return r, err
+	}
+	live, err := s.describe(ctx, key)
+	if err != nil {
+		return r, err
+	}
+	r.Version, err = s.stored.Keep(ctx, store.DefaultTenant, key, live, s.by)
+	if r.First = before == nil; before != nil && before.Version != r.Version {
+		r.Changes = append(r.Changes, discover.Changes(&before.Catalogue, live)...)
+	}
+	return r, err
 }
 
 func (s *Systems) describe(ctx context.Context, key string) (*catalogue.Catalogue, error) {
