@@ -96,6 +96,7 @@ type Label struct {
 	Written    bool              `json:"written"` // not only mentioned
 
 	identity subject.Type
+	derived  bool // from its table; nothing about the field itself speaks for it
 }
 
 // Reference is a proposed reference; the target feeds the field.
@@ -165,7 +166,7 @@ func (d *describer) table(live *catalogue.Table) *Table {
 		if f.Type.Kind == value.String {
 			f.Length = c.Length
 		}
-		if c.Type.Kind == value.JSON || c.Type.Kind == value.Object || live.Open {
+		if shapeless(c.Type.Kind) {
 			f.shape(values)
 		}
 		t.Fields = append(t.Fields, f)
@@ -187,6 +188,11 @@ func (d *describer) table(live *catalogue.Table) *Table {
 		d.label(t)
 	}
 	return t
+}
+
+// shapeless columns are known by what is in them only.
+func shapeless(k value.Kind) bool {
+	return k == value.JSON || k == value.Object || k == value.Unknown
 }
 
 // described gives the data type of the dataset format that stands for a type

@@ -128,7 +128,7 @@ func personalColumns(live *catalogue.Catalogue) map[catalogue.Name]map[string]st
 		for _, t := range Describe(Input{Schema: schema, Tables: tables}).Tables {
 			columns := map[string]string{}
 			for _, f := range t.Fields {
-				if f.Label != nil && f.Label.Confidence != Low && taxonomy.Category("user").Covers(f.Label.Category) {
+				if f.Label != nil && f.Label.Confidence != Low && !f.Label.derived && taxonomy.Category("user").Covers(f.Label.Category) {
 					columns[f.Name] = string(f.Label.Category)
 				}
 			}

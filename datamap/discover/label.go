@@ -223,7 +223,7 @@ func (d *describer) settle() {
 				t.colour(f)
 			}
 			if f.Label == nil && f.PrimaryKey && len(f.References) == 0 && t.about.person && t.entitled && len(d.live[t.Name].PrimaryKey) == 1 {
-				f.Label = &Label{Category: "user.unique_id", Confidence: Medium, Reasons: []string{"the key of a table of people"}}
+				f.Label = &Label{Category: "user.unique_id", Confidence: Medium, Reasons: []string{"the key of a table of people"}, derived: true}
 			}
 			if l := f.Label; l != nil {
 				operational := taxonomy.Category("system").Covers(l.Category)
@@ -248,6 +248,6 @@ func (t *Table) colour(f *Field) {
 	case said && (class(f.kind()) != "text" || f.few()) && !(topic == "user.content.public" && class(f.kind()) == "number"):
 		// When somebody wrote, and to whom, is not what they wrote; but stars are.
 	default:
-		f.Label = &Label{Category: topic, Confidence: Medium, Reasons: []string{"the name of its table, whose rows belong to a person"}}
+		f.Label = &Label{Category: topic, Confidence: Medium, Reasons: []string{"the name of its table, whose rows belong to a person"}, derived: true}
 	}
 }

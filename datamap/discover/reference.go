@@ -33,6 +33,7 @@ type Answer struct {
 type candidate struct {
 	table  *Table
 	field  *Field
+	path   string
 	target dataset.Address
 	column string
 	live   *catalogue.Table // of the target
@@ -50,7 +51,7 @@ func Questions(in Input) []Question {
 		if c.live == nil || len(values) == 0 || !c.named && len(all) > 200 {
 			continue
 		}
-		all = append(all, Question{From: c.table.Name + "." + c.field.Name, Dataset: c.target.Dataset, Table: c.live, Column: c.column, Values: values})
+		all = append(all, Question{From: c.table.Name + "." + c.path, Dataset: c.target.Dataset, Table: c.live, Column: c.column, Values: values})
 	}
 	return all
 }
@@ -60,13 +61,19 @@ func (s samples) some(n int) []any {
 	var out []any
 	seen := map[string]bool{}
 	for _, v := range s.all {
-		switch v.(type) {
-		case map[string]any, []any, []byte:
-			continue
+		list, array := v.([]any)
+		if !array {
+			list = []any{v}
 		}
-		if k := value.Key([]any{v}); !seen[k] && len(out) < n {
-			seen[k] = true
-			out = append(out, v)
+		for _, v := range list {
+			switch v.(type) {
+			case nil, map[string]any, []any, []byte:
+				continue
+			}
+			if k := value.Key([]any{v}); !seen[k] && len(out) < n {
+				seen[k] = true
+				out = append(out, v)
+			}
 		}
 	}
 	return out
@@ -182,7 +189,7 @@ func isKeyName(name string) bool {
 }
 
 // keyWords end the name of a column that refers.
-var keyWords = []string{"id", "no", "nr", "key", "code", "number", "nummer", "uuid", "ref", "fk", "oid"}
+var keyWords = []string{"id", "no", "nr", "key", "code", "number", "nummer", "uuid", "ref", "fk", "oid", "ids"}
 
 // candidates pairs columns that no foreign key ties with keys that they may
 // stand for, in this database and in those that are described.
@@ -192,20 +199,22 @@ func (d *describer) candidates() []candidate {
 		if t.Skip != "" {
 			continue
 		}
-		for i := range t.Fields {
-			f := &t.Fields[i]
-			if f.column == nil || d.tied(t, f.Name) || f.tells() {
-				continue
+		open := d.live[t.Name].Open
+		t.walk(func(f *Field, path string, depth int) {
+			if depth > 0 && !open || len(f.Fields) > 0 || d.tied(t, f.Name) || f.tells() {
+				return
 			}
+			pairs := []candidate{}
 			for _, target := range d.tables {
 				if target != t && target.Skip == "" {
-					all = append(all, d.pair(t, f, target.Name, d.Dataset, d.live[target.Name])...)
+					pairs = append(pairs, d.pair(t, f, path, target.Name, d.Dataset, d.live[target.Name])...)
 				}
 			}
-			if len(all) == 0 || all[len(all)-1].field != f || !all[len(all)-1].named {
-				all = append(all, d.across(t, f)...)
+			if !slices.ContainsFunc(pairs, func(c candidate) bool { return c.named }) {
+				pairs = append(pairs, d.across(t, f, path)...)
 			}
-		}
+			all = append(all, pairs...)
+		})
 	}
 	return all
 }
@@ -222,18 +231,18 @@ func (d *describer) tied(t *Table, column string) bool {
 }
 
 // pair judges one column against the key of one table.
-func (d *describer) pair(t *Table, f *Field, target, key string, live *catalogue.Table) []candidate {
+func (d *describer) pair(t *Table, f *Field, path, target, key string, live *catalogue.Table) []candidate {
 	if len(live.PrimaryKey) != 1 {
 		return nil
 	}
 	pk := live.Column(live.PrimaryKey[0])
-	if pk == nil || class(pk.Type.Kind) != class(f.column.Type.Kind) || pk.Type.Array {
+	if pk == nil || class(pk.Type.Kind) != class(f.kind()) || pk.Type.Array {
 		return nil
 	}
-	c := candidate{table: t, field: f, target: dataset.Address{Dataset: key, Collection: target}, column: pk.Name, live: live, across: key != d.Dataset}
+	c := candidate{table: t, field: f, path: path, target: dataset.Address{Dataset: key, Collection: target}, column: pk.Name, live: live, across: key != d.Dataset}
 	generic := slices.Contains(keyWords, strings.Join(parts(pk.Name), "")) || strings.EqualFold(pk.Name, "name")
-	whole := len(parts(f.Name)) > 1 || !generic // "id" or "number" by itself says nothing
-	c.named = whole && d.refersByName(f.Name, target) || !generic && strings.EqualFold(f.Name, pk.Name) && !(f.PrimaryKey && len(d.live[t.Name].PrimaryKey) == 1)
+	whole := len(parts(path)) > 1 || !generic // "id" or "number" by itself says nothing
+	c.named = whole && d.refersByName(path, target) || !generic && strings.EqualFold(f.Name, pk.Name) && !(f.PrimaryKey && len(d.live[t.Name].PrimaryKey) == 1)
 	if c.named || !c.across && !f.PrimaryKey && f.values.keylike() {
 		return []candidate{c}
 	}
@@ -249,7 +258,7 @@ func (s samples) keylike() bool {
 }
 
 // across pairs a column with keys of datasets that other connections serve.
-func (d *describer) across(t *Table, f *Field) []candidate {
+func (d *describer) across(t *Table, f *Field, path string) []candidate {
 	var all []candidate
 	for i := range d.Described {
 		other := &d.Described[i]
@@ -274,7 +283,7 @@ func (d *describer) across(t *Table, f *Field) []candidate {
 					live, known = found, true
 				}
 			}
-			for _, one := range d.pair(t, f, c.Address.Collection, other.Key, live) {
+			for _, one := range d.pair(t, f, path, c.Address.Collection, other.Key, live) {
 				if !known {
 					one.live = nil
 				}
@@ -314,7 +323,7 @@ func (d *describer) weigh(c candidate) *Reference {
 }
 
 func (d *describer) answer(c candidate) (found, asked int) {
-	from := c.table.Name + "." + c.field.Name
+	from := c.table.Name + "." + c.path
 	for _, a := range d.Answers {
 		if a.From == from && a.Dataset == c.target.Dataset && a.Table.Name.Table == c.target.Collection && a.Column == c.column {
 			return a.Found, len(a.Values)

@@ -73,7 +73,7 @@ func types(kinds []value.Kind, arrays, others bool) string {
 
 // kindOf gives the kind of a value of package value.
 func kindOf(v any) value.Kind {
-	switch v.(type) {
+	switch v := v.(type) {
 	case bool:
 		return value.Boolean
 	case int64:
@@ -88,10 +88,16 @@ func kindOf(v any) value.Kind {
 		return value.Timestamp
 	case []byte:
 		return value.Bytes
-	default:
-		return value.String
+	case string:
+		if objectID.MatchString(v) {
+			return value.ObjectID
+		}
 	}
+	return value.String
 }
+
+// objectID is how object ids are written.
+var objectID = regexp.MustCompile(`^[0-9a-f]{24}$`)
 
 // parts describes the parts of objects, sorted by name.
 func (f *Field) parts(objects []map[string]any) {

@@ -1,0 +1,418 @@
+package discover_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"volenti.dev/volenti/config/source"
+	"volenti.dev/volenti/datamap/catalogue"
+	"volenti.dev/volenti/datamap/dataset"
+	"volenti.dev/volenti/datamap/discover"
+	"volenti.dev/volenti/datamap/taxonomy"
+	"volenti.dev/volenti/datamap/value"
+)
+
+// table makes a table from "name type" columns; the first is the key unless
+// its type ends in "!".
+func table(name string, columns ...string) catalogue.Table {
+	t := catalogue.Table{Name: catalogue.Name{Table: name}}
+	for i, c := range columns {
+		column, kind, _ := strings.Cut(c, " ")
+		kind, keyless := strings.CutSuffix(kind, "!")
+		if kind == "" {
+			kind = "string"
+		}
+		t.Columns = append(t.Columns, catalogue.Column{Name: column, Native: kind, Type: value.Type{Kind: value.Kind(kind)}})
+		if i == 0 && !keyless {
+			t.PrimaryKey = []string{column}
+		}
+	}
+	return t
+}
+
+func draft(in discover.Input) map[string]discover.Table {
+	in.Dataset, in.Today = "db", "2026-11-26"
+	tables := map[string]discover.Table{}
+	for _, t := range discover.Describe(in).Tables {
+		tables[t.Name] = t
+	}
+	return tables
+}
+
+func field(t *testing.T, fields []discover.Field, path string) discover.Field {
+	t.Helper()
+	first, rest, deeper := strings.Cut(path, ".")
+	for _, f := range fields {
+		if f.Name == first {
+			if deeper {
+				return field(t, f.Fields, rest)
+			}
+			return f
+		}
+	}
+	t.Fatalf("there is no field %s", path)
+	return discover.Field{}
+}
+
+// label writes a label as "category confidence", with a * when it is written.
+func label(f discover.Field) string {
+	if f.Label == nil {
+		return ""
+	}
+	s := fmt.Sprintf("%s %s", f.Label.Category, f.Label.Confidence)
+	if f.Label.Written {
+		s += " *"
+	}
+	return s
+}
+
+// rows makes rows of one column.
+func rows(name string, values ...any) discover.Rows {
+	var out discover.Rows
+	for _, v := range values {
+		out = append(out, map[string]any{name: v})
+	}
+	return out
+}
+
+func TestNamesInSeveralLanguagesSayWhatAColumnIs(t *testing.T) {
+	for column, want := range map[string]string{
+		"email": "user.contact.email high *", "EMail": "user.contact.email high *", "PrimaryEmail": "user.contact.email high *",
+		"kunden_mailadresse": "user.contact.email medium *", "courriel": "user.contact.email high *", "correo": "user.contact.email high *",
+		"Vorname": "user.name.first high *", "prénom": "user.name.first high *", "nom_client": "user.name.last high *",
+		"apellidos": "user.name.last high *", "cognome": "user.name.last high *", "achternaam": "user.name.last high *",
+		"name": "user.name high *", "customer_name": "user.name medium *", "file_name": "", "hostname": "",
+		"Straße": "user.contact.address.street high *", "Lieferstrasse": "user.contact.address.street medium *",
+		"address2": "user.contact.address.street high *", "PLZ": "user.contact.address.postal_code high *", "zip_code": "user.contact.address.postal_code high *",
+		"Geburtsdatum date": "user.demographic.date_of_birth high *", "fecha_nacimiento date": "user.demographic.date_of_birth high *",
+		"Telefonnummer": "user.contact.phone_number high *", "rekeningnummer": "user.financial.bank_account high *",
+		"codice_fiscale": "user.government_id.national_identification_number high *", "IPAddress": "user.device.ip_address high *",
+		"password_hash": "user.authorization.password high *", "Bemerkung": "user.content.private high *",
+		"is_active boolean": "user.account.settings high *", "created_at timestamp": "user.account high *",
+		"email_verified boolean": "", "email_hash": "user.contact.email low", "xq7": "",
+	} {
+		t.Run(column, func(t *testing.T) {
+			in := discover.Input{Tables: []catalogue.Table{table("Kunden", "id integer", "e_mail", column)}}
+			if got := label(draft(in)["Kunden"].Fields[2]); got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestANameIsAPersonsOnlyAmongPeople(t *testing.T) {
+	in := discover.Input{Tables: []catalogue.Table{
+		table("products", "id integer", "name", "title", "state"),
+		table("accounts", "id integer", "email", "birth_date date", "name"),
+		table("Mitarbeiter", "id integer", "mail", "title"),
+	}}
+	got := draft(in)
+	for at, want := range map[[2]string]string{
+		{"products", "name"}: "", {"products", "title"}: "", {"products", "state"}: "",
+		{"accounts", "name"}: "user.name high *", {"Mitarbeiter", "title"}: "user.job_title high *",
+	} {
+		if l := label(field(t, got[at[0]].Fields, at[1])); l != want {
+			t.Errorf("%v is %q, want %q", at, l, want)
+		}
+	}
+	if f := field(t, got["Mitarbeiter"].Fields, "mail"); f.Identity != "employee_email" {
+		t.Errorf("the address of somebody who works here has the identity %q", f.Identity)
+	}
+	if f := field(t, got["accounts"].Fields, "email"); f.Identity != "email" {
+		t.Errorf("the address of a customer has the identity %q", f.Identity)
+	}
+}
+
+// plausible are numbers that are published as examples by those who issue
+// them, or made to their rule.
+func TestValuesSayWhatAColumnIs(t *testing.T) {
+	for what, test := range map[string]struct {
+		values []any
+		want   string
+	}{
+		"mail":         {[]any{"a@example.com", "b@example.org", "c@example.net"}, "user.contact.email high *"},
+		"iban":         {[]any{"DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432", "FR1420041010050500013M02606"}, "user.financial.bank_account high *"},
+		"ip":           {[]any{"192.0.2.1", "2001:db8::1", "198.51.100.7"}, "user.device.ip_address high *"},
+		"phone":        {[]any{"+49 30 1234567", "+44 20 7946 0018", "+1 212 555 0100"}, "user.contact.phone_number high *"},
+		"card":         {[]any{"4111 1111 1111 1111", "5555555555554444", "378282246310005", "6011111111111117", "4012888888881881", "5105105105105100"}, "user.financial.credit_card medium *"},
+		"dni":          {[]any{"12345678Z", "00000000T", "X1234567L", "00000001R", "00000002W", "00000003A"}, "user.government_id.national_identification_number medium *"},
+		"agent":        {[]any{"Mozilla/5.0 (X11)", "Mozilla/5.0 (Mac)", "Opera/9.80"}, "user.device medium *"},
+		"given names":  {[]any{"Anna Xu", "Ben Yq", "Clara Z", "Peter W", "Maria V"}, "user.name low"},
+		"sentences":    {[]any{"the parcel came a day too late again", "please ring at the second door on the left", "nobody was there when I came home at six", "call me at anna@example.com before you come over", "it was broken when it arrived here today"}, "user.content.private medium *"},
+		"card, wrong":  {[]any{"4111 1111 1111 1112", "5555555555554445", "378282246310006", "6011111111111118", "4012888888881882", "5105105105105101"}, ""},
+		"words":        {[]any{"red", "green", "blue"}, ""},
+		"small counts": {[]any{int64(1), int64(2), int64(3), int64(4), int64(5), int64(6)}, ""},
+	} {
+		t.Run(what, func(t *testing.T) {
+			customers := table("customers", "id integer", "email", "f17")
+			if _, number := test.values[0].(int64); number {
+				customers.Columns[2].Type.Kind = value.Integer
+			}
+			in := discover.Input{Tables: []catalogue.Table{customers}, Rows: map[catalogue.Name]discover.Rows{customers.Name: rows("f17", test.values...)}}
+			if got := label(field(t, draft(in)["customers"].Fields, "f17")); got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestNamesAndValuesThatDisagreeAreLessCertain(t *testing.T) {
+	for what, test := range map[string]struct {
+		column string
+		values []any
+		want   string
+	}{
+		"a mail column without addresses":    {"email", []any{"yes", "no", "maybe"}, "user.contact.email medium *"},
+		"a phone column with addresses":      {"phone", []any{"a@example.com", "b@example.org", "c@example.net"}, "user.contact.email high *"},
+		"a recipient that is one of a few":   {"recipient", repeat(24, "customer", "agent"), "user.name medium *"},
+		"a contact mail at the end, correct": {"contact_email", []any{"a@example.com", "b@example.org"}, "user.contact.email high *"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			customers := table("customers", "id integer", "primary_email", test.column)
+			in := discover.Input{Tables: []catalogue.Table{customers}, Rows: map[catalogue.Name]discover.Rows{customers.Name: rows(test.column, test.values...)}}
+			if got := label(field(t, draft(in)["customers"].Fields, test.column)); got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func repeat(n int, values ...any) (out []any) {
+	for i := range n {
+		out = append(out, values[i%len(values)])
+	}
+	return out
+}
+
+func TestACommentInTheDatabaseCounts(t *testing.T) {
+	customers := table("customers", "id integer", "email", "f1")
+	customers.Columns[2].Comment = "Geburtsname of the person, before marriage"
+	got := draft(discover.Input{Tables: []catalogue.Table{customers}})
+	if l := label(field(t, got["customers"].Fields, "f1")); l != "user.name.last medium *" {
+		t.Errorf("%q", l)
+	}
+}
+
+func TestReferencesComeWithTheirReason(t *testing.T) {
+	orders := table("orders", "no integer", "customer_id integer", "billing_address_id integer", "token string", "id_card string")
+	invoices := table("invoices", "id integer", "orders_no integer")
+	invoices.ForeignKeys = []catalogue.ForeignKey{{Columns: []string{"orders_no"}, References: orders.Name, ReferencedColumns: []string{"no"}}}
+	in := discover.Input{Dataset: "db", Tables: []catalogue.Table{
+		table("addresses", "id integer", "street"), table("customers", "id integer", "email"), orders, invoices, table("parcels", "code string", "weight float"),
+	}}
+	in.Rows = map[catalogue.Name]discover.Rows{orders.Name: {
+		{"customer_id": int64(1), "token": "AB-000117"}, {"customer_id": int64(2), "token": "AB-000118"}, {"customer_id": int64(3), "token": "AB-000119"},
+	}}
+	var asked []string
+	for _, q := range discover.Questions(in) {
+		asked = append(asked, fmt.Sprintf("%s in %s.%s: %d", q.From, q.Table.Name, q.Column, len(q.Values)))
+		in.Answers = append(in.Answers, discover.Answer{Question: q, Found: map[string]int{"customers": 3, "parcels": 3}[q.Table.Name.Table]})
+	}
+	if diff := cmp.Diff([]string{"orders.customer_id in customers.id: 3", "orders.token in parcels.code: 3"}, asked); diff != "" {
+		t.Errorf("questions (-want +got):\n%s", diff)
+	}
+	want := map[string]string{
+		"orders.customer_id":        "db:customers.id high its name and type, and its sampled values are all there",
+		"orders.billing_address_id": "db:addresses.id medium its name and type",
+		"orders.token":              "db:parcels.code medium its sampled values are all there",
+		"invoices.orders_no":        "db:orders.no high a foreign key of the database",
+	}
+	if diff := cmp.Diff(want, references(draft(in))); diff != "" {
+		t.Errorf("references (-want +got):\n%s", diff)
+	}
+	for i := range in.Answers {
+		in.Answers[i].Found = 0
+	}
+	delete(want, "orders.token")
+	want["orders.customer_id"] = "db:customers.id low its name and type, but most of its sampled values are not there"
+	if diff := cmp.Diff(want, references(draft(in))); diff != "" {
+		t.Errorf("references when nothing is found (-want +got):\n%s", diff)
+	}
+}
+
+func references(tables map[string]discover.Table) map[string]string {
+	out := map[string]string{}
+	for _, t := range tables {
+		for _, f := range t.Fields {
+			for _, r := range f.References {
+				s := fmt.Sprintf("%s %s %s", r.To, r.Confidence, r.Reason)
+				if r.Withheld != "" {
+					s += ", but " + r.Withheld
+				}
+				out[t.Name+"."+f.Name] = s
+			}
+		}
+	}
+	return out
+}
+
+func TestReferencesThatLeadToOtherPeopleAreOnlyMentioned(t *testing.T) {
+	customers := table("customers", "id integer", "email", "support_rep_id integer", "parent_id integer", "company_id integer")
+	customers.ForeignKeys = []catalogue.ForeignKey{
+		{Columns: []string{"support_rep_id"}, References: catalogue.Name{Table: "employees"}, ReferencedColumns: []string{"id"}},
+		{Columns: []string{"parent_id"}, References: catalogue.Name{Table: "customers"}, ReferencedColumns: []string{"id"}},
+		{Columns: []string{"company_id"}, References: catalogue.Name{Table: "companies"}, ReferencedColumns: []string{"id"}},
+	}
+	salaries := table("salaries", "id integer", "employee_id integer", "amount decimal")
+	salaries.ForeignKeys = []catalogue.ForeignKey{{Columns: []string{"employee_id"}, References: catalogue.Name{Table: "employees"}, ReferencedColumns: []string{"id"}}}
+	got := references(draft(discover.Input{Tables: []catalogue.Table{
+		customers, salaries, table("employees", "id integer", "email"), table("companies", "id integer", "email"),
+	}}))
+	for at, withheld := range map[string]bool{"customers.support_rep_id": true, "customers.parent_id": true, "customers.company_id": true, "salaries.employee_id": false} {
+		if got[at] == "" || strings.Contains(got[at], ", but ") != withheld {
+			t.Errorf("%s: %q", at, got[at]) // a request of one person must not reach others
+		}
+	}
+}
+
+func TestWhatNobodyLeadsToIsOnlyMentioned(t *testing.T) {
+	got := draft(discover.Input{Tables: []catalogue.Table{table("customers", "id integer", "email"), table("archive", "id integer", "vorname", "status")}})
+	archive := got["archive"]
+	if l := label(field(t, archive.Fields, "vorname")); l != "user.name.first high" || !archive.Unreached {
+		t.Errorf("%q in a table that nothing leads to: a policy that needs it could not be planned", l)
+	}
+	if l := label(field(t, archive.Fields, "status")); l != "system.operations high *" {
+		t.Errorf("%q", l)
+	}
+}
+
+func TestSystemTablesAndViewsAreKeptOutWithTheReason(t *testing.T) {
+	view := table("active_customers", "id integer", "email")
+	view.View = true
+	got := draft(discover.Input{Tables: []catalogue.Table{view, table("flyway_schema_history", "installed_rank integer"), table("QRTZ_LOCKS", "id"), table("customers", "id integer", "email")}})
+	for name, skipped := range map[string]bool{"active_customers": true, "flyway_schema_history": true, "QRTZ_LOCKS": true, "customers": false} {
+		if (got[name].Skip != "") != skipped {
+			t.Errorf("%s: %q", name, got[name].Skip)
+		}
+	}
+}
+
+func TestDocumentsGiveNestedFieldsWithTypesAsSeen(t *testing.T) {
+	people := catalogue.Table{Name: catalogue.Name{Table: "people"}, Open: true, PrimaryKey: []string{"_id"}, Columns: []catalogue.Column{{Name: "_id", Type: value.Type{Kind: value.ObjectID}, NotNull: true}}}
+	in := discover.Input{Tables: []catalogue.Table{people}, Rows: map[catalogue.Name]discover.Rows{people.Name: {
+		{"_id": "65a000000000000000000001", "contact": map[string]any{"email": "canary@example.com", "age": int64(41)}, "tags": []any{"x"}, "n": int64(1),
+			"orders": []any{map[string]any{"no": int64(1), "street": "Canary Lane"}}, "grid": []any{[]any{int64(1)}}, "by_mail": map[string]any{"canary@example.com": int64(1)}},
+		{"_id": "65a000000000000000000002", "contact": map[string]any{"email": "canary2@example.com"}, "tags": []any{}, "n": "one", "orders": map[string]any{"no": int64(2)}},
+	}}}
+	got := draft(in)["people"]
+	for path, want := range map[string]string{
+		"_id": "object_id", "contact": "object", "contact.email": "string", "contact.age": "integer", "tags": "string[]", "n": "", "orders": "object[]", "orders.street": "string", "grid": "", "by_mail": "object",
+	} {
+		if f := field(t, got.Fields, path); f.Type.String() != want {
+			t.Errorf("%s is %s, want %s", path, f.Type, want)
+		}
+	}
+	for path, want := range map[string]string{"n": "types differ from row to row: integer, string", "orders": "types differ", "grid": "arrays in arrays", "by_mail": "look like data"} {
+		if f := field(t, got.Fields, path); !strings.Contains(strings.Join(f.Notes, " "), want) {
+			t.Errorf("%s has the notes %q, want %q", path, f.Notes, want)
+		}
+	}
+	if f := field(t, got.Fields, "contact.email"); f.Identity != "email" {
+		t.Errorf("a part of a document has the identity %q", f.Identity)
+	}
+	silent(t, discover.Describe(in), "canary")
+}
+
+// silent fails when a draft shows a sampled value in any form.
+func silent(t *testing.T, d discover.Draft, canary string) {
+	t.Helper()
+	b, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, made := range []string{d.YAML("db"), d.Fragment(nil), string(b), fmt.Sprintf("%v %+v %#v", d, d, d)} {
+		if strings.Contains(strings.ToLower(made), canary) {
+			t.Errorf("a sampled value is shown:\n%s", made)
+		}
+	}
+}
+
+func TestNoSampledValueLeavesADraft(t *testing.T) {
+	customers := table("customers", "id integer", "email", "phone", "note", "iban", "extra json", "born date")
+	in := discover.Input{Tables: []catalogue.Table{customers, table("orders", "no integer", "customer_id integer")}}
+	in.Rows = map[catalogue.Name]discover.Rows{customers.Name: {}}
+	for i := range 30 {
+		in.Rows[customers.Name] = append(in.Rows[customers.Name], map[string]any{
+			"id": int64(i), "email": fmt.Sprintf("canary%d@example.com", i), "phone": "canary", "note": "the canary said that it would come back on canary@example.com", "iban": "canary",
+			"extra": map[string]any{"canary@example.com": "canary", "Canary Lane 5": "x"}, "born": value.Date("1977-01-01 canary"),
+		})
+	}
+	silent(t, discover.Describe(in), "canary")
+	for _, q := range discover.Questions(in) {
+		if strings.Contains(q.From+q.Column, "canary") {
+			t.Error(q.From)
+		}
+	}
+}
+
+func TestTheSameInputGivesTheSameDraft(t *testing.T) { // X19
+	in := discover.Input{Tables: []catalogue.Table{table("customers", "id integer", "email", "extra json"), table("orders", "no integer", "customer_id integer")}}
+	in.Rows = map[catalogue.Name]discover.Rows{{Table: "customers"}: rows("extra", map[string]any{"a": "x", "b": int64(1), "c": []any{}, "d": nil, "e": map[string]any{"f": true, "g": 1.5}})}
+	first := discover.Describe(in).YAML("db")
+	for range 20 {
+		if diff := cmp.Diff(first, discover.Describe(in).YAML("db")); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
+
+func TestHostileNamesAreWrittenAsNames(t *testing.T) { // R: names are data
+	names := []string{"yes", "null", "1", "a: b", "x #y", "- z", `q"uo\te`, "{f}", "[g]", "*h", "&i", "%j", "!k", "Ünï", "日本", "a'b", "on"}
+	hostile := table("true", append([]string{"~ integer"}, "email")...)
+	for _, n := range names {
+		hostile.Columns = append(hostile.Columns, catalogue.Column{Name: n, Native: "text # \n- x", Type: value.Type{Kind: value.String}, Comment: "# \n- fides_key: evil"})
+	}
+	hostile.Columns = append(hostile.Columns, catalogue.Column{Name: "dot.ted", Type: value.Type{Kind: value.String}}, catalogue.Column{Name: "new\nline", Type: value.Type{Kind: value.String}})
+	odd := table("semi:colon.", "id integer")
+	d := discover.Describe(discover.Input{Dataset: "db", Schema: "on", Tables: []catalogue.Table{hostile, odd}})
+	read := reread(t, d.YAML("conn: # \n"))
+	if read.Namespace.Schema != "on" || len(read.Collections) != 1 {
+		t.Fatalf("read as %+v", read)
+	}
+	var got []string
+	for _, f := range read.Collections[0].Fields {
+		got = append(got, f.Name)
+	}
+	if diff := cmp.Diff(append([]string{"~", "email"}, names...), got); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
+	}
+}
+
+// reread decodes the one dataset of a text, which must have no problem.
+func reread(t *testing.T, text string) dataset.Dataset {
+	t.Helper()
+	var r source.Report
+	set := decode(text, &r)
+	set.CheckReferences(&r)
+	if p := r.Problems(); len(p) > 0 || len(set) != 1 {
+		t.Fatalf("%d datasets, problems %v in\n%s", len(set), p, text)
+	}
+	return set[0]
+}
+
+func decode(text string, r *source.Report) (set dataset.Set) {
+	for _, document := range source.Parse("f.yml", []byte(text), r) {
+		m := document.Mapping("a file", r)
+		for _, n := range m.List("dataset") {
+			d, _ := dataset.Decode(n, r, taxonomy.Standard())
+			set.Add(d, r)
+		}
+	}
+	return set
+}
+
+func TestEveryWordOfTheListsIsOfTheTaxonomy(t *testing.T) {
+	known := taxonomy.Standard().Categories
+	for _, c := range discover.Categories() {
+		if !known.Known(string(c)) {
+			t.Errorf("the lists know a category %s, which the taxonomy does not", c)
+		}
+	}
+	if len(discover.Categories()) < 40 {
+		t.Errorf("the lists know %d categories", len(discover.Categories()))
+	}
+}
