@@ -171,10 +171,12 @@ func (d *describer) refersToPeople(t *Table) bool {
 // billing_address_id does in addresses.
 func (d *describer) refersByName(column, table string) bool {
 	words := parts(column)
-	n := len(words)
 	key := isKeyName(column)
-	if key && n > 1 {
+	switch n := len(words); {
+	case n > 1 && slices.Contains(keyWords, words[n-1]):
 		words = words[:n-1]
+	case n > 1 && key: // id_patient
+		words = words[1:]
 	}
 	joined := strings.Join(words, "")
 	return slices.ContainsFunc(singular(strings.Join(parts(table), "")), func(t string) bool {
@@ -182,10 +184,10 @@ func (d *describer) refersByName(column, table string) bool {
 	})
 }
 
-// isKeyName says whether a name ends as those of keys do.
+// isKeyName says whether a name ends as those of keys do, or begins with id.
 func isKeyName(name string) bool {
 	words := parts(name)
-	return len(words) > 0 && slices.Contains(keyWords, words[len(words)-1])
+	return len(words) > 0 && (slices.Contains(keyWords, words[len(words)-1]) || words[0] == "id" || words[0] == "fk")
 }
 
 // keyWords end the name of a column that refers.

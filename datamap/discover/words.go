@@ -1,6 +1,7 @@
 package discover
 
 import (
+	"cmp"
 	"embed"
 	"regexp"
 	"slices"
@@ -133,6 +134,9 @@ func class(k value.Kind) string {
 	}
 }
 
+// abbreviated words stand for others in names of whatever is described.
+var abbreviated = map[string]string{"nm": "name", "addr": "address", "adr": "adresse", "dt": "date", "cust": "customer", "usr": "user", "emp": "employee", "mbr": "member", "num": "nr", "nbr": "number"}
+
 var umlauts = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss", "Ä", "Ae", "Ö", "Oe", "Ü", "Ue")
 
 // parts splits a name into its words: at separators, at digits, and where
@@ -143,7 +147,8 @@ func parts(name string) []string {
 	var word []rune
 	end := func() {
 		if len(word) > 0 {
-			out = append(out, strings.ToLower(string(word)))
+			w := strings.ToLower(string(word))
+			out = append(out, cmp.Or(abbreviated[w], w))
 		}
 		word = nil
 	}
@@ -238,6 +243,13 @@ func (l *lexicon) isSystem(n catalogue.Name) bool {
 // Kundenadresse.
 const shortest = 5
 
+// neutral words at the end of a name leave what it says as it is.
+var neutral = strings.Fields(`
+	private work home office main primary secondary personal business other old new current original code text txt no nr num number
+	value raw full plain encrypted enc normalized lower display public
+	privat geschaeftlich dienstlich beruflich haupt alt neu aktuell nummer hausnr hausnummer zusatz wert klartext
+	prive professionnel principal particular personale principale privee lavoro casa trabajo movil actual`)
+
 // read gives what a name says of a field of a class of types, best first.
 // above are the names of the objects that it lies in; person says that the
 // table's own words make it one of a person.
@@ -285,7 +297,11 @@ func (l *lexicon) read(name string, above []string, class string, person bool) [
 		}
 	}
 	for n := len(words) - 1; n > 0; n-- {
-		add(strings.Join(words[:n], ""), Low, false, "the beginning of its name")
+		confidence := Low
+		if !slices.ContainsFunc(words[n:], func(w string) bool { return !slices.Contains(neutral, w) }) {
+			confidence = Medium // strasse_hausnr, email_privat
+		}
+		add(strings.Join(words[:n], ""), confidence, person && confidence == Medium, "the beginning of its name")
 	}
 	return found
 }
