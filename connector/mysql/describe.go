@@ -23,7 +23,7 @@ WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VER
 	queryColumns = `
 SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, coalesce(CHARACTER_SET_NAME, ''), IS_NULLABLE = 'NO',
 	EXTRA LIKE '%VIRTUAL GENERATED%' OR EXTRA LIKE '%STORED GENERATED%',
-	coalesce(CHARACTER_MAXIMUM_LENGTH, 0), coalesce(NUMERIC_PRECISION, 0), coalesce(NUMERIC_SCALE, 0)
+	coalesce(CHARACTER_MAXIMUM_LENGTH, 0), coalesce(NUMERIC_PRECISION, 0), coalesce(NUMERIC_SCALE, 0), COLUMN_COMMENT
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()
 ORDER BY TABLE_NAME, ORDINAL_POSITION`
 
@@ -90,7 +90,7 @@ func (r *reader) columns(ctx context.Context) error {
 	var table, set string
 	var c catalogue.Column
 	var l limits
-	into := []any{&table, &c.Name, &c.Native, &set, &c.NotNull, &c.Generated, &l.length, &l.precision, &l.scale}
+	into := []any{&table, &c.Name, &c.Native, &set, &c.NotNull, &c.Generated, &l.length, &l.precision, &l.scale, &c.Comment}
 	return r.each(ctx, queryColumns, into, func() {
 		t := r.tables[table]
 		if t == nil {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"volenti.dev/volenti/datamap/taxonomy"
 	"volenti.dev/volenti/demo/shop"
 	"volenti.dev/volenti/examples"
+	"volenti.dev/volenti/internal/mariadbtest"
 	"volenti.dev/volenti/subject"
 )
 
@@ -229,13 +231,17 @@ func TestADraftOfChinookIsNearlyWhatAPersonWrote(t *testing.T) { // D5
 	if _, err := os.Stat(data); err != nil {
 		t.Skip("the Chinook scripts are not beside this checkout; the demo shop covers the same ground") //nolint:forbidigo // data that a fresh clone does not have
 	}
-	for target, script := range map[string]string{"sqlite": "Chinook_Sqlite.sql", "postgres": "Chinook_PostgreSql.sql"} {
+	for target, chinook := range map[string]func(t *testing.T, script string) (url string){
+		"sqlite":   func(t *testing.T, script string) string { return chinookIn(t, "sqlite", script) },
+		"postgres": func(t *testing.T, script string) string { return chinookIn(t, "postgres", script) },
+		"mysql":    chinookInMariaDB,
+	} {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, "sqlite", target)
-			w.loadChinook(filepath.Join(data, script))
-			byHand := filepath.Join("..", "..", "examples", "chinook", target)
-			truth := said(loaded(t, byHand, w.env, false))
+			script := map[string]string{"sqlite": "Chinook_Sqlite.sql", "postgres": "Chinook_PostgreSql.sql", "mysql": "Chinook_MySql.sql"}[target]
+			env := map[string]string{"CHINOOK_URL": chinook(t, filepath.Join(data, script))}
+			byHand := filepath.Join("..", "..", "examples", "chinook", map[string]string{"sqlite": "sqlite", "postgres": "postgres", "mysql": "sqlite"}[target])
+			truth := said(loaded(t, byHand, env, false))
 			// By hand these are left out: no policy looks at what is for sale.
 			for from, to := range map[string]string{
 				"track.mediatypeid": "mediatype.mediatypeid", "track.genreid": "genre.genreid",
@@ -245,15 +251,59 @@ func TestADraftOfChinookIsNearlyWhatAPersonWrote(t *testing.T) { // D5
 			}
 			drafting := t.TempDir()
 			keepOnly(t, byHand, drafting, "connections.yml", "policies.yml")
-			drafts := drafted(t, drafting, w.env, "chinook")
+			connections := filepath.Join(drafting, "connections.yml")
+			if err := os.WriteFile(connections, []byte("connection:\n- {key: chinook, type: "+target+", access: write, datasets: [chinook], secrets: {url: '${CHINOOK_URL}'}}\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			drafts := drafted(t, drafting, env, "chinook")
 			proposed(drafts...).atLeast(t, truth,
 				least{"identities", false, 1, 1},
 				least{"references", false, 1, 1},
 				least{"categories", false, 0.95, 0.9},
 			)
-			passes(t, drafting, w.env, "chinook:customer chinook:invoice chinook:invoiceline")
+			passes(t, drafting, env, "chinook:customer chinook:invoice chinook:invoiceline")
 			quiet(t, drafts, "luisg@embraer", "Embraer", "Köhler", "Stuttgart", "+55", "AC/DC")
 		})
+	}
+}
+
+func chinookIn(t *testing.T, target, script string) string {
+	w := newWorld(t, "sqlite", target)
+	w.loadChinook(script)
+	return w.url
+}
+
+func chinookInMariaDB(t *testing.T, script string) string {
+	text, err := os.ReadFile(script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ = bytes.Cut(text, []byte("USE `Chinook`;"))
+	url := mariadbtest.URL(t)
+	db := mariadbtest.Open(t, url)
+	if _, err := db.ExecContext(t.Context(), string(text)); err != nil {
+		t.Fatal(err)
+	}
+	return url
+}
+
+func TestACommentOnAColumnSaysWhatItIs(t *testing.T) {
+	pg := newWorld(t, "sqlite", "postgres")
+	pg.exec("COMMENT ON COLUMN customer.vip IS 'the Sozialversicherungsnummer, since 2019';\n")
+	maria := mariadbtest.URL(t)
+	if _, err := mariadbtest.Open(t, maria).ExecContext(t.Context(), "CREATE TABLE customer (id int PRIMARY KEY, email varchar(60), vip int COMMENT 'the Sozialversicherungsnummer, since 2019')"); err != nil {
+		t.Fatal(err)
+	}
+	for kind, url := range map[string]string{"postgres": pg.url, "mysql": maria} {
+		dir := t.TempDir()
+		text := fmt.Sprintf("connection:\n- {key: db, type: %s, secrets: {url: %q}}\n", kind, url)
+		if err := os.WriteFile(filepath.Join(dir, "c.yml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got := proposed(drafted(t, dir, nil, "db")...)["categories"]["db:customer.vip"]
+		if got != "user.government_id.national_identification_number" {
+			t.Errorf("%s: %q", kind, got)
+		}
 	}
 }
 
