@@ -317,6 +317,34 @@ func TestDocumentsGiveNestedFieldsWithTypesAsSeen(t *testing.T) {
 	silent(t, discover.Describe(in), "canary")
 }
 
+func TestDocumentsReferToOthersByPartsOfThem(t *testing.T) {
+	document := func(name string) catalogue.Table {
+		return catalogue.Table{Name: catalogue.Name{Table: name}, Open: true, PrimaryKey: []string{"_id"}, Columns: []catalogue.Column{{Name: "_id", NotNull: true}}}
+	}
+	people, visits := document("people"), document("visits")
+	id := func(n int) string { return fmt.Sprintf("65a00000000000000000%04d", n) }
+	in := discover.Input{Dataset: "db", Tables: []catalogue.Table{people, visits}, Rows: map[catalogue.Name]discover.Rows{
+		people.Name: {{"_id": id(1), "email": "a@example.com"}, {"_id": id(2), "email": "b@example.com"}},
+		visits.Name: {{"_id": id(7), "guest": map[string]any{"person_id": id(1)}, "seen_by": []any{id(1), id(2)}, "day": "x"}, {"_id": id(8), "guest": map[string]any{"person_id": id(2)}}},
+	}}
+	var asked []string
+	for _, q := range discover.Questions(in) {
+		asked = append(asked, fmt.Sprintf("%s in %s.%s: %d", q.From, q.Table.Name, q.Column, len(q.Values)))
+		in.Answers = append(in.Answers, discover.Answer{Question: q, Found: len(q.Values)})
+	}
+	if diff := cmp.Diff([]string{"visits.guest.person_id in people._id: 2"}, asked); diff != "" {
+		t.Errorf("questions (-want +got):\n%s", diff)
+	}
+	f := field(t, draft(in)["visits"].Fields, "guest.person_id")
+	if len(f.References) != 1 || f.References[0].To != "db:people._id" || f.References[0].Withheld != "" || f.Type.Kind != value.ObjectID {
+		t.Errorf("%+v", f)
+	}
+	if visits := draft(in)["visits"]; visits.Unreached {
+		t.Error("the visits are not reached through a part of them")
+	}
+	reread(t, discover.Describe(in).YAML("db"))
+}
+
 // silent fails when a draft shows a sampled value in any form.
 func silent(t *testing.T, d discover.Draft, canary string) {
 	t.Helper()

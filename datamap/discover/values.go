@@ -13,15 +13,12 @@ import (
 	"volenti.dev/volenti/subject"
 )
 
-// samples are the values of one field, nulls left out. They show nothing of
-// themselves.
+// samples are the values of one field, nulls left out. Describe drops them at
+// its end, so that none is in a draft.
 type samples struct {
 	all  []any
 	rows int // how many rows were sampled
 }
-
-// Format hides the values under every verb and flag.
-func (samples) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(subject.Redacted)) }
 
 // gather takes one field out of rows.
 func gather(rows Rows, name string) samples {

@@ -175,8 +175,8 @@ func parts(name string) []string {
 // singular gives the forms in which a word of a list may stand for this one.
 func singular(word string) []string {
 	forms := []string{word}
-	for _, plural := range [][2]string{{"ies", "y"}, {"s", ""}, {"es", ""}, {"en", ""}, {"n", ""}} {
-		if stem, ok := strings.CutSuffix(word, plural[0]); ok && len(stem) > 2 {
+	for _, plural := range [][2]string{{"people", "person"}, {"children", "child"}, {"ies", "y"}, {"s", ""}, {"es", ""}, {"en", ""}, {"n", ""}} {
+		if stem, ok := strings.CutSuffix(word, plural[0]); ok && len(stem+plural[1]) > 2 {
 			forms = append(forms, stem+plural[1])
 		}
 	}
