@@ -259,12 +259,29 @@ func TestReferencesThatLeadToOtherPeopleAreOnlyMentioned(t *testing.T) {
 	}
 	salaries := table("salaries", "id integer", "employee_id integer", "amount decimal")
 	salaries.ForeignKeys = []catalogue.ForeignKey{{Columns: []string{"employee_id"}, References: catalogue.Name{Table: "employees"}, ReferencedColumns: []string{"id"}}}
+	calls := table("calls", "id integer", "customer_id integer", "agent_id integer", "answers integer")
+	for column, target := range map[string]string{"customer_id": "customers", "agent_id": "employees", "answers": "calls"} {
+		calls.ForeignKeys = append(calls.ForeignKeys, catalogue.ForeignKey{Columns: []string{column}, References: catalogue.Name{Table: target}, ReferencedColumns: []string{"id"}})
+	}
 	got := references(draft(discover.Input{Tables: []catalogue.Table{
-		customers, salaries, table("employees", "id integer", "email"), table("companies", "id integer", "email"),
+		customers, salaries, calls, table("employees", "id integer", "email"), table("companies", "id integer", "email"),
 	}}))
-	for at, withheld := range map[string]bool{"customers.support_rep_id": true, "customers.parent_id": true, "customers.company_id": true, "salaries.employee_id": false} {
+	for at, withheld := range map[string]bool{"customers.support_rep_id": true, "customers.parent_id": true, "customers.company_id": true, "salaries.employee_id": false, "calls.customer_id": false, "calls.agent_id": true, "calls.answers": true} {
 		if got[at] == "" || strings.Contains(got[at], ", but ") != withheld {
 			t.Errorf("%s: %q", at, got[at]) // a request of one person must not reach others
+		}
+	}
+}
+
+func TestAPhoneNumberIsAnIdentityWhereItIsStoredAsItIsAskedFor(t *testing.T) {
+	for want, values := range map[string][]any{
+		"phone_number": {"+49301234567", "+442079460018", "+12125550100"},
+		"":             {"+49 30 1234567", "+44 20 7946 0018", "(212) 555-0100"},
+	} {
+		customers := table("customers", "id integer", "phone")
+		in := discover.Input{Tables: []catalogue.Table{customers}, Rows: map[catalogue.Name]discover.Rows{customers.Name: rows("phone", values...)}}
+		if f := field(t, draft(in)["customers"].Fields, "phone"); string(f.Identity) != want || (want == "") != (len(f.Notes) > 0) {
+			t.Errorf("identity %q, want %q; notes %q", f.Identity, want, f.Notes)
 		}
 	}
 }
