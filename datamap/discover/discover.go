@@ -117,6 +117,7 @@ type describer struct {
 	*lexicon
 	tables []*Table
 	live   map[string]*catalogue.Table // by collection
+	forms  map[string][]string         // of the names of tables, to be found in those of columns
 }
 
 // Describe proposes a dataset. The same Input gives the same Draft.
@@ -136,7 +137,7 @@ func Describe(in Input) Draft {
 
 // newDescriber reads every table by itself: its names, types and values.
 func newDescriber(in Input) *describer {
-	d := &describer{Input: in, lexicon: words(), live: map[string]*catalogue.Table{}}
+	d := &describer{Input: in, lexicon: words(), live: map[string]*catalogue.Table{}, forms: map[string][]string{}}
 	for i := range in.Tables {
 		t := &in.Tables[i]
 		d.live[t.Name.Table] = t

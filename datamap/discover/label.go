@@ -75,9 +75,9 @@ func (d *describer) judge(f *Field, above []string, person bool) *Label {
 	return named
 }
 
-// kind gives what a field holds; of documents what was seen in them.
+// kind gives what a field holds; of documents and JSON what was seen in them.
 func (f *Field) kind() value.Kind {
-	if f.column != nil {
+	if f.column != nil && (!shapeless(f.column.Type.Kind) || f.Type.Kind == value.Unknown) {
 		return f.column.Type.Kind
 	}
 	return f.Type.Kind

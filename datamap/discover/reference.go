@@ -39,6 +39,12 @@ type candidate struct {
 	live   *catalogue.Table // of the target
 	named  bool             // the field's name says so; otherwise only its values may
 	across bool             // the target is in another database
+
+	// What the field's name and values are, for all targets.
+	stem    string
+	key     bool
+	words   int
+	keylike bool
 }
 
 // Questions lists what should be asked before Describe, so that references do
@@ -170,16 +176,31 @@ func (d *describer) refersToPeople(t *Table) bool {
 // refersByName says whether a column's name ends in the name of a table, as
 // billing_address_id does in addresses.
 func (d *describer) refersByName(column, table string) bool {
+	joined, key := stem(column)
+	return d.stands(joined, key, table)
+}
+
+// stem gives the words of a column's name without the one that says that it
+// is a key, and whether there was one.
+func stem(column string) (joined string, key bool) {
 	words := parts(column)
-	key := isKeyName(column)
+	key = isKeyName(column)
 	switch n := len(words); {
 	case n > 1 && slices.Contains(keyWords, words[n-1]):
 		words = words[:n-1]
 	case n > 1 && key: // id_patient
 		words = words[1:]
 	}
-	joined := strings.Join(words, "")
-	return slices.ContainsFunc(singular(strings.Join(parts(table), "")), func(t string) bool {
+	return strings.Join(words, ""), key
+}
+
+func (d *describer) stands(joined string, key bool, table string) bool {
+	forms := d.forms[table]
+	if forms == nil {
+		forms = singular(strings.Join(parts(table), ""))
+		d.forms[table] = forms
+	}
+	return slices.ContainsFunc(forms, func(t string) bool {
 		return joined == t || key && len(t) > 3 && strings.HasSuffix(joined, t)
 	})
 }
@@ -206,14 +227,17 @@ func (d *describer) candidates() []candidate {
 			if depth > 0 && !open || len(f.Fields) > 0 || d.tied(t, f.Name) || f.tells() {
 				return
 			}
+			c := candidate{table: t, field: f, path: path, words: len(parts(path)), keylike: f.values.keylike()}
+			c.stem, c.key = stem(path)
 			pairs := []candidate{}
 			for _, target := range d.tables {
 				if target != t && target.Skip == "" {
-					pairs = append(pairs, d.pair(t, f, path, target.Name, d.Dataset, d.live[target.Name])...)
+					c.target = dataset.Address{Dataset: d.Dataset, Collection: target.Name}
+					pairs = append(pairs, d.pair(c, d.live[target.Name])...)
 				}
 			}
 			if !slices.ContainsFunc(pairs, func(c candidate) bool { return c.named }) {
-				pairs = append(pairs, d.across(t, f, path)...)
+				pairs = append(pairs, d.across(c)...)
 			}
 			all = append(all, pairs...)
 		})
@@ -232,20 +256,21 @@ func (d *describer) tied(t *Table, column string) bool {
 	return slices.ContainsFunc(d.live[t.Name].ForeignKeys, func(k catalogue.ForeignKey) bool { return slices.Contains(k.Columns, column) })
 }
 
-// pair judges one column against the key of one table.
-func (d *describer) pair(t *Table, f *Field, path, target, key string, live *catalogue.Table) []candidate {
+// pair judges one field against the key of one table.
+func (d *describer) pair(c candidate, live *catalogue.Table) []candidate {
 	if len(live.PrimaryKey) != 1 {
 		return nil
 	}
 	pk := live.Column(live.PrimaryKey[0])
-	if pk == nil || class(pk.Type.Kind) != class(f.kind()) || pk.Type.Array {
+	if pk == nil || pk.Type.Array || !shapeless(pk.Type.Kind) && class(pk.Type.Kind) != class(c.field.kind()) {
 		return nil
 	}
-	c := candidate{table: t, field: f, path: path, target: dataset.Address{Dataset: key, Collection: target}, column: pk.Name, live: live, across: key != d.Dataset}
-	generic := slices.Contains(keyWords, strings.Join(parts(pk.Name), "")) || strings.EqualFold(pk.Name, "name")
-	whole := len(parts(path)) > 1 || !generic // "id" or "number" by itself says nothing
-	c.named = whole && d.refersByName(path, target) || !generic && strings.EqualFold(f.Name, pk.Name) && !(f.PrimaryKey && len(d.live[t.Name].PrimaryKey) == 1)
-	if c.named || !c.across && !f.PrimaryKey && f.values.keylike() {
+	c.column, c.live = pk.Name, live
+	alone := c.field.PrimaryKey && len(d.live[c.table.Name].PrimaryKey) == 1
+	generic := slices.Contains(keyWords, strings.ToLower(strings.Trim(pk.Name, "_"))) || strings.EqualFold(pk.Name, "name")
+	whole := c.words > 1 || !generic // "id" or "number" by itself says nothing
+	c.named = whole && d.stands(c.stem, c.key, c.target.Collection) || !generic && strings.EqualFold(c.field.Name, pk.Name) && !alone
+	if c.named || !c.across && !c.field.PrimaryKey && c.keylike {
 		return []candidate{c}
 	}
 	return nil
@@ -260,7 +285,8 @@ func (s samples) keylike() bool {
 }
 
 // across pairs a column with keys of datasets that other connections serve.
-func (d *describer) across(t *Table, f *Field, path string) []candidate {
+func (d *describer) across(of candidate) []candidate {
+	of.across = true
 	var all []candidate
 	for i := range d.Described {
 		other := &d.Described[i]
@@ -285,7 +311,8 @@ func (d *describer) across(t *Table, f *Field, path string) []candidate {
 					live, known = found, true
 				}
 			}
-			for _, one := range d.pair(t, f, path, c.Address.Collection, other.Key, live) {
+			of.target = c.Address
+			for _, one := range d.pair(of, live) {
 				if !known {
 					one.live = nil
 				}
