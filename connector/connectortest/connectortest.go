@@ -73,7 +73,7 @@ func Run(t *testing.T, h Harness) {
 	}{
 		{"Describe", testDescribe},
 		{"EveryTypeSurvives", testTypes},
-		{"Sample", testSample},
+		{"Sample", testSampleRows},
 		{"Read", testRead},
 		{"ReadContract", testReadContract},
 		{"HostileNames", testHostileNames},

@@ -6,9 +6,9 @@ import (
 	"volenti.dev/volenti/connector"
 )
 
-// testSample: a sample is whole rows as a read gives them, and never more than
+// testSampleRows: a sample is whole rows as a read gives them, and never more than
 // were asked for.
-func testSample(t *testing.T, h Harness) {
+func testSampleRows(t *testing.T, h Harness) {
 	b := open(t, h, append(people(30), "CREATE TABLE empty (id integer PRIMARY KEY)")...)
 	rows, err := b.Sample(t.Context(), b.table(t, "person"), 7)
 	if err != nil || len(rows) != 7 {
