@@ -58,9 +58,9 @@ type Draft struct {
 
 // Table is a proposed collection.
 type Table struct {
-	Name  string   `json:"name"`
-	Skip  string   `json:"skip,omitempty"` // why it is kept out of processing
-	Notes []string `json:"notes,omitempty"`
+	Name    string   `json:"name"`
+	Skipped string   `json:"skipped,omitempty"` // why it is kept out of processing
+	Notes   []string `json:"notes,omitempty"`
 	// Unreached: no identity leads to its rows, so what they hold is only
 	// mentioned: a policy that needs it could not be planned.
 	Unreached bool    `json:"unreached,omitempty"`
@@ -150,11 +150,11 @@ func (d *describer) table(live *catalogue.Table) *Table {
 	t := &Table{Name: live.Name.Table, name: live.Name, about: d.matter(live.Name.Table), Fields: []Field{}}
 	switch {
 	case d.isSystem(live.Name):
-		t.Skip = "a table of a framework or of migrations by its name: no business data"
+		t.Skipped = "a table of a framework or of migrations by its name: no business data"
 	case live.View:
-		t.Skip = "a view: its rows are those of other tables"
+		t.Skipped = "a view: its rows are those of other tables"
 	case unspeakable(live.Name.Table, ".:"):
-		t.Skip = "its name has a character that has a place in addresses"
+		t.Skipped = "its name has a character that has a place in addresses"
 	}
 	rows := d.Rows[live.Name]
 	for i := range live.Columns {
@@ -185,7 +185,7 @@ func (d *describer) table(live *catalogue.Table) *Table {
 		}
 		return false
 	})
-	if t.Skip == "" {
+	if t.Skipped == "" {
 		d.label(t)
 	}
 	return t

@@ -166,7 +166,7 @@ func (d *describer) identify() {
 	for _, t := range d.tables {
 		open := d.live[t.Name].Open
 		t.walk(func(f *Field, path string, depth int) {
-			if t.Skip != "" || f.Label == nil || depth > 0 && !open {
+			if t.Skipped != "" || f.Label == nil || depth > 0 && !open {
 				return // nothing is found by a part of a column (documents can)
 			}
 			kind := f.identity()
@@ -210,7 +210,7 @@ func stored(t subject.Type, s samples) bool {
 // which tables belong to people.
 func (d *describer) settle() {
 	for _, t := range d.tables {
-		if t.Skip != "" {
+		if t.Skipped != "" {
 			continue
 		}
 		t.walk(func(f *Field, _ string, _ int) {

@@ -139,7 +139,7 @@ func holds(before, after string, d *dataset.Dataset, lacking Draft) bool {
 			at = len(want) - 1
 		}
 		for _, f := range t.Fields {
-			if t.Skip == "" {
+			if t.Skipped == "" {
 				want[at].Fields = append(slices.Clip(want[at].Fields), dataset.Field{Name: f.Name})
 			}
 		}

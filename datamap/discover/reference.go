@@ -89,7 +89,7 @@ func (s samples) some(n int) []any {
 // names and values say.
 func (d *describer) refer() {
 	for _, t := range d.tables {
-		if t.Skip != "" {
+		if t.Skipped != "" {
 			continue
 		}
 		for _, k := range d.live[t.Name].ForeignKeys {
@@ -106,7 +106,7 @@ func (d *describer) refer() {
 // foreign takes over a foreign key.
 func (d *describer) foreign(t *Table, k catalogue.ForeignKey) {
 	target := d.find(k.References.Table)
-	if target == nil || target.name != k.References || target.Skip != "" || len(k.Columns) != len(k.ReferencedColumns) {
+	if target == nil || target.name != k.References || target.Skipped != "" || len(k.Columns) != len(k.ReferencedColumns) {
 		return
 	}
 	for i, name := range k.Columns {
@@ -219,7 +219,7 @@ var keyWords = []string{"id", "no", "nr", "key", "code", "number", "nummer", "uu
 func (d *describer) candidates() []candidate {
 	var all []candidate
 	for _, t := range d.tables {
-		if t.Skip != "" {
+		if t.Skipped != "" {
 			continue
 		}
 		open := d.live[t.Name].Open
@@ -231,7 +231,7 @@ func (d *describer) candidates() []candidate {
 			c.stem, c.key = stem(path)
 			pairs := []candidate{}
 			for _, target := range d.tables {
-				if target != t && target.Skip == "" {
+				if target != t && target.Skipped == "" {
 					c.target = dataset.Address{Dataset: d.Dataset, Collection: target.Name}
 					pairs = append(pairs, d.pair(c, d.live[target.Name])...)
 				}
@@ -377,7 +377,7 @@ func (d *describer) reach() {
 	}
 	for _, t := range d.tables {
 		at := dataset.Address{Dataset: d.Dataset, Collection: t.Name}
-		if described[at] || t.Skip != "" {
+		if described[at] || t.Skipped != "" {
 			continue
 		}
 		t.walk(func(f *Field, _ string, _ int) {
@@ -394,7 +394,7 @@ func (d *describer) reach() {
 	w.spread()
 	for _, t := range d.tables {
 		t.Unreached = !w.reached[dataset.Address{Dataset: d.Dataset, Collection: t.Name}]
-		if t.Unreached && t.Skip == "" {
+		if t.Unreached && t.Skipped == "" {
 			t.Notes = append(t.Notes, "no identity and no reference leads here: no request finds these rows")
 		}
 	}

@@ -72,15 +72,15 @@ func (w *writer) table(level int, t *Table) {
 	for _, n := range t.Notes {
 		w.line(level, "# %s", n)
 	}
-	if t.Skip != "" {
-		w.line(level, "# %s", t.Skip)
+	if t.Skipped != "" {
+		w.line(level, "# %s", t.Skipped)
 	}
 	if strings.ContainsAny(t.Name, ".:") || unspeakable(t.Name, "") {
 		w.line(level, "# the table %s cannot be described: use a view with a plain name", strconv.QuoteToASCII(t.Name))
 		return
 	}
 	w.line(level, "- name: %s", name(t.Name))
-	if t.Skip != "" {
+	if t.Skipped != "" {
 		w.line(level+1, "fides_meta: {skip_processing: true}")
 	}
 	if len(t.Fields) == 0 {
