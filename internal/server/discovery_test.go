@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/config/source"
@@ -231,7 +234,7 @@ func TestADraftOfChinookIsNearlyWhatAPersonWrote(t *testing.T) { // D5
 	if _, err := os.Stat(data); err != nil {
 		t.Skip("the Chinook scripts are not beside this checkout; the demo shop covers the same ground") //nolint:forbidigo // data that a fresh clone does not have
 	}
-	for target, chinook := range map[string]func(t *testing.T, script string) (url string){
+	for target, chinook := range map[string]func(t *testing.T, script string) string{
 		"sqlite":   func(t *testing.T, script string) string { return chinookIn(t, "sqlite", script) },
 		"postgres": func(t *testing.T, script string) string { return chinookIn(t, "postgres", script) },
 		"mysql":    chinookInMariaDB,
@@ -304,6 +307,31 @@ func TestACommentOnAColumnSaysWhatItIs(t *testing.T) {
 		if got != "user.government_id.national_identification_number" {
 			t.Errorf("%s: %q", kind, got)
 		}
+	}
+}
+
+func TestATableThatMayNotBeReadIsJudgedByItsNames(t *testing.T) {
+	w := newWorld(t, "sqlite", "postgres")
+	w.exec("CREATE ROLE describer LOGIN PASSWORD 'canary';\nGRANT SELECT ON orders TO describer;\n")
+	t.Cleanup(func() { w.exec("DROP OWNED BY describer;\nDROP ROLE describer;\n") })
+	as, err := url.Parse(w.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	as.User = url.UserPassword("describer", "canary")
+	w.url = as.String()
+	w.configure(strings.ReplaceAll(shopDataset, "key: shop", "key: other"))
+	systems := NewSystems(loaded(t, filepath.Join(w.dir, "config"), nil, true), builtin.Registry())
+	defer func() { _ = systems.Close() }()
+	d, err := systems.Discover(t.Context(), "db", 10, "2026-11-26")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"public.customer", "public.note"}, d.Unsampled); diff != "" {
+		t.Errorf("not looked into (-want +got):\n%s", diff)
+	}
+	if got := proposed(d.Drafts...); got["identities"]["shop:customer.email"] != "email" || got["references"]["shop:orders.customerid"] == "" {
+		t.Errorf("proposed %v", got)
 	}
 }
 
