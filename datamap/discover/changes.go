@@ -15,14 +15,14 @@ func Changes(before, now *catalogue.Catalogue) []string {
 	for i := range before.Tables {
 		old := &before.Tables[i]
 		if t := now.Table(old.Name); t == nil {
-			lines = append(lines, fmt.Sprintf("table %s is gone", old.Name))
+			lines = append(lines, fmt.Sprintf("table %s is gone", shown(old.Name.String())))
 		} else if !reflect.DeepEqual(old, t) {
 			lines = append(lines, changed(old, t)...)
 		}
 	}
 	for i := range now.Tables {
 		if before.Table(now.Tables[i].Name) == nil {
-			lines = append(lines, fmt.Sprintf("table %s is new", now.Tables[i].Name))
+			lines = append(lines, fmt.Sprintf("table %s is new", shown(now.Tables[i].Name.String())))
 		}
 	}
 	return lines
@@ -30,7 +30,7 @@ func Changes(before, now *catalogue.Catalogue) []string {
 
 func changed(old, now *catalogue.Table) (lines []string) {
 	say := func(format string, args ...any) {
-		lines = append(lines, fmt.Sprintf("table %s: ", now.Name)+fmt.Sprintf(format, args...))
+		lines = append(lines, fmt.Sprintf("table %s: ", shown(now.Name.String()))+fmt.Sprintf(format, args...))
 	}
 	for _, c := range old.Columns {
 		other := now.Column(c.Name)
@@ -39,16 +39,16 @@ func changed(old, now *catalogue.Table) (lines []string) {
 		}
 		switch {
 		case other == nil:
-			say("column %s is gone", c.Name)
+			say("column %s is gone", shown(c.Name))
 		case c.Native != other.Native:
-			say("column %s was %s and is %s", c.Name, c.Native, other.Native)
+			say("column %s was %s and is %s", shown(c.Name), c.Native, other.Native)
 		case !reflect.DeepEqual(c, *other):
-			say("column %s is declared otherwise", c.Name)
+			say("column %s is declared otherwise", shown(c.Name))
 		}
 	}
 	for _, c := range now.Columns {
 		if old.Column(c.Name) == nil {
-			say("column %s is new", c.Name)
+			say("column %s is new", shown(c.Name))
 		}
 	}
 	if !slices.Equal(old.PrimaryKey, now.PrimaryKey) {

@@ -3,6 +3,7 @@ package discover
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"volenti.dev/volenti/config/source"
@@ -109,15 +110,23 @@ func (c *comparison) undescribed(at source.Position) {
 		var columns []string
 		for _, column := range t.Columns {
 			if c.likely[t.Name][column.Name] != "" {
-				columns = append(columns, column.Name)
+				columns = append(columns, shown(column.Name))
 			}
 		}
 		if len(columns) > 0 {
-			c.Errorf(at, fix, "the table %s of the connection %s is not described, and columns of it look personal (%s): no request hands them out or erases them", t.Name, c.connection, strings.Join(columns, ", "))
+			c.Errorf(at, fix, "the table %s of the connection %s is not described, and columns of it look personal (%s): no request hands them out or erases them", shown(t.Name.String()), c.connection, strings.Join(columns, ", "))
 		} else {
-			c.Warnf(at, fix, "the table %s of the connection %s is not described", t.Name, c.connection)
+			c.Warnf(at, fix, "the table %s of the connection %s is not described", shown(t.Name.String()), c.connection)
 		}
 	}
+}
+
+// shown writes a name of a database so that it does nothing to a terminal.
+func shown(name string) string {
+	if unspeakable(name, "") {
+		return strconv.QuoteToASCII(name)
+	}
+	return name
 }
 
 // personalColumns tells which columns hold personal data by their names and

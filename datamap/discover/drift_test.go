@@ -123,6 +123,24 @@ func TestChangesOfACatalogueAreListed(t *testing.T) {
 	}
 }
 
+func TestNamesDoNothingToATerminal(t *testing.T) {
+	now := live(nil)
+	now.Tables = append(now.Tables, table("bell\x1b[2J", "id integer", "email"))
+	add(&now.Tables[0], "x\ny")
+	lines := discover.Changes(live(nil), now)
+	for _, p := range discover.Drift("db", []dataset.Dataset{reread(t, byHand)}, now) {
+		lines = append(lines, p.String())
+	}
+	for _, line := range lines {
+		if strings.ContainsAny(line, "\x1b\n") {
+			t.Errorf("%q", line)
+		}
+	}
+	if len(lines) != 4 {
+		t.Errorf("%d lines: %q", len(lines), lines)
+	}
+}
+
 // lacking drafts a catalogue and takes off what is described.
 func lacking(c *catalogue.Catalogue, d dataset.Dataset) discover.Draft {
 	draft := discover.Describe(discover.Input{Dataset: d.Key, Tables: c.Tables, Described: []dataset.Dataset{d}})
