@@ -497,10 +497,9 @@ func TestReadOnlyConnectionEndsInErrorAndTheRestProceeds(t *testing.T) { // D26
 
 func TestDatabaseThatRefusesWritesIsReported(t *testing.T) { // D26
 	w := newWorld(t, "sqlite", "sqlite")
-	d := w.open()
-	id := d.submit("erasure", "anna@example.com")
 	w.exec("CREATE TRIGGER no_change BEFORE UPDATE ON orders BEGIN SELECT RAISE(ABORT, 'anna@example.com'); END;\n")
-	report, err := d.Run(t.Context(), id)
+	d := w.open()
+	report, err := d.Run(t.Context(), d.submit("erasure", "anna@example.com"))
 	w.equal("status", report.Status, request.CompleteWithResidue)
 	w.equal("counts", []int64{line(report, "shop:orders", request.Erasure).RowsFailed, line(report, "shop:orders", request.Erasure).RowsResidue}, []int64{1, 1})
 	if strings.Contains(fmt.Sprint(err, report), "anna@") {
