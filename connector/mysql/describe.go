@@ -4,16 +4,19 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/go-sql-driver/mysql"
 
 	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/datamap/value"
 )
 
-// The tables of the connected database, in six queries whatever their number.
-// A temporary table and a sequence hold nobody's data.
+// The tables of the connected database. A temporary table and a sequence hold
+// nobody's data.
 const (
 	queryTables = `
 SELECT t.TABLE_NAME, t.TABLE_TYPE = 'VIEW', coalesce(e.TRANSACTIONS = 'NO', FALSE)
@@ -32,23 +35,6 @@ SELECT TABLE_NAME, INDEX_NAME, coalesce(COLUMN_NAME, ''), SUB_PART IS NOT NULL
 FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 0
 ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX`
 
-	queryForeignKeys = `
-SELECT k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, CASE WHEN k.REFERENCED_TABLE_SCHEMA = DATABASE() THEN '' ELSE k.REFERENCED_TABLE_SCHEMA END,
-	k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME, r.DELETE_RULE, r.UPDATE_RULE
-FROM information_schema.KEY_COLUMN_USAGE AS k JOIN information_schema.REFERENTIAL_CONSTRAINTS AS r
-ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME
-WHERE k.TABLE_SCHEMA = DATABASE() AND k.REFERENCED_TABLE_NAME IS NOT NULL
-ORDER BY k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION`
-
-	// The name of a check is unique in its table on MariaDB, in its database
-	// on MySQL, which does not tell the table here.
-	queryChecks = `
-SELECT t.TABLE_NAME, c.CONSTRAINT_NAME, c.CHECK_CLAUSE
-FROM information_schema.CHECK_CONSTRAINTS AS c JOIN information_schema.TABLE_CONSTRAINTS AS t
-ON t.CONSTRAINT_SCHEMA = c.CONSTRAINT_SCHEMA AND t.CONSTRAINT_NAME = c.CONSTRAINT_NAME /*M! AND t.TABLE_NAME = c.TABLE_NAME */
-WHERE t.TABLE_SCHEMA = DATABASE() AND t.CONSTRAINT_TYPE = 'CHECK'
-ORDER BY t.TABLE_NAME, c.CONSTRAINT_NAME`
-
 	queryTriggers = `
 SELECT EVENT_OBJECT_TABLE, TRIGGER_NAME, EVENT_MANIPULATION
 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_MANIPULATION IN ('UPDATE', 'DELETE')
@@ -63,7 +49,7 @@ type reader struct {
 
 func describe(ctx context.Context, db *sql.DB) (catalogue.Catalogue, error) {
 	r := reader{db, map[string]*catalogue.Table{}}
-	for _, read := range []func(context.Context) error{r.readTables, r.columns, r.indexes, r.foreignKeys, r.checks, r.triggers} {
+	for _, read := range []func(context.Context) error{r.readTables, r.columns, r.indexes, r.constraints, r.triggers} {
 		if err := read(ctx); err != nil {
 			return catalogue.Catalogue{}, err
 		}
@@ -133,59 +119,94 @@ func (r *reader) indexes(ctx context.Context) error {
 	return err
 }
 
-func (r *reader) foreignKeys(ctx context.Context) error {
-	var table, name, from, to, onDelete, onUpdate string
-	var target catalogue.Name
-	return r.each(ctx, queryForeignKeys, []any{&table, &name, &from, &target.Schema, &target.Table, &to, &onDelete, &onUpdate}, func() {
-		t := r.tables[table]
-		if t == nil {
-			return
+// constraints reads foreign keys and checks from what the server says that it
+// would create a table by: information_schema hides them, and what a deletion
+// would take along, from whoever may write single tables only.
+func (r *reader) constraints(ctx context.Context) error {
+	for name, t := range r.tables {
+		if t.View {
+			continue
 		}
-		if n := len(t.ForeignKeys); n == 0 || t.ForeignKeys[n-1].Name != name {
-			t.ForeignKeys = append(t.ForeignKeys, catalogue.ForeignKey{Name: name, References: target, OnDelete: action(onDelete), OnUpdate: action(onUpdate)})
+		var again, create string
+		err := r.db.QueryRowContext(ctx, "SHOW CREATE TABLE "+quote(name)).Scan(&again, &create)
+		if gone := new(mysql.MySQLError); errors.As(err, &gone) && gone.Number == 1146 {
+			delete(r.tables, name)
+			continue
 		}
-		k := &t.ForeignKeys[len(t.ForeignKeys)-1]
-		k.Columns = append(k.Columns, from)
-		k.ReferencedColumns = append(k.ReferencedColumns, to)
-	})
+		if err != nil {
+			return err
+		}
+		foreignKeys(t, create)
+		checks(t, create)
+	}
+	return nil
 }
 
-// action: nothing is deferred here, so that RESTRICT and NO ACTION are one
-// rule, and what was not declared is reported as either.
+const (
+	identifier  = "`(?:[^`]|``)+`"
+	identifiers = identifier + "(?:, ?" + identifier + ")*"
+	rule        = "(RESTRICT|CASCADE|SET NULL|NO ACTION|SET DEFAULT)"
+)
+
+var (
+	quoted     = regexp.MustCompile(identifier)
+	foreignKey = regexp.MustCompile("(?m)^  CONSTRAINT (" + identifier + ") FOREIGN KEY \\((" + identifiers + ")\\) REFERENCES (?:(" + identifier + ")\\.)?(" +
+		identifier + ") \\((" + identifiers + ")\\)(?: ON DELETE " + rule + ")?(?: ON UPDATE " + rule + ")?,?$")
+	tableCheck  = regexp.MustCompile("(?m)^  CONSTRAINT (" + identifier + ") CHECK \\((.*)\\)(?: /\\*!80016 NOT ENFORCED \\*/)?,?$")
+	columnCheck = regexp.MustCompile("(?m)^  (" + identifier + ") .* CHECK \\((.*)\\),?$")
+)
+
+func foreignKeys(t *catalogue.Table, create string) {
+	for _, m := range foreignKey.FindAllStringSubmatch(create, -1) {
+		k := catalogue.ForeignKey{
+			Name: names(m[1])[0], Columns: names(m[2]), References: catalogue.Name{Table: names(m[4])[0]},
+			ReferencedColumns: names(m[5]), OnDelete: action(m[6]), OnUpdate: action(m[7]),
+		}
+		if m[3] != "" { // another database
+			k.References.Schema = names(m[3])[0]
+		}
+		t.ForeignKeys = append(t.ForeignKeys, k)
+	}
+	slices.SortFunc(t.ForeignKeys, func(a, b catalogue.ForeignKey) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// action: nothing is deferred here, so that RESTRICT, NO ACTION and none at
+// all are one rule.
 func action(rule string) string {
-	if rule == "RESTRICT" {
+	if rule == "" || rule == "RESTRICT" {
 		return "no action"
 	}
 	return strings.ToLower(rule)
 }
 
-func (r *reader) checks(ctx context.Context) error {
-	var table string
-	var check catalogue.Check
-	return r.each(ctx, queryChecks, []any{&table, &check.Name, &check.Expression}, func() {
-		t := r.tables[table]
-		if t == nil {
-			return
-		}
-		check := check
-		check.Columns = mentioned(t, check.Expression)
+func checks(t *catalogue.Table, create string) {
+	for _, m := range slices.Concat(tableCheck.FindAllStringSubmatch(create, -1), columnCheck.FindAllStringSubmatch(create, -1)) {
+		check := catalogue.Check{Name: names(m[1])[0], Expression: m[2], Columns: mentioned(t, m[2])}
 		if len(check.Columns) == 1 && check.Expression == "json_valid("+quote(check.Columns[0])+")" { // how MariaDB declares JSON
 			t.Column(check.Columns[0]).Type.Kind = value.JSON
-			return
+			continue
 		}
 		t.Checks = append(t.Checks, check)
-	})
+	}
+	slices.SortFunc(t.Checks, func(a, b catalogue.Check) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-var quoted = regexp.MustCompile("`(?:[^`]|``)+`")
+// names takes a list of quoted names apart.
+func names(list string) []string {
+	out := quoted.FindAllString(list, -1)
+	for i, n := range out {
+		out[i] = strings.ReplaceAll(n[1:len(n)-1], "``", "`")
+	}
+	return out
+}
 
 // mentioned lists the columns that an expression names, in the table's order.
 // Both systems quote all names in what they give.
 func mentioned(t *catalogue.Table, expression string) []string {
-	names := quoted.FindAllString(expression, -1)
+	named := names(expression)
 	var out []string
 	for _, c := range t.Columns {
-		if slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, quote(c.Name)) }) {
+		if slices.ContainsFunc(named, func(n string) bool { return strings.EqualFold(n, c.Name) }) {
 			out = append(out, c.Name)
 		}
 	}

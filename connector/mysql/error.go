@@ -122,6 +122,9 @@ var own = map[error]condition{
 	mysql.ErrOldProtocol:       {connector.Permanent, "", "the server is too old"},
 }
 
+// tooLarge is said of a value that was sent in pieces.
+var tooLarge = regexp.MustCompile(`^Parameter of prepared statement which is set through mysql_(?:stmt_)?send_long_data\(\) is longer than `)
+
 // explain goes by the error's number, and else by the class of its SQLSTATE.
 // Messages quote data; the two names below come in messages that do not.
 func explain(err error) (connector.Kind, string, bool) {
@@ -129,14 +132,18 @@ func explain(err error) (connector.Kind, string, bool) {
 	if !errors.As(err, &e) {
 		return explainDriver(err)
 	}
-	c, ok := conditions[e.Number]
+	number := e.Number
+	if number == 1105 && tooLarge.MatchString(e.Message) { // an "unknown error" that is known
+		number = 1153
+	}
+	c, ok := conditions[number]
 	if !ok {
 		c.kind = classes[string(e.SQLState[:2])]
 	}
 	if c.kind == "" {
 		c.kind = connector.Permanent
 	}
-	reason := fmt.Sprintf("error %d", e.Number)
+	reason := fmt.Sprintf("error %d", number)
 	if c.name != "" {
 		reason += " " + c.name
 	}

@@ -82,7 +82,7 @@ func (s sessions) Connect(ctx context.Context) (driver.Conn, error) {
 func (a address) settings(readOnly bool) []string {
 	out := []string{
 		"SET sql_mode = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,ALLOW_INVALID_DATES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'" +
-			", time_zone = '+00:00', autocommit = 1, foreign_key_checks = 1, unique_checks = 1, sql_auto_is_null = 0" +
+			", time_zone = '+00:00', autocommit = 1, foreign_key_checks = 1, unique_checks = 1, sql_auto_is_null = 0, sql_quote_show_create = 1" +
 			fmt.Sprintf(", lock_wait_timeout = %d, innodb_lock_wait_timeout = %[1]d", a.lockWait) +
 			fmt.Sprintf(" /*M! , max_statement_time = %d */ /*!80000 , max_execution_time = %d000 */", a.statement, a.statement),
 		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",

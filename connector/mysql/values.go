@@ -82,14 +82,13 @@ func decodeText(c *catalogue.Column, s string) any {
 		if t, err := time.Parse(written, s); err == nil {
 			return t
 		}
+		return shortened(s)
 	case value.Day:
 		if _, err := time.Parse(time.DateOnly, s); err == nil {
 			return value.Date(s)
 		}
 	case value.Clock:
-		if strings.Contains(s, ".") {
-			return strings.TrimRight(strings.TrimRight(s, "0"), ".")
-		}
+		return shortened(s)
 	case value.JSON:
 		if v, ok := relational.DecodeJSON(s); ok {
 			return v
@@ -100,6 +99,14 @@ func decodeText(c *catalogue.Column, s string) any {
 		}
 	}
 	return s
+}
+
+// shortened leaves out the digits of a second that say nothing.
+func shortened(s string) string {
+	if !strings.Contains(s, ".") {
+		return s
+	}
+	return strings.TrimRight(strings.TrimRight(s, "0"), ".")
 }
 
 var (
