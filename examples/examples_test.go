@@ -19,16 +19,21 @@ import (
 	"volenti.dev/volenti/datamap/dataset"
 	"volenti.dev/volenti/demo/shop"
 	"volenti.dev/volenti/examples"
+	"volenti.dev/volenti/internal/mariadbtest"
 	"volenti.dev/volenti/internal/pgtest"
 	"volenti.dev/volenti/internal/server"
 	"volenti.dev/volenti/request/graph"
 	"volenti.dev/volenti/subject"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+func TestMain(m *testing.M) {
+	code := pgtest.Run(m)
+	mariadbtest.Stop()
+	os.Exit(code)
+}
 
 func TestExamplesHaveNoProblems(t *testing.T) {
-	for _, dir := range []string{"demo-shop", "chinook/postgres", "chinook/sqlite"} {
+	for _, dir := range []string{"demo-shop", "chinook/postgres", "chinook/sqlite", "chinook/mysql"} {
 		t.Run(dir, func(t *testing.T) {
 			for _, p := range config.Check(load(t, dir, "sqlite:unused")) {
 				t.Error(p)
@@ -82,8 +87,10 @@ func TestPlansOfTheDemoShopErasePeopleAndKeepTheBooks(t *testing.T) {
 }
 
 func TestChinookDescriptionsSayTheSame(t *testing.T) {
-	if diff := cmp.Diff(described(t, "chinook/postgres"), described(t, "chinook/sqlite")); diff != "" {
-		t.Errorf("what the descriptions say (-postgres +sqlite):\n%s", diff)
+	for _, other := range []string{"chinook/postgres", "chinook/mysql"} {
+		if diff := cmp.Diff(described(t, other), described(t, "chinook/sqlite")); diff != "" {
+			t.Errorf("what the descriptions say (-%s +sqlite):\n%s", other, diff)
+		}
 	}
 }
 
@@ -95,6 +102,7 @@ func TestChinookPlansReachNoEmployeeFromACustomer(t *testing.T) {
 	}
 	for dir, url := range map[string]string{
 		"chinook/postgres": chinookPostgres(t, filepath.Join(scripts, "Chinook_PostgreSql.sql")),
+		"chinook/mysql":    chinookMySQL(t, filepath.Join(scripts, "Chinook_MySql.sql")),
 		"chinook/sqlite":   chinookSQLite(t, filepath.Join(scripts, "Chinook_Sqlite.sql")),
 	} {
 		t.Run(dir, func(t *testing.T) {
@@ -217,6 +225,16 @@ func chinookPostgres(t *testing.T, script string) string {
 	defer func() { _ = conn.Close(context.Background()) }()
 	_, ddl, _ := strings.Cut(tables(t, script), `\c chinook;`)
 	if _, err := conn.Exec(t.Context(), ddl); err != nil {
+		t.Fatal(err)
+	}
+	return url
+}
+
+func chinookMySQL(t *testing.T, script string) string {
+	t.Helper()
+	url := mariadbtest.URL(t)
+	_, ddl, _ := strings.Cut(tables(t, script), "USE `Chinook`;")
+	if _, err := mariadbtest.Open(t, url).ExecContext(t.Context(), ddl); err != nil {
 		t.Fatal(err)
 	}
 	return url

@@ -19,8 +19,9 @@ import (
 // nobody's data.
 const (
 	queryTables = `
-SELECT t.TABLE_NAME, t.TABLE_TYPE = 'VIEW', coalesce(e.TRANSACTIONS = 'NO', FALSE)
+SELECT t.TABLE_NAME, t.TABLE_TYPE = 'VIEW', coalesce(v.IS_UPDATABLE = 'YES', FALSE), coalesce(e.TRANSACTIONS = 'NO', FALSE)
 FROM information_schema.TABLES AS t LEFT JOIN information_schema.ENGINES AS e ON e.ENGINE = t.ENGINE
+LEFT JOIN information_schema.VIEWS AS v ON v.TABLE_SCHEMA = t.TABLE_SCHEMA AND v.TABLE_NAME = t.TABLE_NAME
 WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED', 'VIEW')`
 
 	queryColumns = `
@@ -66,9 +67,9 @@ func describe(ctx context.Context, db *sql.DB) (catalogue.Catalogue, error) {
 
 func (r *reader) readTables(ctx context.Context) error {
 	var name string
-	var view, unsafe bool
-	return r.each(ctx, queryTables, []any{&name, &view, &unsafe}, func() {
-		r.tables[name] = &catalogue.Table{Name: catalogue.Name{Table: name}, View: view, NoRollback: unsafe}
+	var view, writable, unsafe bool
+	return r.each(ctx, queryTables, []any{&name, &view, &writable, &unsafe}, func() {
+		r.tables[name] = &catalogue.Table{Name: catalogue.Name{Table: name}, View: view, Writable: writable, NoRollback: unsafe}
 	})
 }
 

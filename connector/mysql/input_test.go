@@ -305,8 +305,8 @@ func TestViewsAreReadAndThoseThatCanAreWritten(t *testing.T) {
 	s := tables(t, mails, "INSERT INTO mail VALUES (1, 'a@x', 'a'), (2, 'b@x', 'b')",
 		"CREATE VIEW plain AS SELECT id, note FROM mail", "CREATE VIEW summed AS SELECT min(id) AS id, note FROM mail GROUP BY note")
 	for name, want := range map[string]connector.Kind{"plain": "", "summed": connector.Permanent} {
-		if !s.table(name).View {
-			t.Errorf("%s is not described as a view", name)
+		if v := s.table(name); !v.View || v.Writable != (want == "") {
+			t.Errorf("%s is described as a view: %v, that can be written: %v", name, v.View, v.Writable)
 		}
 		out, err := s.Mask(t.Context(), s.batch(name, []string{"id"}, []string{"note"},
 			connector.Change{Key: connector.Tuple{1}, Before: connector.Row{"note": "a"}, After: connector.Row{"note": "M"}}))
@@ -379,6 +379,19 @@ func TestLargeMasksGoAsFarAsThePacketAllows(t *testing.T) { // D24
 		t.Errorf("%.200v", out[2].Fields)
 	}
 	s.equal("the third", s.column("doc", "body", match("id", 3)), []string{"c"})
+}
+
+func TestMasksThatAreTooLongAreRefusedAndNeverCut(t *testing.T) { // D25
+	s := tables(t, "CREATE TABLE doc (id integer PRIMARY KEY, a tinytext, b tinyblob, c varchar(3))", "INSERT INTO doc VALUES (1, 'a', 'a', 'a'), (2, 'b', 'b', 'b')")
+	for column, mask := range map[string]any{"a": strings.Repeat("ä", 200), "b": make([]byte, 300), "c": "long"} {
+		before := s.row("doc", match("id", 1))[column]
+		batch := s.batch("doc", []string{"id"}, []string{column},
+			connector.Change{Key: connector.Tuple{1}, Before: connector.Row{column: before}, After: connector.Row{column: mask}},
+			connector.Change{Key: connector.Tuple{2}, Before: s.row("doc", match("id", 2)), After: connector.Row{column: before}})
+		out, err := s.Mask(t.Context(), batch)
+		s.wants(out, err, connector.Failed, connector.Changed)
+		s.equal(column, s.row("doc", match("id", 1))[column], before)
+	}
 }
 
 func TestNothingHangsOnTheServersSettings(t *testing.T) { // D29

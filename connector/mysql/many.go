@@ -80,7 +80,9 @@ func assigned(c *catalogue.Column, v string) string {
 	case baseOf(c) == "bit":
 		return "CAST(" + v + " AS UNSIGNED)"
 	}
-	return v
+	// A text that is copied as it is would be cut to the column's length, also
+	// where the session is strict; that of an expression is refused.
+	return "CONCAT(" + v + ")"
 }
 
 // joined compares a key with a text of the document. Numbers are compared as

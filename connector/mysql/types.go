@@ -46,8 +46,10 @@ func typed(c *catalogue.Column, l limits) {
 		c.Precision, c.Scale = l.precision, l.scale
 	case base == "enum" || base == "set":
 		c.Labels = labels(c.Native)
-	case base == "char" || base == "varchar" || base == "binary" || base == "varbinary" || base == "tinytext" || base == "tinyblob":
+	case base == "char" || base == "varchar" || base == "binary" || base == "varbinary" || base == "tinyblob":
 		c.Length = l.length
+	case base == "tinytext": // its limit is in bytes, of which a letter has up to four
+		c.Length = l.length / 4
 	case c.Type.Kind == value.Unknown:
 		c.Type.Kind = value.Other
 	}

@@ -183,5 +183,10 @@ func TestTriggersAreNotedAndViewsRefused(t *testing.T) { // D24, D25
 		if n = build(t, in).Node("shop:customer"); !n.Erases() {
 			t.Errorf("%s in a view that can be written: %+v", strategy, n.Refused)
 		}
+		table(in, "shop.customer").NoRollback = true
+		n = build(t, in).Node("shop:customer")
+		if n.Erases() || len(n.Refused) != 1 || !strings.Contains(n.Refused[0].Reason, "InnoDB") {
+			t.Errorf("%s in a table without transactions: %+v", strategy, n.Refused)
+		}
 	}
 }

@@ -208,6 +208,8 @@ func (p *planner) untouchable(i int, n *Node, f *dataset.Field) string {
 		return "its description says read_only"
 	case sealed(t):
 		return view(t)
+	case t.NoRollback:
+		return irrevocable(t)
 	case f.PrimaryKey || slices.Contains(p.declared(i), f.Path):
 		return "it is part of the primary key, which rows are addressed by"
 	}
@@ -223,6 +225,11 @@ func sealed(t *catalogue.Table) bool { return t.View && !t.Writable }
 // view is why nothing of a sealed view is written.
 func view(t *catalogue.Table) string {
 	return fmt.Sprintf("%s is a view, and its rows are those of other tables: describe and erase those", t.Name)
+}
+
+// irrevocable is why nothing of a table without transactions is written.
+func irrevocable(t *catalogue.Table) string {
+	return fmt.Sprintf("%s has an engine without transactions, so that nothing could be taken back: give it one that has, such as InnoDB", t.Name)
 }
 
 // triggers notes the code that the database runs when rows of a node are
@@ -309,6 +316,8 @@ func (p *planner) deleteRows(i int, n *Node, deletes []Target) {
 		reason = "the row holds data that is kept, so it cannot be deleted; give the collection a masking strategy"
 	case sealed(p.tables[i]):
 		reason = view(p.tables[i])
+	case p.tables[i].NoRollback:
+		reason = irrevocable(p.tables[i])
 	case slices.ContainsFunc(deletes, func(d Target) bool { return d.Field.ReadOnly }):
 		reason = "the row holds a field that its description calls read_only, so it cannot be deleted"
 	}
