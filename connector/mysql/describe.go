@@ -182,7 +182,7 @@ func action(rule string) string {
 
 func checks(t *catalogue.Table, create string) {
 	for _, m := range slices.Concat(tableCheck.FindAllStringSubmatch(create, -1), columnCheck.FindAllStringSubmatch(create, -1)) {
-		check := catalogue.Check{Name: names(m[1])[0], Expression: m[2], Columns: mentioned(t, m[2])}
+		check := catalogue.Check{Name: names(m[1])[0], Expression: standard(m[2]), Columns: mentioned(t, m[2])}
 		if len(check.Columns) == 1 && check.Expression == "json_valid("+quote(check.Columns[0])+")" { // how MariaDB declares JSON
 			t.Column(check.Columns[0]).Type.Kind = value.JSON
 			continue
@@ -190,6 +190,15 @@ func checks(t *catalogue.Table, create string) {
 		t.Checks = append(t.Checks, check)
 	}
 	slices.SortFunc(t.Checks, func(a, b catalogue.Check) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+var literal = regexp.MustCompile(`'(?:[^'\\]|\\.|'')*'`)
+
+// standard writes quotes within texts as other databases do.
+func standard(expression string) string {
+	return literal.ReplaceAllStringFunc(expression, func(s string) string {
+		return strings.NewReplacer(`\\`, `\`, `\'`, "''").Replace(s)
+	})
 }
 
 // names takes a list of quoted names apart.

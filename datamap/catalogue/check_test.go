@@ -26,6 +26,7 @@ func TestChecksSayWhatTheyTake(t *testing.T) { // D25
 		"`x` in ('new','sent')":        {{"sent", "yes"}, {"erased", "no"}},
 		"length(x) <= 3":               {{"abc", "yes"}, {"abcd", "no"}, {"äöü", "open"}},
 		"(char_length((x)::text) = 2)": {{"ab", "yes"}, {"", "no"}},
+		"octet_length(`x`) <= 3":       {{"abc", "yes"}, {"abcd", "no"}, {"ä", "open"}},
 		"x LIKE '%@%'":                 {{"a@b", "yes"}, {"erased", "no"}},
 		"((x)::text ~~ '_b%'::text)":   {{"abc", "yes"}, {"aBc", "open"}, {"ca", "no"}},
 		"x IS NOT NULL":                {{nil, "no"}, {"", "yes"}},

@@ -73,13 +73,14 @@ func URL(t testing.TB) string {
 }
 
 // Open opens the database of a URL past any connector. A statement may hold
-// several, divided by semicolons.
+// several, divided by semicolons; || joins texts, and a WITH RECURSIVE goes as
+// deep as it must, as on other databases.
 func Open(t testing.TB, url string) *sql.DB {
 	t.Helper()
 	var port int
 	var name string
 	if _, err := fmt.Sscanf(url, "mysql://root@127.0.0.1:%d/%s", &port, &name); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%q: %v", url, err)
 	}
 	db, err := pool(port, name)
 	if err != nil {
@@ -135,7 +136,8 @@ func newServer() (*supervise.Server, error) {
 func pool(port int, database string) (*sql.DB, error) {
 	c := mysql.NewConfig()
 	c.Net, c.Addr, c.User, c.DBName = "tcp", fmt.Sprintf("127.0.0.1:%d", port), "root", database
-	c.MultiStatements = true
+	c.MultiStatements, c.Logger = true, &mysql.NopLogger{}
+	c.Params = map[string]string{"sql_mode": "concat(@@sql_mode, ',PIPES_AS_CONCAT')", "max_recursive_iterations": "1000000"}
 	connector, err := mysql.NewConnector(c)
 	if err != nil {
 		return nil, err
