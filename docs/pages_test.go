@@ -24,12 +24,17 @@ import (
 	"volenti.dev/volenti/config/source"
 	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/datamap/value"
+	"volenti.dev/volenti/internal/mariadbtest"
 	"volenti.dev/volenti/internal/pgtest"
 	"volenti.dev/volenti/request/fulfill"
 	"volenti.dev/volenti/request/masking"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+func TestMain(m *testing.M) {
+	code := pgtest.Run(m)
+	mariadbtest.Stop()
+	os.Exit(code)
+}
 
 // pages lists the documentation that is written for users.
 func pages(t *testing.T) []string {
