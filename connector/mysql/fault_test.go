@@ -146,6 +146,7 @@ func TestConnectionThatIsCutAfterTheCommitWasSentIsTriedAgain(t *testing.T) { //
 	if err != nil {
 		t.Fatal(err)
 	}
+	u.RawQuery = "ssl-mode=DISABLED" // or the proxy would not see what it is to cut
 	straight := u.Host
 	u.Host = proxy(t, straight, "\x03COMMIT")
 	cut := s.through(u.String())
@@ -268,7 +269,7 @@ func TestWhoCannotConnectIsToldWhyWithoutTheSecret(t *testing.T) { // D26
 		as(clerk, "hunter2"):                                              connector.Denied,
 		strings.Replace(as(clerk, "hunter2:/?#"), database, "hunter2", 1): connector.Denied, // a database is not shown to those who may not see it
 		strings.Replace(s.url, database, "hunter2", 1):                    connector.Permanent,
-		s.url + "?ssl-mode=REQUIRED":                                      connector.Permanent,
+		s.url + "?ssl-mode=VERIFY_IDENTITY":                               connector.Permanent,
 		as(clerk, "hunter2:/?#"):                                          "",
 	} {
 		c := s.through(address)
@@ -307,6 +308,37 @@ func TestWhatAURLMustNotSayIsNamedWithoutTheSecret(t *testing.T) {
 		_, err := mysql.Open(connector.Settings{Key: "shop", Secrets: map[string]string{"url": address}})
 		if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", address, err, want)
+		}
+	}
+}
+
+func TestTLSIsUsedAndCheckedAsTheURLSays(t *testing.T) {
+	s := tables(t, "CREATE SQL SECURITY INVOKER VIEW tls AS SELECT 1 AS id, VARIABLE_VALUE AS cipher FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'SSL_CIPHER'")
+	ca := mariadbtest.Authority(t)
+	elsewhere := strings.Replace(s.url, "127.0.0.1", "localhost", 1) // another name of the same server
+	for address, want := range map[string]string{
+		s.url:                         "encrypted",
+		s.url + "?ssl-mode=PREFERRED": "encrypted",
+		s.url + "?ssl-mode=required":  "encrypted",
+		s.url + "?ssl-mode=DISABLED":  "plain",
+		s.url + "?ssl-mode=VERIFY_IDENTITY&ssl-ca=" + ca:     "encrypted",
+		s.url + "?ssl-mode=VERIFY_CA&ssl-ca=" + ca:           "encrypted",
+		elsewhere + "?ssl-mode=VERIFY_CA&ssl-ca=" + ca:       "encrypted",
+		elsewhere + "?ssl-mode=VERIFY_IDENTITY&ssl-ca=" + ca: "certificate",
+		s.url + "?ssl-mode=VERIFY_IDENTITY":                  "certificate",
+		s.url + "?ssl-mode=VERIFY_CA":                        "certificate",
+	} {
+		got := ""
+		read := connector.Read{Table: s.table("tls"), Columns: []string{"cipher"}, Where: []connector.Match{match("id", 1)}}
+		_, err := s.through(address).Read(t.Context(), read, func(r connector.Row) error {
+			got = map[bool]string{true: "plain", false: "encrypted"}[r["cipher"] == ""]
+			return nil
+		})
+		if err != nil {
+			got = err.Error()
+		}
+		if !strings.Contains(got, want) || err != nil && connector.KindOf(err) != connector.Permanent {
+			t.Errorf("%s: %s (%v), want %s", strings.TrimPrefix(address, s.url), got, connector.KindOf(err), want)
 		}
 	}
 }

@@ -29,7 +29,19 @@ func TestMasksOfEveryTypeAreWrittenOnceAndRecognised(t *testing.T) { // D25, D28
 	connectortest.Masks(t, h, masktest.Masks())
 }
 
-func BenchmarkConnector(b *testing.B) { connectortest.Benchmark(b, harness()) }
+// Without encryption, as what it is compared with.
+func BenchmarkConnector(b *testing.B) {
+	h := harness()
+	h.New = func(t testing.TB) connectortest.Database {
+		url := mariadbtest.URL(t)
+		d := database(t, url)
+		d.Open = func(t testing.TB, readOnly bool) connector.Connector {
+			return open(t, url+"?ssl-mode=DISABLED", readOnly)
+		}
+		return d
+	}
+	connectortest.Benchmark(b, h)
+}
 
 func harness() connectortest.Harness {
 	return connectortest.Harness{

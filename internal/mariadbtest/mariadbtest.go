@@ -7,10 +7,18 @@ package mariadbtest
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"database/sql"
 	_ "embed"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,7 +42,8 @@ const patience = 2 * time.Minute
 var shared struct {
 	mu        sync.Mutex
 	server    *supervise.Server
-	err       error // why it did not start; not tried again
+	authority string // PEM
+	err       error  // why it did not start; not tried again
 	databases int
 }
 
@@ -101,13 +110,25 @@ func Restart(t testing.TB) {
 	}
 }
 
+// Authority writes a file with the certificate that the server's own comes
+// from, and returns its path. The server is called 127.0.0.1.
+func Authority(t testing.TB) string {
+	t.Helper()
+	start(t)
+	path := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(path, []byte(shared.authority), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // start gives the server, started on first use, and the next database number.
 func start(t testing.TB) (*supervise.Server, int) {
 	t.Helper()
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	if shared.server == nil && shared.err == nil {
-		shared.server, shared.err = newServer()
+		shared.server, shared.authority, shared.err = newServer()
 	}
 	if shared.err != nil {
 		t.Fatalf("start mariadb: %v", shared.err)
@@ -120,17 +141,46 @@ func start(t testing.TB) (*supervise.Server, int) {
 // directory.
 const scripts = "/usr/share/mysql"
 
-func newServer() (*supervise.Server, error) {
+func newServer() (s *supervise.Server, authority string, err error) {
 	program, err := exec.LookPath("mariadbd")
 	if err != nil {
 		program = "/usr/sbin/mariadbd" // not on everybody's PATH
 	}
 	for _, file := range []string{program, filepath.Join(scripts, "mysql_system_tables.sql")} {
 		if _, err := os.Stat(file); err != nil {
-			return nil, errors.New("its programs are not installed: run make test, which installs them")
+			return nil, "", errors.New("its programs are not installed: run make test, which installs them")
 		}
 	}
-	return supervise.Start("mariadbtest", "mysql", script, program, scripts)
+	certificate, key, err := signed()
+	if err != nil {
+		return nil, "", err
+	}
+	s, err = supervise.Start("mariadbtest", "mysql", script, program, scripts, certificate+key)
+	return s, certificate, err
+}
+
+// signed makes a certificate that vouches for itself, and its key, in PEM.
+func signed() (certificate, key string, err error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return "", "", err
+	}
+	template := x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mariadbtest"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, private.Public(), private)
+	if err != nil {
+		return "", "", err
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return "", "", err
+	}
+	text := func(kind string, bytes []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}))
+	}
+	return text("CERTIFICATE", der), text("PRIVATE KEY", pkcs8), nil
 }
 
 func pool(port int, database string) (*sql.DB, error) {
