@@ -342,3 +342,17 @@ func TestTLSIsUsedAndCheckedAsTheURLSays(t *testing.T) {
 		}
 	}
 }
+
+// Without an index the server looks at every row; it must hold only those that
+// were found, or the shop would stand still meanwhile.
+func TestRowsOfOthersAreNotHeld(t *testing.T) { // D23
+	s := tables(t, "CREATE TABLE t (id integer PRIMARY KEY, name varchar(20))", "INSERT INTO t VALUES (1, 'anna'), (2, 'ben')")
+	other := mariadbtest.Open(t, s.url)
+	batch := s.batch("t", []string{"name"}, []string{"name"}, connector.Change{Key: connector.Tuple{"anna"}, Before: connector.Row{"name": "anna"}, After: connector.Row{"name": "M"}})
+	batch.Guard = func(ctx context.Context) error {
+		_, err := other.ExecContext(ctx, "SET STATEMENT innodb_lock_wait_timeout = 1 FOR UPDATE t SET name = 'carl' WHERE id = 2")
+		return err
+	}
+	out, err := s.Mask(t.Context(), batch)
+	s.wants(out, err, connector.Changed)
+}

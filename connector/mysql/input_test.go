@@ -164,6 +164,15 @@ func TestOnlyTheSpellingThatWasReadIsWritten(t *testing.T) { // D22
 	s.wants(out, err, connector.Conflict) // a value in another case has changed
 }
 
+// The server counts rows that it found, not only those that it changed.
+func TestRowsThatHoldTheirMaskBesideOthersAreCounted(t *testing.T) { // D22, D23
+	s := tables(t, "CREATE TABLE visit (email varchar(50), page varchar(50))", "INSERT INTO visit VALUES ('a@x', 'one'), ('a@x', 'M')")
+	batch := s.batch("visit", []string{"email"}, []string{"page"}, connector.Change{Key: connector.Tuple{"a@x"}, Before: connector.Row{"page": "one"}, After: connector.Row{"page": "M"}})
+	out, err := s.Mask(t.Context(), batch)
+	s.wants(out, err, connector.Changed)
+	s.equal("pages", s.column("visit", "page", match("email", "a@x")), []string{"M", "M"})
+}
+
 func TestLettersThatTheColumnCannotHoldFindNothing(t *testing.T) { // D16
 	s := tables(t, "CREATE TABLE old (id integer, a varchar(20) CHARACTER SET latin1, b varchar(20) CHARACTER SET utf8mb3, c varchar(20) CHARACTER SET sjis, KEY (a))",
 		"INSERT INTO old VALUES (1, 'café', '日本', '日本')")
