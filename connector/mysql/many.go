@@ -12,8 +12,8 @@ import (
 )
 
 // updateMany joins the table with a document of the rows, which is one bound
-// value whatever their number. It was the fastest of what was measured: a
-// third of the time of UNION ALL, and near that of writing a constant. Kinds
+// value whatever their number. With 2,000 rows it took half the time of a
+// UNION ALL and a third of that of a CASE, with 500 rows less than both. Kinds
 // that this package knows nothing of have no sure form in a document.
 func updateMany(t *catalogue.Table, key, set []*catalogue.Column, rows [][]any) (string, []any) {
 	columns := slices.Concat(key, set)
