@@ -81,24 +81,31 @@ func (p batch) blame(m int, w write, refused map[string]string, o connector.Outc
 	return o
 }
 
+// standard are the words of the standard for savepoints.
+var standard = [3]string{"SAVEPOINT attempt", "RELEASE SAVEPOINT attempt", "ROLLBACK TO SAVEPOINT attempt"}
+
 // attempt runs work inside a savepoint. When the database refuses, what work
 // did is undone and the reason given; other errors end the transaction.
 func (db *DB) attempt(ctx context.Context, tx *sql.Tx, work func() error) (reason string, err error) {
-	if _, err := tx.ExecContext(ctx, "SAVEPOINT attempt"); err != nil {
+	words := db.dialect.Savepoint
+	if words[0] == "" {
+		words = standard
+	}
+	if _, err := tx.ExecContext(ctx, words[0]); err != nil {
 		return "", err
 	}
-	err = work()
-	if err == nil {
-		_, err = tx.ExecContext(ctx, "RELEASE SAVEPOINT attempt")
-		return "", err
+	if err = work(); err != nil {
+		refused := false
+		if reason, refused = db.refused(err); !refused || ctx.Err() != nil {
+			return "", err
+		}
+		if _, err := tx.ExecContext(ctx, words[2]); err != nil {
+			return "", err
+		}
 	}
-	reason, refused := db.refused(err)
-	if !refused || ctx.Err() != nil {
-		return "", err
+	if words[1] == "" {
+		return reason, nil
 	}
-	if _, err := tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT attempt"); err != nil {
-		return "", err
-	}
-	_, err = tx.ExecContext(ctx, "RELEASE SAVEPOINT attempt")
+	_, err = tx.ExecContext(ctx, words[1])
 	return reason, err
 }

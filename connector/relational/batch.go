@@ -142,8 +142,11 @@ func (db *DB) find(ctx context.Context, tx *sql.Tx, p batch, lock bool) (map[str
 	for _, terms := range split(db.keyTerms(p), db.dialect.Parameters) {
 		s := db.dialect.statement()
 		s.selection(p.table, read)
+		if lock {
+			s.write(db.dialect.Hint)
+		}
 		s.where(terms, nil)
-		if lock && db.dialect.Lock != "" {
+		if lock && db.dialect.Lock+db.dialect.Hint != "" {
 			s.write(" ORDER BY ")
 			for i, c := range p.key {
 				s.comma(i)

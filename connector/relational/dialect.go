@@ -19,7 +19,8 @@ type Dialect struct {
 	// Parameters is how many values one statement carries at most. It need
 	// not be the system's limit: it is what was measured to be fastest.
 	Parameters int
-	// Rows opens and closes a list of tuples in "(a, b) IN (...)".
+	// Rows opens and closes a list of tuples in "(a, b) IN (...)". Empty where
+	// the system has no such lists: each tuple is compared by itself then.
 	Rows [2]string
 
 	// Select writes an expression that reads a column in a form that Decode
@@ -56,16 +57,32 @@ type Dialect struct {
 
 	// Limit ends a SELECT that gives at most n rows; nil where it is LIMIT n.
 	Limit func(n int) string
-	// Lock ends a SELECT whose rows are to be written.
-	Lock string
+	// Assign writes a bound value as it is given to a column; nil where that is
+	// the placeholder.
+	Assign func(c *catalogue.Column, placeholder string) string
+
+	// Lock ends a SELECT whose rows are to be written; Hint follows its
+	// table's name. A system knows one of them.
+	Lock, Hint string
 	// Begin is sent at the start of every transaction that writes; may be
 	// empty.
 	Begin string
+	// Savepoint sets a savepoint, releases it (empty for nothing) and undoes
+	// what came after it. Empty for the words of the standard.
+	Savepoint [3]string
+	// NoReadOnly: the system has no transactions in which it refuses to write.
+	NoReadOnly bool
+	// Exec runs a statement that writes and counts its rows; nil where the
+	// driver counts them right.
+	Exec func(ctx context.Context, tx *sql.Tx, text string, args []any) (int64, error)
 	// UpdateMany writes different values to many rows in one statement; nil
 	// where a loop is as fast. Each row holds the values of key and then
 	// those of set, encoded; keys have no nulls and each comes once. Without
-	// a text the rows are written one by one.
+	// a text the rows are written one by one. With BindsRows the statement
+	// binds every value by itself, and gets no more rows than Parameters
+	// allows.
 	UpdateMany func(t *catalogue.Table, key, set []*catalogue.Column, rows [][]any) (text string, args []any)
+	BindsRows  bool
 
 	Describe func(ctx context.Context, db *sql.DB) (catalogue.Catalogue, error)
 	// Size is a query for the number of rows, near enough for limits, or a

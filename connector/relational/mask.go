@@ -80,11 +80,21 @@ func (db *DB) writeTogether(ctx context.Context, tx *sql.Tx, p batch, writes []w
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(many)) {
-		if err := db.updateMany(ctx, tx, p, many[k]); err != nil {
-			return err
+		for rows := range slices.Chunk(many[k], db.rowsAtOnce(p, many[k])) {
+			if err := db.updateMany(ctx, tx, p, rows); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// rowsAtOnce is how many of these writes UpdateMany takes.
+func (db *DB) rowsAtOnce(p batch, writes []write) int {
+	if !db.dialect.BindsRows {
+		return len(writes)
+	}
+	return max(1, db.dialect.Parameters/(len(p.key)+len(writes[0].set)))
 }
 
 // gather puts writes with an equal mark together, in their order.
@@ -133,7 +143,7 @@ func (db *DB) update(ctx context.Context, tx *sql.Tx, p batch, same []write) err
 		for i, n := range first.set {
 			s.comma(i)
 			s.write(db.dialect.Quote(p.columns[n].Name), " = ")
-			s.bind(first.values[i])
+			s.assign(p.columns[n], first.values[i])
 		}
 		s.address(terms)
 		n, err := db.exec(ctx, tx, s.String(), s.args)
@@ -181,6 +191,9 @@ func (db *DB) updateMany(ctx context.Context, tx *sql.Tx, p batch, writes []writ
 }
 
 func (db *DB) exec(ctx context.Context, tx *sql.Tx, text string, args []any) (int64, error) {
+	if db.dialect.Exec != nil {
+		return db.dialect.Exec(ctx, tx, text, args)
+	}
 	result, err := tx.ExecContext(ctx, text, args...)
 	if err != nil {
 		return 0, err

@@ -106,10 +106,11 @@ func (db *DB) transact(ctx context.Context, doing string, guard func(context.Con
 	return db.fail(ctx, doing, tx.Commit())
 }
 
-// read runs work in a read-only transaction, in which the database refuses to
-// write, whatever a view or function that is read from may do.
+// read runs work in a transaction that is undone at its end, and in which the
+// database refuses to write where it can: whatever a view or function that is
+// read from may do.
 func (db *DB) read(ctx context.Context, doing string, work func(*sql.Tx) error) error {
-	tx, err := db.pool.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := db.pool.BeginTx(ctx, &sql.TxOptions{ReadOnly: !db.dialect.NoReadOnly})
 	if err != nil {
 		return db.fail(ctx, doing, err)
 	}

@@ -48,9 +48,14 @@ func (s *statement) write(parts ...string) {
 // String gives the text.
 func (s *statement) String() string { return s.text.String() }
 
-func (s *statement) bind(v any) {
+// assign binds a value that is given to a column.
+func (s *statement) assign(c *catalogue.Column, v any) {
 	s.args = append(s.args, v)
-	s.write(s.dialect.Placeholder(len(s.args)))
+	p := s.dialect.Placeholder(len(s.args))
+	if s.dialect.Assign != nil {
+		p = s.dialect.Assign(c, p)
+	}
+	s.write(p)
 }
 
 // table writes the quoted name of a table.
@@ -141,6 +146,10 @@ func (s *statement) equal(t term, left func(*catalogue.Column) string) {
 }
 
 func (s *statement) tuples(t term, left func(*catalogue.Column) string) {
+	if s.dialect.Rows[0] == "" {
+		s.eachTuple(t, left)
+		return
+	}
 	s.write("(")
 	for i, c := range t.columns {
 		s.comma(i)
@@ -157,6 +166,23 @@ func (s *statement) tuples(t term, left func(*catalogue.Column) string) {
 		s.write(")")
 	}
 	s.write(s.dialect.Rows[1])
+}
+
+// eachTuple compares tuple by tuple.
+func (s *statement) eachTuple(t term, left func(*catalogue.Column) string) {
+	s.write("(")
+	for i, tuple := range t.tuples {
+		if i > 0 {
+			s.write(" OR ")
+		}
+		for j, v := range tuple {
+			if j > 0 {
+				s.write(" AND ")
+			}
+			s.write(left(t.columns[j]), " = ", s.operand(t.columns[j], v))
+		}
+	}
+	s.write(")")
 }
 
 // list binds the first of each tuple and gives the operands.
