@@ -4,6 +4,7 @@ package builtin
 
 import (
 	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/connector/mssql"
 	"volenti.dev/volenti/connector/mysql"
 	"volenti.dev/volenti/connector/postgres"
 	"volenti.dev/volenti/connector/sqlite"
@@ -12,6 +13,7 @@ import (
 // Registry gives all connectors that come with Volenti.
 func Registry() connector.Registry {
 	specs := []connector.Spec{
+		mssql.Spec(),
 		mysql.Spec(),
 		postgres.Spec(),
 		sqlite.Spec(),

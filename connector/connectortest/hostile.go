@@ -10,6 +10,10 @@ import (
 	"volenti.dev/volenti/connector"
 )
 
+// HostileNames gives the names of the suite to tests of connectors that have
+// no server to run it on.
+func HostileNames() []string { return hostile(0) }
+
 // hostile gives 500 names that try to leave their quotes, to be a keyword or
 // to be cut short.
 func hostile(limit int) []string {
