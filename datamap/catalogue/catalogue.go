@@ -39,6 +39,7 @@ type Table struct {
 	Checks      []Check      `json:"checks,omitempty"`
 	ForeignKeys []ForeignKey `json:"foreign_keys,omitempty"`
 	Triggers    []Trigger    `json:"triggers,omitempty"`
+	Indexes     []Index      `json:"indexes,omitempty"`
 	// View: its rows are those of other tables.
 	View bool `json:"view,omitempty"`
 	// Writable: what is written to the view goes through to one table.
@@ -49,6 +50,15 @@ type Table struct {
 	// Open: rows may hold more than Columns, as documents do. Columns are those
 	// that the system itself vouches for; the rest is known by description only.
 	Open bool `json:"open,omitempty"`
+}
+
+// Index is a further way to the rows. Only systems that must be told which
+// index to use have them here.
+type Index struct {
+	Name    string   `json:"name"`
+	Columns []string `json:"columns"`           // rows are found by the first, or by all
+	Partial bool     `json:"partial,omitempty"` // it holds the primary key and not all of a row
+	Late    bool     `json:"late,omitempty"`    // it may miss what was written a moment ago
 }
 
 // Trigger is code that the database runs by itself when rows of the table
