@@ -4,6 +4,7 @@ package builtin
 
 import (
 	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/connector/dynamodb"
 	"volenti.dev/volenti/connector/mssql"
 	"volenti.dev/volenti/connector/mysql"
 	"volenti.dev/volenti/connector/postgres"
@@ -13,6 +14,7 @@ import (
 // Registry gives all connectors that come with Volenti.
 func Registry() connector.Registry {
 	specs := []connector.Spec{
+		dynamodb.Spec(),
 		mssql.Spec(),
 		mysql.Spec(),
 		postgres.Spec(),
