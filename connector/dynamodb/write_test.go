@@ -197,6 +197,19 @@ func TestItemThatChangesBetweenComparisonAndWriteIsNotOverwritten(t *testing.T) 
 			}
 		})
 	}
+	t.Run("GoneIsNotMadeAnew", func(t *testing.T) {
+		db, p, client, table := opened(t, "orders", orders)
+		meanwhile(p, "UpdateItem", func() {
+			name := "orders"
+			if _, err := client.DeleteItem(context.Background(), &dynamodb.DeleteItemInput{TableName: &name, Key: order("s0", 2)}); err != nil {
+				t.Error(err)
+			}
+		})
+		out, err := db.Mask(t.Context(), mask(table, connector.Tuple{"s0", 2}, connector.Row{"never": nil}, connector.Row{"never": "M"}))
+		if err != nil || out[0].Status != connector.Missing || stored(t, client, "orders", order("s0", 2)) != nil {
+			t.Errorf("%+v, %v", out, err)
+		}
+	})
 	t.Run("Delete", func(t *testing.T) {
 		db, p, client, table := opened(t, "orders", orders)
 		meanwhile(p, "DeleteItem", func() { put(t, client, "orders", map[string]any{"shop": "s0", "no": int64(2), "state": "sent"}) })
