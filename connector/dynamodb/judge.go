@@ -100,7 +100,7 @@ func (c *comparison) compare(path []any, now attribute, before, after any, insid
 // emptied says that null stands for a set of which all is masked by null.
 func emptied(now attribute, after []any) bool {
 	_, null := now.(*types.AttributeValueMemberNULL)
-	return null && !slices.ContainsFunc(after, func(v any) bool { return v != nil })
+	return null && after != nil && !slices.ContainsFunc(after, func(v any) bool { return v != nil })
 }
 
 func sameNames(a, b map[string]any) bool {
@@ -136,7 +136,7 @@ func (c *comparison) compareArray(path []any, now attribute, before, after []any
 		if value.Equal(before[i], after[i]) {
 			continue
 		}
-		if i >= len(elements) || !known(decode(elements[i]), before[i], after[i]) {
+		if i >= len(elements) || !known(elements[i], before[i], after[i]) {
 			return changed
 		}
 		at := append(slices.Clip(path), i)
@@ -150,37 +150,42 @@ func (c *comparison) compareArray(path []any, now attribute, before, after []any
 }
 
 // known says that a value is the one that was read, with any of its masks.
-func known(now, before, after any) bool {
-	if value.Equal(now, before) || value.Equal(now, after) {
+func known(now attribute, before, after any) bool {
+	if holds := decode(now); value.Equal(holds, before) || value.Equal(holds, after) {
 		return true
 	}
-	switch now := now.(type) {
-	case map[string]any:
+	if isSet(now) { // in an order of its own
+		mask, err := encode(after, now)
+		return err == nil && value.Equal(decode(now), decode(mask))
+	}
+	if members := membersOf(now); members != nil {
 		before, _ := before.(map[string]any)
 		after, _ := after.(map[string]any)
-		if !sameNames(now, before) || !sameNames(now, after) {
+		if len(members) != len(before) || !sameNames(before, after) {
 			return false
 		}
-		for name := range now {
-			if !known(now[name], before[name], after[name]) {
-				return false
-			}
-		}
-		return true
-	case []any:
-		before, _ := before.([]any)
-		after, _ := after.([]any)
-		if len(now) != len(before) || len(now) != len(after) {
-			return false
-		}
-		for i := range now {
-			if !known(now[i], before[i], after[i]) {
+		for name, v := range before {
+			if a, there := members[name]; !there || !known(a, v, after[name]) {
 				return false
 			}
 		}
 		return true
 	}
-	return false
+	masks, _ := after.([]any)
+	if emptied(now, masks) {
+		return true
+	}
+	elements, _ := elementsOf(now)
+	parts, _ := before.([]any)
+	if elements == nil || len(elements) != len(parts) || len(elements) != len(masks) {
+		return false
+	}
+	for i := range elements {
+		if !known(elements[i], parts[i], masks[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *comparison) compareLeaf(path []any, now attribute, before, after any, inside bool) state {
