@@ -43,7 +43,7 @@ var meanings = map[string]meaning{
 	"MissingAuthenticationTokenException":      {connector.Denied, "the access key is missing: check access_key_id"},
 	"ExpiredTokenException":                    {connector.Denied, "the session token has expired"},
 	"ItemCollectionSizeLimitExceededException": {connector.Constraint, "the items of the partition key are larger than 10 GB"},
-	"ValidationException":                      {connector.Permanent, "the call does not fit the table"},
+	"ValidationException":                      {connector.Permanent, "the call does not fit the table: describe the database again"},
 }
 
 // fail turns an error of the client into one that may be shown. A call that
@@ -106,12 +106,12 @@ func conditionFailed(err error) bool {
 	return errors.As(err, new(*types.ConditionalCheckFailedException))
 }
 
-// refused says that the service would not take what was to be written: it is
-// too large, or the key of an index cannot be that.
+// refused says that the service would not take what was to be written. It
+// tells no more of the reason than its message, which quotes data.
 func refused(err error) (reason string, ok bool) {
 	var api smithy.APIError
 	if errors.As(err, &api) && (api.ErrorCode() == "ValidationException" || api.ErrorCode() == "ItemCollectionSizeLimitExceededException") {
-		return api.ErrorCode() + ": the item would be larger than 400 KB, or the key of an index would be of another type or empty", true
+		return api.ErrorCode() + ": the item would be larger than 400 KB or deeper than 32 levels, or the key of an index would be of another type or empty", true
 	}
 	return "", false
 }

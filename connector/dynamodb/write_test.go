@@ -220,7 +220,7 @@ func TestItemThatChangesBetweenComparisonAndWriteIsNotOverwritten(t *testing.T) 
 	})
 }
 
-func TestThrottlingIsTriedAgainAndThenTransient(t *testing.T) { // R6
+func TestWhatTheServiceRefusesIsTriedAgainOrExplained(t *testing.T) { // R6
 	db, p, _, table := opened(t, "orders", orders)
 	r := connector.Read{Table: table, Columns: []string{"no"}, Where: []connector.Match{match("shop", "s0")}}
 	p.refuse("Query", "ProvisionedThroughputExceededException", 1)
