@@ -149,6 +149,10 @@ func (q query) fields() []string {
 // here.
 const filterable = 50
 
+// functions is how many functions a filter calls; with what joins them the
+// service takes 300.
+const functions = 100
+
 // filter writes what the service can tell of the matches; "" where that is too
 // much for it. It lets through all that may match: parts of objects in lists,
 // lists and sets are looked at here.
@@ -169,10 +173,11 @@ func (q query) filter(e *expression) string {
 		}
 		either[i] = strings.Join(all, " AND ")
 	}
-	if s := strings.Join(either, " OR "); len(s) <= longest && len(either) <= 10 {
-		return s
+	s := strings.Join(either, " OR ")
+	if len(s) > longest || strings.Count(s, "attribute_type(") > functions {
+		return ""
 	}
-	return ""
+	return s
 }
 
 // mayHold writes that a path leads to one of the values, or into or to a list

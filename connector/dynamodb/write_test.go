@@ -96,6 +96,43 @@ func TestOnlyTheLeavesThatDifferAreSent(t *testing.T) { // D21, D23
 	}
 }
 
+func TestExpressionsKeepToFourKilobytes(t *testing.T) {
+	const n = 500
+	elements := func(text string) []any {
+		var all []any
+		for i := range n {
+			all = append(all, map[string]any{"by": int64(i), "text": text})
+		}
+		return all
+	}
+	db, p, client, table := opened(t, "orders", func(t testing.TB, client *dynamodb.Client) {
+		orders(t, client)
+		put(t, client, "orders", map[string]any{"shop": "x", "no": int64(1), "lines": elements("hello"), "state": "open"})
+	})
+	before, after := connector.Row{"lines": elements("hello"), "state": "open"}, connector.Row{"lines": elements("M"), "state": "M"}
+	out, err := db.Mask(t.Context(), mask(table, connector.Tuple{"x", 1}, before, after))
+	if err != nil || out[0].Status != connector.Changed {
+		t.Fatal(out, err)
+	}
+	if diff := cmp.Diff(attribute(t, elements("M")), stored(t, client, "orders", order("x", 1))["lines"], hidden); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	var values []any
+	for i := range 2000 {
+		values = append(values, fmt.Sprint("v", i))
+	}
+	if _, err := db.Count(t.Context(), connector.Read{Table: table, Where: []connector.Match{match("state2", values...), match("buyer.id", values[:50]...)}}); err != nil {
+		t.Error(err)
+	}
+	for _, c := range p.calls {
+		for _, name := range []string{"UpdateExpression", "ConditionExpression", "FilterExpression", "ProjectionExpression"} {
+			if s := fmt.Sprint(c.body[name]); len(s) > 4096 {
+				t.Errorf("%s: a %s of %d bytes", c.operation, name, len(s))
+			}
+		}
+	}
+}
+
 func TestKeysAreNotMaskedAndKeysOfIndexesKeepTheirType(t *testing.T) { // D24, D25
 	db, p, client, table := opened(t, "orders", orders)
 	before := connector.Row{"no": int64(2), "email": "p2@example.org", "phone": "+2", "state": "open"}
@@ -197,6 +234,31 @@ func TestItemThatChangesBetweenComparisonAndWriteIsNotOverwritten(t *testing.T) 
 			}
 		})
 	}
+	t.Run("ElementThatMoves", func(t *testing.T) {
+		line := func(by string) map[string]any { return map[string]any{"by": by, "text": "hello"} }
+		lines := func(by ...string) []any {
+			var all []any
+			for _, b := range by {
+				all = append(all, line(b))
+			}
+			return all
+		}
+		db, p, client, table := opened(t, "orders", func(t testing.TB, client *dynamodb.Client) {
+			orders(t, client)
+			put(t, client, "orders", map[string]any{"shop": "x", "no": int64(1), "lines": lines("me", "you")})
+		})
+		meanwhile(p, "UpdateItem", func() {
+			put(t, client, "orders", map[string]any{"shop": "x", "no": int64(1), "lines": lines("you", "me")})
+		})
+		masked := []any{map[string]any{"by": "me", "text": "M"}, line("you")}
+		out, err := db.Mask(t.Context(), mask(table, connector.Tuple{"x", 1}, connector.Row{"lines": lines("me", "you")}, connector.Row{"lines": masked}))
+		if err != nil || out[0].Status != connector.Conflict {
+			t.Errorf("%+v, %v", out, err)
+		}
+		if diff := cmp.Diff(attribute(t, lines("you", "me")), stored(t, client, "orders", order("x", 1))["lines"], hidden); diff != "" {
+			t.Errorf("another's element was written (-want +got):\n%s", diff)
+		}
+	})
 	t.Run("GoneIsNotMadeAnew", func(t *testing.T) {
 		db, p, client, table := opened(t, "orders", orders)
 		meanwhile(p, "UpdateItem", func() {
