@@ -104,6 +104,10 @@ func dialect() relational.Dialect {
 		Decode:      decode,
 		Encode:      encode,
 		Assign:      assigned,
+		// OFFSET needs an order; this is none.
+		Limit: func(n int) string {
+			return "ORDER BY (SELECT NULL) OFFSET 0 ROWS FETCH NEXT " + strconv.Itoa(n) + " ROWS ONLY"
+		},
 		// Held until the transaction ends, like those of an UPDATE.
 		Hint:       " WITH (UPDLOCK, ROWLOCK)",
 		Savepoint:  [3]string{"SAVE TRANSACTION attempt", "", "ROLLBACK TRANSACTION attempt"},

@@ -246,7 +246,7 @@ func TestDeletesAndVerifiesByKey(t *testing.T) {
 	s.golden(t, "delete")
 }
 
-func TestCountAndSizeAskTheServer(t *testing.T) {
+func TestCountsSizesAndSamplesAskTheServer(t *testing.T) {
 	s := &server{answer: func(string, []driver.NamedValue) reply { return reply{rows: [][]driver.Value{{int64(12)}}} }}
 	db := open(t, s)
 	if n, err := db.Count(t.Context(), connector.Read{Table: person, Where: []connector.Match{match("email", "a")}}); n != 12 || err != nil {
@@ -254,6 +254,10 @@ func TestCountAndSizeAskTheServer(t *testing.T) {
 	}
 	if n, err := db.Size(t.Context(), person.Name); n != 12 || err != nil {
 		t.Error(n, err)
+	}
+	s.answer = func(string, []driver.NamedValue) reply { return reply{} }
+	if _, err := db.Sample(t.Context(), table("person", nil, column("id", "int", 4, 10, 0)), 20); err != nil {
+		t.Error(err)
 	}
 	s.golden(t, "count")
 }
