@@ -5,6 +5,7 @@ package builtin
 import (
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/connector/dynamodb"
+	"volenti.dev/volenti/connector/mongodb"
 	"volenti.dev/volenti/connector/mssql"
 	"volenti.dev/volenti/connector/mysql"
 	"volenti.dev/volenti/connector/postgres"
@@ -15,6 +16,7 @@ import (
 func Registry() connector.Registry {
 	specs := []connector.Spec{
 		dynamodb.Spec(),
+		mongodb.Spec(),
 		mssql.Spec(),
 		mysql.Spec(),
 		postgres.Spec(),
