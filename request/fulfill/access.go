@@ -79,14 +79,20 @@ func (r *run) accessOne(ctx context.Context, n *graph.Node) error {
 		if chunks.earlier, err = r.earlier(ctx, n); err != nil {
 			return err
 		}
-		result, err := r.read(ctx, n, found.matches, chunks.add)
+		misfits := 0
+		result, err := r.read(ctx, n, found.matches, func(row connector.Row) error {
+			if graph.Misfits(row, n.FieldsReturned) {
+				misfits++
+			}
+			return chunks.add(row)
+		})
 		if err == nil {
 			err = r.readStale(ctx, chunks)
 		}
 		if err != nil {
 			return err
 		}
-		p.Message = found.remark(result.Dropped)
+		p.Message = found.remark(result.Dropped, misfits)
 		err = chunks.finish(p)
 		crash("collection.read")
 		return err

@@ -133,9 +133,14 @@ type eraser struct {
 	progress request.Progress
 	seen     int64 // rows so far in this pass; those before progress.Position were dealt with
 	batch    []connector.Change
+	weight   int   // of the batch, in bytes, roughly
 	already  int64 // rows of the batch that need nothing
-	refused  map[string]int64
+	shared   int64 // rows of the batch that are not deleted, since others have a part in them
+	refused  map[refusal]int64
 }
+
+// refusal is why a field of a row was not masked; "" is the row as a whole.
+type refusal struct{ field, reason string }
 
 // mask is a planned mask, ready to be applied.
 type mask struct {
@@ -147,7 +152,7 @@ type mask struct {
 }
 
 func (r *run) newEraser(n *graph.Node) (*eraser, error) {
-	e := &eraser{run: r, node: n, refused: map[string]int64{}}
+	e := &eraser{run: r, node: n, refused: map[refusal]int64{}}
 	for _, m := range n.Masks {
 		strategy, err := masking.New(m.Spec)
 		if err != nil {
@@ -169,29 +174,64 @@ func (e *eraser) add(ctx context.Context, row connector.Row, keep graph.Keep) er
 		return nil
 	}
 	change, failed := e.change(row, keep)
-	for field := range failed {
-		e.refused[field]++
+	for _, f := range failed {
+		e.refused[f]++
 	}
-	if e.node.Delete == "" && sameRow(change.Before, change.After) {
+	switch {
+	case slices.Contains(failed, refusedShared):
+		e.shared++
+	case e.node.Delete == "" && sameRow(change.Before, change.After):
 		e.already++
-	} else {
+	default:
 		e.batch = append(e.batch, change)
+		e.weight += weight(change.Before) + weight(change.After)
 	}
-	if len(e.batch) >= e.limits.Batch || e.already >= 20*int64(e.limits.Batch) {
+	if len(e.batch) >= e.limits.Batch || e.weight >= batchBytes || e.shared >= int64(e.limits.Batch) || e.already >= 20*int64(e.limits.Batch) {
 		return e.flush(ctx)
 	}
 	return nil
 }
 
+// batchBytes is how much a batch holds in memory before it is sent, whatever
+// its number of rows: documents may have 16 MB each.
+const batchBytes = 16 << 20
+
+// weight is about how many bytes a value takes.
+func weight(v any) int {
+	sum := 16
+	switch v := v.(type) {
+	case string:
+		sum += len(v)
+	case []byte:
+		sum += len(v)
+	case []any:
+		for _, e := range v {
+			sum += weight(e)
+		}
+	case connector.Row:
+		return weight(map[string]any(v))
+	case map[string]any:
+		for name, e := range v {
+			sum += len(name) + weight(e)
+		}
+	}
+	return sum
+}
+
+var refusedShared = refusal{"", "the row is not deleted: it holds elements of others; give the collection a masking strategy, or its array return_all_elements if it belongs to whoever the row belongs to"}
+
 // change computes the masks of a row from the values that access read (D28),
 // and names the fields whose mask could not be made.
-func (e *eraser) change(row connector.Row, keep graph.Keep) (connector.Change, map[string]bool) {
+func (e *eraser) change(row connector.Row, keep graph.Keep) (connector.Change, []refusal) {
 	key := make(connector.Tuple, len(e.node.KeyColumns))
 	for i, c := range e.node.KeyColumns {
 		key[i] = row[c]
 	}
 	c := connector.Change{Key: key}
 	if e.node.Delete != "" {
+		if keep.Shares(row) {
+			return c, []refusal{refusedShared}
+		}
 		c.After = nulling(e.node, row).After // a delete writes nothing: it is for the report
 		return c, nil
 	}
@@ -199,18 +239,18 @@ func (e *eraser) change(row connector.Row, keep graph.Keep) (connector.Change, m
 	for _, col := range e.columns {
 		c.Before[col], c.After[col] = row[col], row[col]
 	}
-	var failed map[string]bool
+	var failed []refusal
 	place := masking.Place{Table: e.node.Address, Key: tupleKey(key)}
 	for _, m := range e.masks {
 		place.Secret, place.Column = m.secret, m.Field
 		masked, err := graph.Rewrite(c.After[m.Column], m.below, keep.At(m.Column), func(v any) (any, error) {
 			return m.strategy.Mask(v, m.shape, place)
 		})
-		if err != nil {
-			if failed == nil {
-				failed = map[string]bool{}
-			}
-			failed[m.Field] = true
+		switch {
+		case errors.Is(err, graph.ErrMisfit):
+			failed = append(failed, refusal{m.Field, graph.ErrMisfit.Error()})
+		case err != nil:
+			failed = append(failed, refusal{m.Field, "its value cannot be masked by this strategy"})
 			continue
 		}
 		c.After[m.Column] = masked
@@ -249,14 +289,15 @@ func (e *eraser) flush(ctx context.Context) error {
 	}
 	crash("batch.written")
 	fields := e.account(outcomes, repeated || tries > 1)
-	e.progress.RowsMatched += int64(len(e.batch)) + e.already
+	e.progress.RowsMatched += int64(len(e.batch)) + e.already + e.shared
+	e.progress.RowsFailed += e.shared
 	e.progress.RowsAlready += e.already
 	e.progress.Position = e.seen
 	if err := e.save(ctx, e.progress, fields); err != nil {
 		return err
 	}
 	crash("batch.saved")
-	e.batch, e.already, e.refused = nil, 0, map[string]int64{}
+	e.batch, e.weight, e.already, e.shared, e.refused = nil, 0, 0, 0, map[refusal]int64{}
 	return nil
 }
 
@@ -319,8 +360,8 @@ func (e *eraser) account(outcomes []connector.Outcome, repeated bool) []request.
 			note(field, "failed", reason, 1)
 		}
 	}
-	for field, rows := range e.refused {
-		note(field, "failed", "its value cannot be masked by this strategy", rows)
+	for r, rows := range e.refused {
+		note(r.field, "failed", r.reason, rows)
 	}
 	var fields []request.FieldOutcome
 	for f, rows := range tally {

@@ -195,8 +195,15 @@ func noArrays(n *graph.Node, row connector.Row, paths []string) error {
 	return nil
 }
 
-// remark says how many values were of no use.
-func (in *inputs) remark(more int) string { return dropped(in.dropped + more) }
+// remark says how many values were of no use, and how many rows hold what no
+// field describes.
+func (in *inputs) remark(more, misfits int) string {
+	said := dropped(in.dropped + more)
+	if misfits > 0 {
+		said = strings.TrimPrefix(said+"; ", "; ") + fmt.Sprintf("%d rows have a value where parts are described; it was not handed out", misfits)
+	}
+	return said
+}
 
 func dropped(values int) string {
 	if values == 0 {

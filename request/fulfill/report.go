@@ -37,6 +37,7 @@ type CollectionReport struct {
 	RowsResidue int64                    `json:"rows_residue,omitempty"`
 	Verified    bool                     `json:"verified,omitempty"` // the database was asked again, and every row is as it must be
 	Message     string                   `json:"message"`
+	Notes       []string                 `json:"notes,omitempty"` // what the plan said about it beforehand
 	Attempts    int                      `json:"attempts,omitempty"`
 	Fields      []FieldReport            `json:"fields,omitempty"`
 	Rounds      []RoundReport            `json:"rounds,omitempty"` // of an erasure, when there was more than one
@@ -142,7 +143,7 @@ func erasureReport(n *graph.Node, read int64, p, v request.Progress, outcomes []
 		Address: n.Address, Action: request.Erasure, Status: or(p.Status, request.Pending),
 		RowsRead: read, RowsMasked: p.RowsMasked, RowsAlready: p.RowsAlready, RowsFailed: p.RowsFailed,
 		RowsResidue: v.RowsResidue, Verified: v.Status == request.Done && v.RowsResidue == 0,
-		Message: or(p.Message, v.Message), Attempts: p.Attempt,
+		Message: or(p.Message, v.Message), Notes: n.Notes, Attempts: p.Attempt,
 	}
 	switch {
 	case !n.Erases() && n.Blocked == "":

@@ -30,6 +30,7 @@ func (p *planner) node(i int) {
 	p.key(i, &n)
 	p.returned(i, &n)
 	p.masks(i, &n)
+	p.openNotes(i, &n)
 	p.columns(i, &n)
 	p.plan.Nodes = append(p.plan.Nodes, n)
 }
@@ -81,40 +82,6 @@ func (p *planner) inputs(i int, n *Node) {
 			p.findable(i, n, m, path)
 		}
 	}
-}
-
-// findable reports a path that rows cannot be found by.
-func (p *planner) findable(i int, n *Node, m Match, path string) {
-	c, t := p.collections[i], p.tables[i]
-	switch array := arrayOn(c, t, path); {
-	case array != "" && n.Cycle != "":
-		p.problem.add(c.Field(path).At, fmt.Sprintf("rows of %s cannot be found by the array %s, because the collection feeds itself through others", n.Address, array),
-			"put the values into a table of their own, or break the circle by a direction")
-	case array != "" && t.Open && len(m.Fields) > 1:
-		p.problem.add(c.Field(path).At, fmt.Sprintf("rows of %s cannot be found by %s together: %s is an array, and the parts of a key may stand in different elements of it", n.Address, strings.Join(m.Fields, " and "), array),
-			"lead here by one field that tells the elements apart")
-	case path != top(path) && !t.Open && t.Column(top(path)) != nil:
-		p.problem.add(c.Field(path).At, fmt.Sprintf("rows of %s cannot be found by %s: it lies inside a document, and this is a table", n.Address, path),
-			"give the value a column of its own, or lead here by another field")
-	}
-}
-
-// arrayOn gives the first array that a path runs through or ends at, "" for
-// none: the catalogue knows it of a table, only the description of documents.
-func arrayOn(c *dataset.Collection, t *catalogue.Table, path string) string {
-	if !t.Open {
-		if column := t.Column(path); column != nil && column.Type.Array {
-			return path
-		}
-		return ""
-	}
-	array := ""
-	c.Walk(func(f *dataset.Field) {
-		if array == "" && f.Type.Array && (f.Path == path || strings.HasPrefix(path, f.Path+".")) {
-			array = f.Path
-		}
-	})
-	return array
 }
 
 // composites splits the edges between two collections into those that are

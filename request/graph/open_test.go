@@ -101,3 +101,12 @@ func TestATableIsNotADocument(t *testing.T) {
 	closed.Columns = append(closed.Columns, catalogue.Column{Name: "buyer"}, catalogue.Column{Name: "items"})
 	fails(t, in, "buyer.id", "lies inside a document, and this is a table")
 }
+
+func TestPlansSayHowDocumentsAreWritten(t *testing.T) { // D23
+	in := market(eraseContact, "email")
+	equal(t, "masks", build(t, in).Node("docs:orders").Notes, []string{"each document is written by itself, whole or not at all; there is no transaction over several"})
+	in.Datasets[1].Collections[0].Masking = &masking.Spec{Strategy: "delete"}
+	equal(t, "deletes", build(t, in).Node("docs:orders").Notes, []string{
+		"a document is not deleted where items holds elements of others",
+		"each document is written by itself, whole or not at all; there is no transaction over several"})
+}

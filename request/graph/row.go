@@ -1,7 +1,9 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -221,6 +223,30 @@ func (k Keep) At(name string) Keep {
 	}
 }
 
+// Shares says whether the row holds array elements that belong to others.
+func (k Keep) Shares(row map[string]any) bool {
+	for name := range k {
+		if k.At(name).shares(row[name]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (k Keep) shares(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		return k.Shares(v)
+	case []any:
+		positions := k.positions()
+		return len(positions) < len(v) || slices.ContainsFunc(positions, func(i int) bool {
+			below := k.At(strconv.Itoa(i))
+			return below != nil && below.shares(v[i])
+		})
+	}
+	return false
+}
+
 func (k Keep) positions() []int {
 	list, _ := k[""].([]any)
 	positions := make([]int, len(list))
@@ -302,31 +328,40 @@ func pick(v any, tree map[string]any) any {
 	}
 }
 
+// ErrMisfit marks what has not the form of its description: a path leads on
+// from a value that is no object.
+var ErrMisfit = errors.New("it has not the form of its description: there is a value where parts are described")
+
+// Misfits says whether one of the paths leads on from a value of the row that
+// is no object, so that what is there belongs to no described field.
+func Misfits(row map[string]any, paths []string) bool {
+	return slices.ContainsFunc(paths, func(path string) bool { return misfits(row, strings.Split(path, ".")) })
+}
+
+func misfits(v any, path []string) bool {
+	switch v := v.(type) {
+	case nil:
+		return false
+	case []any:
+		return slices.ContainsFunc(v, func(e any) bool { return misfits(e, path) })
+	case map[string]any:
+		return len(path) > 0 && misfits(v[path[0]], path[1:])
+	default:
+		return len(path) > 0
+	}
+}
+
 // Rewrite gives the column of a row in which the values at a path are
 // replaced by what mask makes of them, leaving alone the array elements that
 // Keep gives to others. An object at the end of the path is handed to mask
-// whole. The row itself is not changed.
+// whole. The row itself is not changed. With an ErrMisfit it gives the column
+// too, masked but for what does not fit; all other errors are of mask.
 func Rewrite(column any, path []string, k Keep, mask func(any) (any, error)) (any, error) {
 	switch v := column.(type) {
 	case nil:
 		return nil, nil
 	case []any:
-		copied := slices.Clone(v)
-		positions := k.positions()
-		if k == nil {
-			positions = make([]int, len(v))
-			for i := range positions {
-				positions[i] = i
-			}
-		}
-		for _, i := range positions {
-			e, err := Rewrite(v[i], path, k.At(strconv.Itoa(i)), mask)
-			if err != nil {
-				return nil, fmt.Errorf("element %d: %w", i, err)
-			}
-			copied[i] = e
-		}
-		return copied, nil
+		return rewriteArray(v, path, k, mask)
 	case map[string]any:
 		if len(path) == 0 {
 			return mask(v)
@@ -336,21 +371,40 @@ func Rewrite(column any, path []string, k Keep, mask func(any) (any, error)) (an
 			return v, nil
 		}
 		e, err := Rewrite(below, path[1:], k.At(path[0]), mask)
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrMisfit) {
 			return nil, err
 		}
-		copied := make(map[string]any, len(v))
-		for name, old := range v {
-			copied[name] = old
-		}
+		copied := maps.Clone(v)
 		copied[path[0]] = e
-		return copied, nil
+		return copied, err
 	default:
 		if len(path) > 0 {
-			return v, nil
+			return v, ErrMisfit
 		}
 		return mask(v)
 	}
+}
+
+func rewriteArray(a []any, path []string, k Keep, mask func(any) (any, error)) (any, error) {
+	copied := slices.Clone(a)
+	positions := k.positions()
+	if k == nil {
+		positions = make([]int, len(a))
+		for i := range positions {
+			positions[i] = i
+		}
+	}
+	var misfit error
+	for _, i := range positions {
+		e, err := Rewrite(a[i], path, k.At(strconv.Itoa(i)), mask)
+		if errors.Is(err, ErrMisfit) {
+			misfit = err
+		} else if err != nil {
+			return nil, fmt.Errorf("element %d: %w", i, err)
+		}
+		copied[i] = e
+	}
+	return copied, misfit
 }
 
 // WholeArrays lists the arrays of a collection that belong to whoever the

@@ -151,3 +151,40 @@ func TestRewriteNamesTheElementThatFailed(t *testing.T) {
 		t.Errorf("error: %v", err)
 	}
 }
+
+func TestRewriteMasksWhatFitsAndSaysWhatDoesNot(t *testing.T) {
+	x := func(any) (any, error) { return "x", nil }
+	got, err := Rewrite(list{object{"a": "1"}, "stray", object{"a": list{"2", nil}}, object{"a": object{"b": 1}}, nil}, []string{"a"}, nil, x)
+	equal(t, "masked", got, list{object{"a": "x"}, "stray", object{"a": list{"x", nil}}, object{"a": "x"}, nil})
+	if !errors.Is(err, ErrMisfit) {
+		t.Errorf("error: %v", err)
+	}
+	got, err = Rewrite(object{"in": list{object{"a": "1"}, int64(5)}}, []string{"in", "a"}, Keep{"in": Keep{"": list{int64(0)}}}, x)
+	equal(t, "own", got, object{"in": list{object{"a": "x"}, int64(5)}})
+	if err != nil {
+		t.Errorf("an element of another does not fit: %v", err)
+	}
+}
+
+func TestMisfitsAreValuesWherePartsAreDescribed(t *testing.T) {
+	row := object{"a": list{object{"b": "x"}, nil}, "s": "x"}
+	equal(t, "fits", Misfits(row, []string{"a.b", "a", "s", "gone.x"}), false)
+	equal(t, "text", Misfits(row, []string{"a.b", "s.x"}), true)
+	equal(t, "text in an array", Misfits(row, []string{"a.b.c"}), true)
+}
+
+func TestRowsThatHoldElementsOfOthersAreShared(t *testing.T) {
+	row := object{"a": list{object{"m": "1", "n": list{"1", "2"}}}, "b": list{"1"}}
+	for name, tc := range map[string]struct {
+		inputs map[string]list
+		want   bool
+	}{
+		"all matched":             {map[string]list{"b": {"1"}}, false},
+		"an element of another":   {map[string]list{"a.n": {"1"}}, true},
+		"deep, but all":           {map[string]list{"a.n": {"1", "2"}}, false},
+		"nothing matched in it":   {map[string]list{"b": {"2"}}, true},
+		"no array is run through": {map[string]list{"c": {"2"}}, false},
+	} {
+		equal(t, name, Sift(row, inputs(tc.inputs), nil).Shares(row), tc.want)
+	}
+}
