@@ -74,6 +74,47 @@ func testMaskPositions(t *testing.T, h Documents) {
 	})
 }
 
+// DocumentMasks puts every mask that fits on a value of every type, at the top
+// and inside an array: it is written once, a second run recognises it and
+// writes nothing, and verification finds that it holds.
+func DocumentMasks(t *testing.T, h Documents, masks []Mask) {
+	s := stored(t, h, "masks", h.doc("none", nil))
+	for i, sample := range h.Samples {
+		t.Run(sample.Name, func(t *testing.T) {
+			collection := fmt.Sprint("masks", i)
+			var names []string
+			var changes []connector.Change
+			for _, m := range masks {
+				mask, err := m.Mask(s.table(t, "masks"), "v", sample.Want)
+				if m.Fits(s.table(t, "masks"), "v") != nil || err != nil {
+					continue
+				}
+				names = append(names, m.Name)
+				s.Put(t, collection, h.doc(m.Name, object{"v": sample.Stored, "in": list{object{"v": sample.Stored}, object{"v": "another"}}}))
+				in := func(v any) list { return list{object{"v": v}, object{"v": "another"}} }
+				changes = append(changes, connector.Change{Key: connector.Tuple{m.Name},
+					Before: connector.Row{"v": sample.Want, "in": in(sample.Want)}, After: connector.Row{"v": mask, "in": in(mask)}})
+			}
+			s.describe(t)
+			batch := s.change(t, collection, "", nil, object{"v": nil, "in": nil})
+			batch.Changes = changes
+			out, err := s.Mask(t.Context(), batch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for k, o := range out {
+				if len(o.Fields) > 0 || o.Status != connector.Changed && o.Status != connector.AlreadyDone {
+					t.Errorf("%s: %s %s %v", names[k], o.Status, o.Reason, o.Fields)
+				}
+			}
+			out, err = s.Mask(t.Context(), batch)
+			wants(t, out, err, all(len(names), connector.AlreadyDone)...) // D25, D28
+			out, err = s.Verify(t.Context(), batch)
+			wants(t, out, err, all(len(names), connector.AlreadyDone)...)
+		})
+	}
+}
+
 func testDocumentsChanged(t *testing.T, h Documents) {
 	post := func(fields object) object {
 		out := object{"by": "me", "text": "hello"}

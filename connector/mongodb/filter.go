@@ -117,7 +117,7 @@ func filter(terms []term, conditions []bson.D) bson.D {
 	if len(conditions) == 0 {
 		return any
 	}
-	return bson.D{{Key: "$and", Value: append(bson.A{any}, list(conditions)...)}}
+	return bson.D{{Key: "$and", Value: append(bson.A{any}, array(conditions)...)}}
 }
 
 func oneOf(values bson.A) any {
@@ -127,7 +127,7 @@ func oneOf(values bson.A) any {
 	return bson.D{{Key: "$in", Value: values}}
 }
 
-func list(documents []bson.D) bson.A {
+func array(documents []bson.D) bson.A {
 	out := make(bson.A, len(documents))
 	for i, d := range documents {
 		out[i] = d

@@ -14,11 +14,16 @@ import (
 	"volenti.dev/volenti/connector/connectortest"
 	"volenti.dev/volenti/connector/mongodb"
 	"volenti.dev/volenti/internal/ferretdbtest"
+	"volenti.dev/volenti/internal/masktest"
 )
 
 // The suite holds the connector to D14, D15, D17, D22-D24, D29 and SE5.
-func TestConnector(t *testing.T) {
-	connectortest.RunDocuments(t, connectortest.Documents{
+func TestConnector(t *testing.T) { connectortest.RunDocuments(t, harness()) }
+
+func TestMasks(t *testing.T) { connectortest.DocumentMasks(t, harness(), masktest.Masks()) }
+
+func harness() connectortest.Documents {
+	return connectortest.Documents{
 		New:     func(t testing.TB) connectortest.DocumentStore { return store(t, ferretdbtest.URL(t)) },
 		Key:     "_id",
 		Samples: samples,
@@ -26,9 +31,9 @@ func TestConnector(t *testing.T) {
 		Collection: func(name string) bool {
 			return len(name) < 200 && !strings.ContainsAny(name, "$\x00\" \t\r\n") && !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, "system.")
 		},
-		Racy:  true,
 		Field: func(name string) bool { return !strings.HasPrefix(name, "$") && !strings.ContainsAny(name, ".\x00") },
-	})
+		Racy:  true,
+	}
 }
 
 func store(t testing.TB, url string) connectortest.DocumentStore {

@@ -94,5 +94,9 @@ func Masks() []connectortest.Mask {
 }
 
 func shape(t *catalogue.Table, column string) masking.Column {
-	return graph.Shape(t, &dataset.Field{Path: column, Type: t.Column(column).Type})
+	f := &dataset.Field{Path: column}
+	if c := t.Column(column); c != nil {
+		f.Type = c.Type
+	}
+	return graph.Shape(t, f)
 }
