@@ -15,6 +15,7 @@ import (
 
 	"volenti.dev/volenti/internal/ferretdbtest"
 	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/fulfill"
 	"volenti.dev/volenti/subject"
 )
 
@@ -213,6 +214,32 @@ func TestDocumentsThatDoNotFitTheirDescription(t *testing.T) { // D24
 		}
 	}
 	w.equal("fields that do not fit", told, map[string]int64{"members.mail": 1, "members.phones": 1, "owner.mail": 1, "owner.name": 1})
+}
+
+func TestElementsThatAppearInAKnownDocumentAreErasedToo(t *testing.T) { // X17
+	w, db := newChats(t)
+	post := func(text any) bson.D { return bson.D{{Key: "by", Value: int32(0)}, {Key: "text", Value: text}} }
+	other := bson.D{{Key: "by", Value: int32(1)}, {Key: "text", Value: "Ben's"}}
+	fill(t, db, bson.D{{Key: "_id", Value: "1"}, {Key: "posts", Value: bson.A{other, post("one")}}})
+	steps := 0
+	w.tell = func(e fulfill.Event) {
+		if e.Step != "verification" && e.Step != "erasure" {
+			return
+		}
+		if steps++; steps > 2 {
+			return
+		}
+		_, err := db.Collection("chats").UpdateOne(t.Context(), bson.D{{Key: "_id", Value: "1"}}, bson.D{{Key: "$push", Value: bson.D{{Key: "posts", Value: post(e.Step)}}}})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	report := w.open().run("erasure", "anna@example.com")
+	w.equal("status", report.Status, request.Complete)
+	w.equal("chats", chats(t, db), texts(t, []bson.D{{{Key: "_id", Value: "1"}, {Key: "posts", Value: bson.A{other, post(nil), post(nil), post(nil)}}}}))
+	if steps < 3 {
+		t.Errorf("%d steps: there was no second round", steps)
+	}
 }
 
 // talk is a chat as the test thinks of it. It is written as a document in many

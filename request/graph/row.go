@@ -247,6 +247,20 @@ func (k Keep) shares(v any) bool {
 	return false
 }
 
+// Beyond says whether k keeps an element that before does not.
+func (k Keep) Beyond(before Keep) bool {
+	old := before.positions()
+	if slices.ContainsFunc(k.positions(), func(i int) bool { _, kept := slices.BinarySearch(old, i); return !kept }) {
+		return true
+	}
+	for name := range k {
+		if below := k.At(name); below != nil && below.Beyond(before.At(name)) {
+			return true
+		}
+	}
+	return false
+}
+
 func (k Keep) positions() []int {
 	list, _ := k[""].([]any)
 	positions := make([]int, len(list))

@@ -188,3 +188,25 @@ func TestRowsThatHoldElementsOfOthersAreShared(t *testing.T) {
 		equal(t, name, Sift(row, inputs(tc.inputs), nil).Shares(row), tc.want)
 	}
 }
+
+func TestBeyondIsWhatWasNotKeptBefore(t *testing.T) {
+	row := object{"a": list{object{"m": "1", "n": list{"1", "2"}}, object{"m": "2"}}}
+	sift := func(path string, values ...any) Keep { return Sift(row, inputs(map[string]list{path: values}), nil) }
+	for name, tc := range map[string]struct {
+		now, before Keep
+		want        bool
+	}{
+		"the same":                    {sift("a.m", "1"), sift("a.m", "1"), false},
+		"one less":                    {sift("a.m", "1"), sift("a.m", "1", "2"), false},
+		"one more":                    {sift("a.m", "1", "2"), sift("a.m", "1"), true},
+		"another":                     {sift("a.m", "2"), sift("a.m", "1"), true},
+		"one more below":              {sift("a.n", "1", "2"), sift("a.n", "1"), true},
+		"one less below":              {sift("a.n", "1"), sift("a.n", "1", "2"), false},
+		"an array that is new":        {sift("a.m", "1"), nil, true},
+		"an array without any":        {sift("a.m", "x"), nil, false},
+		"an array that is no more":    {nil, sift("a.m", "1"), false},
+		"nothing that is run through": {nil, nil, false},
+	} {
+		equal(t, name, tc.now.Beyond(tc.before), tc.want)
+	}
+}
