@@ -18,12 +18,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"volenti.dev/volenti/cli"
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/config/source"
 	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/datamap/value"
+	"volenti.dev/volenti/internal/ferretdbtest"
 	"volenti.dev/volenti/internal/mariadbtest"
 	"volenti.dev/volenti/internal/pgtest"
 	"volenti.dev/volenti/request/fulfill"
@@ -179,7 +183,18 @@ func TestRightsOfThePagesAreEnough(t *testing.T) {
 		INSERT INTO employees VALUES (1, 'anna@example.org', NULL), (2, 'carl@example.org', 1), (3, 'dora@example.org', NULL)`); err != nil {
 		t.Fatal(err)
 	}
-	env := map[string]string{"WEBSHOP_URL": webshop.String(), "STAFF_DIR": dir}
+	feedback := ferretdbtest.URL(t)
+	client, err := mongo.Connect(options.Client().ApplyURI(feedback))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Disconnect(context.WithoutCancel(t.Context())) }()
+	reviews := client.Database(feedback[strings.LastIndex(feedback, "/")+1:]).Collection("reviews")
+	if _, err := reviews.InsertOne(t.Context(), bson.D{{Key: "_id", Value: "r"}, {Key: "reviewer", Value: bson.D{{Key: "customer_id", Value: 1}, {Key: "shown_as", Value: "Anna B."}}},
+		{Key: "answers", Value: bson.A{bson.D{{Key: "customer_id", Value: 2}, {Key: "text", Value: "Ben asks"}}, bson.D{{Key: "customer_id", Value: 1.0}, {Key: "text", Value: "says Anna"}}}}}); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"WEBSHOP_URL": webshop.String(), "STAFF_DIR": dir, "FEEDBACK_URL": feedback}
 	files := configuration(t)
 	run := func(policy string) {
 		t.Helper()
@@ -196,7 +211,7 @@ func TestRightsOfThePagesAreEnough(t *testing.T) {
 
 	run("copy")
 	given := read(t, filepath.Join(dir, "copy", "access.json"))
-	for _, hers := range []string{"ring twice", "12.50", "anna@example.com", "carl@example.org", "logistics:scans", "newsletter:subscriptions"} {
+	for _, hers := range []string{"ring twice", "12.50", "anna@example.com", "carl@example.org", "logistics:scans", "newsletter:subscriptions", "Anna B.", "says Anna"} {
 		if !strings.Contains(given, hers) {
 			t.Errorf("the package lacks %s:\n%s", hers, given)
 		}
@@ -223,6 +238,13 @@ func TestRightsOfThePagesAreEnough(t *testing.T) {
 		`erased, erased, Ben, Ben | erased, erased, Ben, Ben | false, false | ben@example.org`
 	if diff := cmp.Diff(want, state); diff != "" {
 		t.Errorf("what the databases hold (-want +got):\n%s", diff)
+	}
+	document, err := reviews.FindOne(t.Context(), bson.D{}).Raw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := document.String(); strings.Contains(text, "Anna") || !strings.Contains(text, "Ben asks") {
+		t.Errorf("what the documents hold: %s", text)
 	}
 }
 
