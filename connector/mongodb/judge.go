@@ -223,6 +223,9 @@ func exactly(raw bson.RawValue) bson.D {
 	if raw.Type != bson.TypeArray {
 		is = append(is, bson.E{Key: "$not", Value: bson.D{{Key: "$type", Value: int32(bson.TypeArray)}}})
 	}
+	if raw.Type == bson.TypeMinKey {
+		return is // the one type whose number is another in queries
+	}
 	return append(is, bson.E{Key: "$type", Value: int32(raw.Type)})
 }
 

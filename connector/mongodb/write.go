@@ -108,7 +108,7 @@ func (p batch) each(absent connector.Status, do func(id bson.RawValue, c connect
 	out := make([]connector.Outcome, len(p.Changes))
 	for i, c := range p.Changes {
 		switch {
-		case c.Key[0] == nil || len(keyForms(c.Key[0])) == 0 && len(p.ids[i]) == 0:
+		case !identifies(c.Key[0]):
 			out[i] = connector.Outcome{Status: connector.Failed, Reason: "the key is null or of a type that no _id has: the document cannot be told apart"}
 		case len(p.ids[i]) == 0:
 			out[i].Status = absent
@@ -122,6 +122,12 @@ func (p batch) each(absent connector.Status, do func(id bson.RawValue, c connect
 		}
 	}
 	return out, nil
+}
+
+// identifies says whether an _id may be of this value.
+func identifies(v any) bool {
+	_, compound := v.(map[string]any)
+	return compound || len(keyForms(v)) > 0
 }
 
 func (db *DB) writable(doing string) error {

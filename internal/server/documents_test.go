@@ -242,6 +242,34 @@ func TestElementsThatAppearInAKnownDocumentAreErasedToo(t *testing.T) { // X17
 	}
 }
 
+// A document with many elements of others: Anna's are found, handed out and
+// masked, and nothing is kept of it but what is needed.
+func TestLongArraysOfOthersAreNotTheDataSubjects(t *testing.T) { // D18
+	const n = 10_000
+	w, db := newChats(t)
+	likes := func(hers string) bson.A {
+		all := make(bson.A, n)
+		for i := range all {
+			all[i] = fmt.Sprintf("p%d@example.org", i)
+		}
+		all[n-1] = hers
+		return all
+	}
+	chat := func(hers string) bson.D {
+		text := any("long")
+		if hers == "x" {
+			text = nil
+		}
+		return bson.D{{Key: "_id", Value: "1"}, {Key: "posts", Value: bson.A{bson.D{{Key: "likes", Value: likes(hers)}, {Key: "text", Value: text}}}}}
+	}
+	fill(t, db, chat(anna))
+	d := w.open()
+	d.run("access", anna)
+	w.equal("handed out", w.access()["talk:chats"], []map[string]any{{"posts": []any{map[string]any{"text": "long", "likes": []any{anna}}}}})
+	w.equal("status", d.run("erasure", anna).Status, request.Complete)
+	w.equal("left", chats(t, db), texts(t, []bson.D{chat("x")}))
+}
+
 // talk is a chat as the test thinks of it. It is written as a document in many
 // forms, and what is Anna's of it is said by plain loops.
 type talk struct {
