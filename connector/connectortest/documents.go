@@ -60,6 +60,7 @@ func RunDocuments(t *testing.T, h Documents) {
 		{"HostileValues", testHostileDocumentValues},
 		{"MaskPositions", testMaskPositions},
 		{"ChangedMeanwhile", testDocumentsChanged},
+		{"ChangedWhileWritten", testDocumentsRaced},
 		{"ManyElements", testManyElements},
 		{"Guard", testDocumentGuard},
 		{"ReadOnly", testDocumentsReadOnly},

@@ -170,6 +170,55 @@ func testDocumentsChanged(t *testing.T, h Documents) {
 	}
 }
 
+// testDocumentsRaced changes a document after it was compared and before it is
+// written: the guard is called just then.
+func testDocumentsRaced(t *testing.T, h Documents) {
+	post := func(by, text any) object { return object{"by": by, "text": text} }
+	read := object{"posts": list{post("me", "hi"), post("you", "hi")}, "title": "holiday", "n": int64(5)}
+	masks := object{"posts": list{post("me", nil), post("you", "hi")}, "title": "M", "n": int64(0)}
+	for name, c := range map[string]struct {
+		now  object
+		want connector.Status
+	}{
+		"AnotherField":       {object{"later": "x"}, connector.Changed},
+		"AnotherElement":     {object{"posts": list{post("me", "hi"), post("you", "changed")}}, connector.Changed},
+		"AnElementThatMoved": {object{"posts": list{post("new", "hi"), post("me", "hi"), post("you", "hi")}}, connector.Conflict},
+		"AnotherValue":       {object{"title": "work"}, connector.Conflict},
+		"AnArrayThatHoldsIt": {object{"title": list{"holiday"}}, connector.Conflict},
+		"Masked":             {masks, connector.AlreadyDone},
+	} {
+		t.Run(name, func(t *testing.T) { // D28
+			s := stored(t, h, "chats", h.doc("1", read))
+			now := h.doc("1", read)
+			for field, v := range c.now {
+				now[field] = v
+			}
+			batch := s.change(t, "chats", "1", read, masks)
+			calls := 0
+			batch.Guard = func(context.Context) error {
+				if calls++; calls == 1 {
+					s.Put(t, "chats", now)
+				}
+				return nil
+			}
+			out, err := s.Mask(t.Context(), batch)
+			wants(t, out, err, c.want)
+			if c.want == connector.Conflict {
+				same(t, "written in spite of the change", s.row(t, "chats", "1", "posts", "title", "n"), object{"posts": now["posts"], "title": now["title"], "n": now["n"]})
+			}
+			remove := s.change(t, "chats", "1", object{"title": now["title"]}, nil)
+			if c.want == connector.Conflict {
+				remove.Guard = func(context.Context) error {
+					s.Put(t, "chats", h.doc("1", object{"title": "again another"}))
+					return nil
+				}
+				out, err = s.Delete(t.Context(), remove)
+				wants(t, out, err, connector.Conflict)
+			}
+		})
+	}
+}
+
 // testManyElements masks every second and then all of so many elements that a
 // statement may not be able to name them one by one.
 func testManyElements(t *testing.T, h Documents) {
