@@ -110,14 +110,14 @@ func filter(terms []term, conditions []bson.D) bson.D {
 			either = append(either, all)
 		}
 	}
-	any := bson.D{{Key: "$or", Value: either}}
+	matched := bson.D{{Key: "$or", Value: either}}
 	if len(either) == 1 {
-		any, _ = either[0].(bson.D)
+		matched, _ = either[0].(bson.D)
 	}
 	if len(conditions) == 0 {
-		return any
+		return matched
 	}
-	return bson.D{{Key: "$and", Value: append(bson.A{any}, array(conditions)...)}}
+	return bson.D{{Key: "$and", Value: append(bson.A{matched}, array(conditions)...)}}
 }
 
 func oneOf(values bson.A) any {

@@ -24,6 +24,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -120,24 +121,27 @@ func build() (string, error) {
 	}
 	dir := filepath.Join(cache, "volenti")
 	program := filepath.Join(dir, "ferretdb-"+hex.EncodeToString(digest.Sum(nil)[:8]))
-	if _, err := os.Stat(program); err == nil {
-		return program, nil
-	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	// Another test process may build it too: each builds its own, and the last
-	// one stays.
-	made, err := os.MkdirTemp(dir, "build-")
+	// Test processes start together: one builds, which takes a minute, and the
+	// others wait. The lock ends with its file.
+	lock, err := os.Create(program + ".lock")
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = os.RemoveAll(made) }()
-	fresh := filepath.Join(made, "ferretdb")
-	if _, err := output(source, "go", "build", "-o", fresh, "."); err != nil {
+	defer func() { _ = lock.Close() }()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return "", err
 	}
-	return program, os.Rename(fresh, program)
+	if _, err := os.Stat(program); err == nil {
+		return program, nil
+	}
+	half := program + ".half"
+	if _, err := output(source, "go", "build", "-o", half, "."); err != nil {
+		return "", err
+	}
+	return program, os.Rename(half, program)
 }
 
 // output runs a command in a directory and gives what it printed.
