@@ -245,8 +245,9 @@ func testManyElements(t *testing.T, h Documents) {
 	}
 }
 
-func (s *shelf) masks(t testing.TB, collection string, n int) connector.Batch {
-	b := s.change(t, collection, "", nil, object{"in": nil})
+// masks is a batch that masks a part of the first n documents of crowd.
+func (s *shelf) masks(t testing.TB, n int) connector.Batch {
+	b := s.change(t, "people", "", nil, object{"in": nil})
 	b.Changes = nil
 	for i := range n {
 		b.Changes = append(b.Changes, connector.Change{Key: connector.Tuple{fmt.Sprintf("d%d", i)},
@@ -255,6 +256,7 @@ func (s *shelf) masks(t testing.TB, collection string, n int) connector.Batch {
 	return b
 }
 
+// crowd gives n documents.
 func crowd(h Documents, n int) []object {
 	var all []object
 	for i := range n {
@@ -266,7 +268,7 @@ func crowd(h Documents, n int) []object {
 func testDocumentGuard(t *testing.T, h Documents) {
 	s := stored(t, h, "people", crowd(h, 5)...)
 	refused := errors.New("the lease is another's")
-	batch := s.masks(t, "people", 5)
+	batch := s.masks(t, 5)
 	batch.Guard = func(context.Context) error { return refused }
 	if _, err := s.Mask(t.Context(), batch); !errors.Is(err, refused) {
 		t.Errorf("mask: %v", err)
@@ -296,16 +298,16 @@ func testDocumentsReadOnly(t *testing.T, h Documents) {
 	if err := s.Test(t.Context()); err != nil {
 		t.Error(err)
 	}
-	_, err := s.Mask(t.Context(), s.masks(t, "people", 2))
+	_, err := s.Mask(t.Context(), s.masks(t, 2))
 	kind(t, err, connector.Denied) // D26
-	_, err = s.Delete(t.Context(), s.masks(t, "people", 2))
+	_, err = s.Delete(t.Context(), s.masks(t, 2))
 	kind(t, err, connector.Denied)
 	same(t, "written", s.row(t, "people", "d0", "in"), object{"in": object{"mail": "p0", "x": "x"}})
 }
 
 func testDocumentsDelete(t *testing.T, h Documents) {
 	s := stored(t, h, "people", crowd(h, 6)...)
-	batch := s.masks(t, "people", 3)
+	batch := s.masks(t, 3)
 	batch.Columns = nil
 	batch.Changes[1].Before = connector.Row{"in": object{"mail": "another", "x": "x"}}
 	batch.Changes[2].Before = nil
@@ -324,7 +326,7 @@ func testDocumentsDelete(t *testing.T, h Documents) {
 
 func testDocumentsVerify(t *testing.T, h Documents) {
 	s := stored(t, h, "people", crowd(h, 2)...)
-	batch := s.masks(t, "people", 3)
+	batch := s.masks(t, 3)
 	out, err := s.Verify(t.Context(), batch)
 	wants(t, out, err, connector.Conflict, connector.Conflict, connector.Missing)
 	if out[0].Fields["in"] == "" {
@@ -365,7 +367,7 @@ func testSample(t *testing.T, h Documents) {
 func testDocumentsConcurrent(t *testing.T, h Documents) {
 	const n = 40
 	s := stored(t, h, "people", crowd(h, n)...)
-	forward := s.masks(t, "people", n)
+	forward := s.masks(t, n)
 	backward := forward
 	backward.Changes = slices.Clone(forward.Changes)
 	slices.Reverse(backward.Changes)
@@ -406,7 +408,7 @@ func testDocumentsCancelled(t *testing.T, h Documents) {
 	cancel()
 	read := connector.Read{Table: s.table(t, "people"), Columns: []string{h.Key}, Where: []connector.Match{match("in.mail", "p1", "p2")}}
 	_, err := s.Read(ctx, read, func(connector.Row) error { return nil })
-	_, masked := s.Mask(ctx, s.masks(t, "people", 3))
+	_, masked := s.Mask(ctx, s.masks(t, 3))
 	_, described := s.Describe(ctx)
 	for _, err := range []error{err, masked, described} {
 		if !errors.Is(err, context.Canceled) {
@@ -414,7 +416,7 @@ func testDocumentsCancelled(t *testing.T, h Documents) {
 		}
 	}
 	guarded, cancel := context.WithCancel(t.Context())
-	batch := s.masks(t, "people", 3)
+	batch := s.masks(t, 3)
 	batch.Guard = func(context.Context) error { cancel(); return nil }
 	if _, err := s.Mask(guarded, batch); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled before a write: %v", err)
