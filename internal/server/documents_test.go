@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -240,6 +241,42 @@ func TestElementsThatAppearInAKnownDocumentAreErasedToo(t *testing.T) { // X17
 	if steps < 3 {
 		t.Errorf("%d steps: there was no second round", steps)
 	}
+}
+
+func TestErasureOfDocumentsGoesOnWhereItWasInterrupted(t *testing.T) { // D23, X7
+	w, db := newChats(t)
+	w.limits.Batch = 1
+	chat := func(id int, text any) bson.D {
+		return bson.D{{Key: "_id", Value: id}, {Key: "posts", Value: bson.A{bson.D{{Key: "by", Value: int32(0)}, {Key: "text", Value: text}}}}}
+	}
+	var before, after []bson.D
+	for i := range 6 {
+		before, after = append(before, chat(i, "hi")), append(after, chat(i, nil))
+	}
+	fill(t, db, before...)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.tell = func(e fulfill.Event) {
+		if e.Action == request.Erasure && e.Address == "talk:chats" && e.Rows == 2 {
+			cancel()
+		}
+	}
+	d := w.open()
+	id := d.submit("erasure", anna)
+	if _, err := d.Run(ctx, id); !errors.Is(err, context.Canceled) {
+		t.Fatalf("the first run: %v", err)
+	}
+	if got := strings.Count(strings.Join(chats(t, db), ""), `"hi"`); got == 0 || got == 6 {
+		t.Errorf("%d of 6 chats are not masked after the interruption", got)
+	}
+	d.close()
+	d = w.open()
+	report, err := d.Run(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.equal("status", report.Status, request.Complete)
+	w.equal("chats", chats(t, db), texts(t, after))
+	w.equal("masked", line(report, "talk:chats", request.Erasure).RowsMasked, int64(6))
 }
 
 // A document with many elements of others: Anna's are found, handed out and
