@@ -194,7 +194,8 @@ func TestRightsOfThePagesAreEnough(t *testing.T) {
 		{Key: "answers", Value: bson.A{bson.D{{Key: "customer_id", Value: 2}, {Key: "text", Value: "Ben asks"}}, bson.D{{Key: "customer_id", Value: 1.0}, {Key: "text", Value: "says Anna"}}}}}); err != nil {
 		t.Fatal(err)
 	}
-	env := map[string]string{"WEBSHOP_URL": webshop.String(), "STAFF_DIR": dir, "FEEDBACK_URL": feedback}
+	env := map[string]string{"WEBSHOP_URL": webshop.String(), "STAFF_DIR": dir, "FEEDBACK_URL": feedback,
+		"SESSIONS_KEY_ID": "unused", "SESSIONS_KEY": "unused", "ERP_URL": "sqlserver://unused/?database=unused"}
 	files := configuration(t)
 	run := func(policy string) {
 		t.Helper()
