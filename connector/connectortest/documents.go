@@ -158,11 +158,11 @@ func same(t testing.TB, what string, got, want any) {
 }
 
 func testDocumentsDescribe(t *testing.T, h Documents) {
-	s := stored(t, h, "b", h.doc("1", object{"x": "text"}))
-	s.Put(t, "a", h.doc("1", nil))
+	s := stored(t, h, "bbb", h.doc("1", object{"x": "text"}))
+	s.Put(t, "aaa", h.doc("1", nil))
 	s.describe(t)
 	before := s.schema
-	if len(before.Tables) != 2 || before.Tables[0].Name.Table != "a" {
+	if len(before.Tables) != 2 || before.Tables[0].Name.Table != "aaa" {
 		t.Fatalf("tables %+v, want a and b", before.Tables)
 	}
 	for _, table := range before.Tables {
@@ -170,7 +170,7 @@ func testDocumentsDescribe(t *testing.T, h Documents) {
 			t.Errorf("%+v", table)
 		}
 	}
-	s.Put(t, "b", h.doc("2", object{"x": int64(5), "y": list{object{"z": true}}}))
+	s.Put(t, "bbb", h.doc("2", object{"x": int64(5), "y": list{object{"z": true}}}))
 	s.describe(t)
 	same(t, "the catalogue follows the data", s.schema, before) // X17
 	if err := s.Test(t.Context()); err != nil {
@@ -241,7 +241,7 @@ func testReadByPaths(t *testing.T, h Documents) {
 		t.Run(c.name, func(t *testing.T) { same(t, "found", s.found(t, "orders", c.where...), c.want) })
 	}
 	t.Run("AbsentStaysAbsent", func(t *testing.T) {
-		same(t, "null and absent", s.row(t, "orders", "2", "n", "b", "buyer"), object{"n": nil, "buyer": object{"id": 5.0, "mail": nil}})
+		same(t, "null and absent", s.row(t, "orders", "2", "n", "b", "s"), object{"n": nil, "s": nil})
 	})
 	t.Run("Partition", func(t *testing.T) {
 		for operator, want := range map[string][]string{"=": {"3"}, "<>": {"1"}, "<": {"1"}, "<=": {"1", "3"}, ">": {}, ">=": {"3"}} {

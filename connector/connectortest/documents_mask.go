@@ -515,13 +515,13 @@ func testHostileFields(t *testing.T, h Documents) { // SE5
 }
 
 func testHostileDocumentValues(t *testing.T, h Documents) { // SE5
-	s := stored(t, h, "v", h.doc("1", object{"t": object{"x": "-"}, "n": int64(7)}), h.doc("2", object{"t": object{"x": "other"}}))
+	s := stored(t, h, "values", h.doc("1", object{"t": object{"x": "-"}, "n": int64(7)}), h.doc("2", object{"t": object{"x": "other"}}))
 	before := "-"
 	for _, v := range hostile(0) {
-		out, err := s.Mask(t.Context(), s.change(t, "v", "1", object{"t": object{"x": before}}, object{"t": object{"x": v}}))
+		out, err := s.Mask(t.Context(), s.change(t, "values", "1", object{"t": object{"x": before}}, object{"t": object{"x": v}}))
 		wants(t, out, err, connector.Changed)
 		before = v
-		same(t, fmt.Sprintf("found by %q", v), s.found(t, "v", match("t.x", v)), []string{"1"})
+		same(t, fmt.Sprintf("found by %q", v), s.found(t, "values", match("t.x", v)), []string{"1"})
 	}
-	same(t, "the rest", []any{s.row(t, "v", "1", "n"), s.row(t, "v", "2", "t")}, []any{object{"n": int64(7)}, object{"t": object{"x": "other"}}})
+	same(t, "the rest", []any{s.row(t, "values", "1", "n"), s.row(t, "values", "2", "t")}, []any{object{"n": int64(7)}, object{"t": object{"x": "other"}}})
 }
