@@ -59,7 +59,7 @@ func everywhere(t *testing.T, test func(t *testing.T, w *world)) {
 
 // world is a company with one database, and an installation of Volenti.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	target string // "sqlite", "postgres" or "mysql"
 	url    string // of the target
@@ -89,7 +89,7 @@ func (s *safeBuffer) String() string {
 	return s.b.String()
 }
 
-func newWorld(t *testing.T, store, target string) *world {
+func newWorld(t testing.TB, store, target string) *world {
 	w := &world{t: t, dir: t.TempDir(), target: target, log: &safeBuffer{}, limits: fulfill.Limits{Backoff: 20 * time.Millisecond}}
 	w.house = Config{Data: filepath.Join(w.dir, "state")}
 	w.out = filepath.Join(w.dir, "out")
@@ -279,7 +279,7 @@ func (d *desk) close() {
 	_ = d.House.Close()
 }
 
-func person(t *testing.T, kind subject.Type, raw string) []subject.Identity {
+func person(t testing.TB, kind subject.Type, raw string) []subject.Identity {
 	t.Helper()
 	id, err := subject.New(kind, raw)
 	if err != nil {

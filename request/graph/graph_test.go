@@ -3,7 +3,6 @@ package graph
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -529,34 +528,5 @@ func TestCheckNamesUnreachableCollections(t *testing.T) { // D5
 	found := Check(d, []policy.Policy{accessAll})
 	if len(found) != 1 || !strings.Contains(found[0].Message, "hr:employee") || !strings.Contains(found[0].Message, "tried: email") {
 		t.Errorf("problems: %v", found)
-	}
-}
-
-// chain describes n collections, each fed by the one before.
-func chain(n int) []dataset.Dataset {
-	var all []dataset.Collection
-	for i := range n {
-		f := []dataset.Field{field("id", key), field("data", cat("user.content"))}
-		if i == 0 {
-			f = append(f, field("email", identity("email")))
-		} else {
-			f = append(f, field("up", ref(fmt.Sprintf("big.c%05d.id", i-1), dataset.From)))
-		}
-		all = append(all, collection(fmt.Sprintf("big.c%05d", i), f...))
-	}
-	return describe(all...)
-}
-
-func BenchmarkPlan(b *testing.B) { // F7, D13: 1,000 collections in milliseconds, linear growth
-	for _, n := range []int{100, 1000, 10000} {
-		in := input(accessAll, chain(n), "email")
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			for b.Loop() {
-				if _, err := Build(in); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/collection")
-		})
 	}
 }
