@@ -165,6 +165,15 @@ func Among(named []*Table, schema, table string) (*Table, string) {
 	}
 }
 
+// ByName is Table for those who look for many.
+func (c *Catalogue) ByName() map[Name]*Table {
+	named := make(map[Name]*Table, len(c.Tables))
+	for i := range c.Tables {
+		named[c.Tables[i].Name] = &c.Tables[i]
+	}
+	return named
+}
+
 // Column finds a column by name, nil when there is none.
 func (t *Table) Column(name string) *Column {
 	for i := range t.Columns {

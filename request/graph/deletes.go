@@ -102,25 +102,44 @@ func (p *planner) stuck() []string {
 	return names
 }
 
-// pointing gives the foreign keys that end at a table, with the tables that
-// they begin at, in the order of their names.
-func pointing(c *catalogue.Catalogue, to catalogue.Name, each func(*catalogue.Table, *catalogue.ForeignKey)) {
-	type end struct {
-		table *catalogue.Table
-		fk    *catalogue.ForeignKey
-	}
-	var ends []end
+// keys are the foreign keys of a database, by the table at which they end, in
+// the order of the names of the tables at which they begin.
+type keys map[catalogue.Name][]foreignKey
+
+// foreignKey is a foreign key and the table that has it.
+type foreignKey struct {
+	table *catalogue.Table
+	fk    *catalogue.ForeignKey
+}
+
+func keysOf(c *catalogue.Catalogue) keys {
+	all := keys{}
 	for i := range c.Tables {
 		for k := range c.Tables[i].ForeignKeys {
-			if fk := &c.Tables[i].ForeignKeys[k]; fk.References == to {
-				ends = append(ends, end{&c.Tables[i], fk})
-			}
+			fk := &c.Tables[i].ForeignKeys[k]
+			all[fk.References] = append(all[fk.References], foreignKey{&c.Tables[i], fk})
 		}
 	}
-	slices.SortStableFunc(ends, func(a, b end) int { return cmp.Compare(a.table.Name.String(), b.table.Name.String()) })
-	for _, e := range ends {
+	for _, ends := range all {
+		slices.SortStableFunc(ends, func(a, b foreignKey) int { return cmp.Compare(a.table.Name.String(), b.table.Name.String()) })
+	}
+	return all
+}
+
+// pointing gives the foreign keys that end at a table, with the tables that
+// they begin at.
+func (k keys) pointing(to catalogue.Name, each func(*catalogue.Table, *catalogue.ForeignKey)) {
+	for _, e := range k[to] {
 		each(e.table, e.fk)
 	}
+}
+
+// keys gives those of the database of a node.
+func (p *planner) keys(n *Node) keys {
+	if p.foreign[n.Connection] == nil {
+		p.foreign[n.Connection] = keysOf(p.connection(n.Connection).Catalogue)
+	}
+	return p.foreign[n.Connection]
 }
 
 // deleting finds the node that deletes from a table, nil when there is none.
@@ -136,9 +155,9 @@ func deleting(deletes []*Node, connection string, table catalogue.Name) *Node {
 // those of a node. In tables that the plan deletes from, it will be asked
 // whose rows they are; anywhere else the node is blocked.
 func (p *planner) reaches(n *Node, deletes []*Node) {
-	live := p.connection(n.Connection).Catalogue
+	live := p.keys(n)
 	var outside []string
-	pointing(live, n.Table, func(t *catalogue.Table, fk *catalogue.ForeignKey) {
+	live.pointing(n.Table, func(t *catalogue.Table, fk *catalogue.ForeignKey) {
 		child := deleting(deletes, n.Connection, t.Name)
 		switch {
 		case child != nil && changes(fk.OnDelete):
@@ -165,7 +184,7 @@ func (p *planner) reaches(n *Node, deletes []*Node) {
 
 // onward lists what else the database would change when it deletes rows of a
 // table, each table once, with the way to it.
-func onward(live *catalogue.Catalogue, from catalogue.Name, action string) []string {
+func onward(live keys, from catalogue.Name, action string) []string {
 	var found []string
 	seen := map[catalogue.Name]bool{from: true}
 	var follow func(from catalogue.Name, action, way string)
@@ -173,7 +192,7 @@ func onward(live *catalogue.Catalogue, from catalogue.Name, action string) []str
 		if action != "cascade" {
 			return
 		}
-		pointing(live, from, func(t *catalogue.Table, fk *catalogue.ForeignKey) {
+		live.pointing(from, func(t *catalogue.Table, fk *catalogue.ForeignKey) {
 			if seen[t.Name] || !changes(fk.OnDelete) {
 				return
 			}
@@ -245,7 +264,7 @@ func (p *planner) holds(deletes []*Node) []hold {
 	}
 	var holds []hold
 	for _, n := range deletes {
-		pointing(p.connection(n.Connection).Catalogue, n.Table, func(t *catalogue.Table, fk *catalogue.ForeignKey) {
+		p.keys(n).pointing(n.Table, func(t *catalogue.Table, fk *catalogue.ForeignKey) {
 			if child := deleting(deletes, n.Connection, t.Name); child != nil {
 				holds = append(holds, hold{position[child.Address], position[n.Address], fk.Columns, p.nullable(child, t, fk)})
 			}
@@ -264,7 +283,7 @@ func (p *planner) nullable(n *Node, t *catalogue.Table, fk *catalogue.ForeignKey
 	for _, name := range slices.Concat(n.KeyColumns, t.PrimaryKey) {
 		fixed[name] = true
 	}
-	pointing(p.connection(n.Connection).Catalogue, t.Name, func(_ *catalogue.Table, other *catalogue.ForeignKey) {
+	p.keys(n).pointing(t.Name, func(_ *catalogue.Table, other *catalogue.ForeignKey) {
 		for _, name := range other.ReferencedColumns {
 			fixed[name] = true
 		}
@@ -304,24 +323,32 @@ func (p *planner) circles(holds []hold) func(hold) bool {
 func (p *Plan) Tables(live map[string]*catalogue.Catalogue) (tables []*catalogue.Table, missing *Node) {
 	type place struct{ connection, table string }
 	seen := map[place]bool{}
+	named := map[string]map[catalogue.Name]*catalogue.Table{}
 	for i := range p.Nodes {
 		n := &p.Nodes[i]
-		t := live[n.Connection].Table(n.Table)
+		if named[n.Connection] == nil {
+			named[n.Connection] = live[n.Connection].ByName()
+		}
+		t := named[n.Connection][n.Table]
 		if t == nil {
 			return nil, n
 		}
 		tables = append(tables, t)
 		seen[place{n.Connection, n.Table.String()}] = true
 	}
+	foreign := map[string]keys{}
 	for i := range p.Nodes {
 		if p.Nodes[i].Delete == "" {
 			continue
 		}
-		c := live[p.Nodes[i].Connection]
+		connection := p.Nodes[i].Connection
+		if foreign[connection] == nil {
+			foreign[connection] = keysOf(live[connection])
+		}
 		var follow func(catalogue.Name)
 		follow = func(to catalogue.Name) {
-			pointing(c, to, func(t *catalogue.Table, fk *catalogue.ForeignKey) {
-				if at := (place{p.Nodes[i].Connection, t.Name.String()}); !seen[at] {
+			foreign[connection].pointing(to, func(t *catalogue.Table, fk *catalogue.ForeignKey) {
+				if at := (place{connection, t.Name.String()}); !seen[at] {
 					seen[at] = true
 					tables = append(tables, t)
 					if fk.OnDelete == "cascade" {

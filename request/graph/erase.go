@@ -249,7 +249,7 @@ func (p *planner) triggers(t *catalogue.Table, n *Node) {
 // column, "" when there is none.
 func (p *planner) changedBy(n *Node, column string) string {
 	found := ""
-	pointing(p.connection(n.Connection).Catalogue, n.Table, func(t *catalogue.Table, fk *catalogue.ForeignKey) {
+	p.keys(n).pointing(n.Table, func(t *catalogue.Table, fk *catalogue.ForeignKey) {
 		if found == "" && slices.Contains(fk.ReferencedColumns, column) && changes(fk.OnUpdate) {
 			found = t.Name.String()
 		}

@@ -80,6 +80,7 @@ type planner struct {
 	wants   []wants
 	tables  []*catalogue.Table
 	serving map[string]*Connection // by dataset
+	foreign map[string]keys        // by connection
 	problem *Error
 	plan    *Plan
 }
@@ -125,7 +126,7 @@ func newPlanner(in Input) *planner {
 	types := slices.Clone(in.Identities)
 	slices.Sort(types)
 	in.Identities = slices.Compact(types)
-	p := &planner{Input: in, web: newWeb(in.Datasets), problem: &Error{}, serving: map[string]*Connection{}}
+	p := &planner{Input: in, web: newWeb(in.Datasets), problem: &Error{}, serving: map[string]*Connection{}, foreign: map[string]keys{}}
 	p.plan = &Plan{Policy: in.Policy.Key, Identities: in.Identities, Configuration: in.Configuration, Nodes: []Node{}, Skipped: []Skipped{}}
 	for i := range in.Connections {
 		for _, d := range in.Connections[i].Datasets {
