@@ -16,7 +16,7 @@ func targets(rule policy.Rule, c *dataset.Collection) []graph.Target {
 	if rule.Action != policy.Erasure || c.Skip {
 		return nil
 	}
-	return graph.Targets(rule, c)
+	return graph.Targets(&rule, c)
 }
 
 // structural says whether a target is a key or a reference without a category

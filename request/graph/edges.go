@@ -2,6 +2,7 @@ package graph
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"volenti.dev/volenti/datamap/dataset"
@@ -24,6 +25,7 @@ type seed struct {
 // web is everything that a configuration says about how rows lead to rows.
 type web struct {
 	collections []*dataset.Collection
+	addresses   []string // of the collections, which are in their order
 	index       map[dataset.Address]int
 	datasets    map[string]*dataset.Dataset
 	directed    []edge
@@ -33,20 +35,22 @@ type web struct {
 	dangling    map[int][]dataset.Reference // by the collection that declares them
 }
 
-// newWeb reads the datasets once. Collections are in order of address.
+// newWeb reads the datasets once.
 func newWeb(datasets []dataset.Dataset) *web {
 	w := &web{index: map[dataset.Address]int{}, datasets: map[string]*dataset.Dataset{}, joined: map[int]map[string]bool{}, dangling: map[int][]dataset.Reference{}}
+	at := map[string]*dataset.Collection{}
 	for i := range datasets {
 		w.datasets[datasets[i].Key] = &datasets[i]
 		for j := range datasets[i].Collections {
 			if c := &datasets[i].Collections[j]; !c.Skip {
-				w.collections = append(w.collections, c)
+				at[c.Address.String()] = c
 			}
 		}
 	}
-	slices.SortFunc(w.collections, func(a, b *dataset.Collection) int {
-		return cmp.Compare(a.Address.String(), b.Address.String())
-	})
+	w.addresses = slices.Sorted(maps.Keys(at))
+	for _, a := range w.addresses {
+		w.collections = append(w.collections, at[a])
+	}
 	paths := make([]map[string]bool, len(w.collections))
 	for i, c := range w.collections {
 		w.index[c.Address] = i

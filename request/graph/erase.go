@@ -22,7 +22,7 @@ type wants struct {
 // Target is a field that an erasure rule applies to.
 type Target struct {
 	Field      *dataset.Field
-	Rule       policy.Rule
+	Rule       *policy.Rule
 	Categories []taxonomy.Category // those that count for it
 	// Inherited: it falls under the rule only by the collection's category.
 	Inherited bool
@@ -33,17 +33,19 @@ func (w wants) any() bool { return len(w.returned) > 0 || len(w.targets) > 0 }
 // wanted applies the rules of a policy to a collection (D20, D21).
 func wanted(c *dataset.Collection, pol policy.Policy) wants {
 	w := wants{returned: map[string][]string{}}
-	for _, rule := range pol.Of(policy.Access) {
-		if paths := returnedBy(rule, c); len(paths) > 0 {
-			w.returned[rule.Key] = paths
-		}
-	}
 	taken := map[string]bool{}
-	for _, rule := range pol.Of(policy.Erasure) {
-		for _, t := range Targets(rule, c) {
-			if !taken[t.Field.Path] {
-				taken[t.Field.Path] = true
-				w.targets = append(w.targets, t)
+	for i := range pol.Rules {
+		switch rule := &pol.Rules[i]; rule.Action {
+		case policy.Access:
+			if paths := returnedBy(rule, c); len(paths) > 0 {
+				w.returned[rule.Key] = paths
+			}
+		case policy.Erasure:
+			for _, t := range Targets(rule, c) {
+				if !taken[t.Field.Path] {
+					taken[t.Field.Path] = true
+					w.targets = append(w.targets, t)
+				}
 			}
 		}
 	}
@@ -53,7 +55,7 @@ func wanted(c *dataset.Collection, pol policy.Policy) wants {
 // returnedBy lists the paths that an access rule gives: whole rows where the
 // collection itself has a matching category, else the fields that match, an
 // object whole.
-func returnedBy(rule policy.Rule, c *dataset.Collection) []string {
+func returnedBy(rule *policy.Rule, c *dataset.Collection) []string {
 	whole := rule.Matches(c.Categories)
 	var paths []string
 	var down func([]dataset.Field)
@@ -73,7 +75,7 @@ func returnedBy(rule policy.Rule, c *dataset.Collection) []string {
 
 // Targets lists the fields that an erasure rule masks: an object with a
 // matching category of its own whole, else the leaves (D21).
-func Targets(rule policy.Rule, c *dataset.Collection) []Target {
+func Targets(rule *policy.Rule, c *dataset.Collection) []Target {
 	whole := rule.Matches(c.Categories)
 	var targets []Target
 	var down func(fields []dataset.Field, covered bool)
@@ -107,7 +109,7 @@ func (p *planner) masks(i int, n *Node) {
 	}
 	for _, tg := range targets {
 		spec := *Strategy(c, tg)
-		switch keep := policy.Kept(tg.Rule, n.Address, tg.Field.Path, tg.Categories, p.Today); {
+		switch keep := policy.Kept(*tg.Rule, n.Address, tg.Field.Path, tg.Categories, p.Today); {
 		case keep != nil:
 			n.Kept = append(n.Kept, Kept{tg.Field.Path, tg.Rule.Key, keep.Reason, keep.Ground, keep.Until})
 		case masking.Deletes(spec):
@@ -144,7 +146,7 @@ func (p *planner) split(n *Node, tg Target) []Target {
 			if len(f.Categories) > 0 {
 				own = f.Categories
 			}
-			stays = stays || f.ReadOnly || policy.Kept(tg.Rule, n.Address, f.Path, own, p.Today) != nil
+			stays = stays || f.ReadOnly || policy.Kept(*tg.Rule, n.Address, f.Path, own, p.Today) != nil
 			if len(f.Fields) > 0 {
 				down(f.Fields, own)
 			} else {

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"volenti.dev/volenti/config/source"
 	"volenti.dev/volenti/datamap/catalogue"
@@ -156,9 +157,9 @@ func (p *planner) reach() {
 	}
 	p.group, p.cyclic = groups(len(p.collections), p.edges)
 
-	ways := p.ways()
+	ways := sync.OnceValue(p.ways)
 	for i, c := range p.collections {
-		address := c.Address.String()
+		address := p.addresses[i]
 		switch {
 		case p.needed[i]:
 			for _, r := range p.dangling[i] {
@@ -167,8 +168,8 @@ func (p *planner) reach() {
 			}
 		case p.depth[i] != unreached:
 			p.skip(address, fmt.Sprintf("holds nothing that the policy %s targets and leads to nothing that does", p.Policy.Key))
-		case len(ways[i]) > 0:
-			p.skip(address, fmt.Sprintf("cannot be reached by %s; an identity of type %s would reach it", join(p.Identities), join(ways[i])))
+		case len(ways()[i]) > 0:
+			p.skip(address, fmt.Sprintf("cannot be reached by %s; an identity of type %s would reach it", join(p.Identities), join(ways()[i])))
 		case p.wants[i].any():
 			p.problem.add(c.At, fmt.Sprintf("the policy %s needs %s, but no identity and no reference leads to it", p.Policy.Key, address),
 				"give one of its fields an identity, or a reference to a collection that can be reached")
@@ -215,7 +216,7 @@ func (p *planner) locate() {
 		if !p.needed[i] {
 			continue
 		}
-		address := c.Address.String()
+		address := p.addresses[i]
 		conn := p.serving[c.Address.Dataset]
 		if conn == nil || conn.Catalogue == nil {
 			p.problem.add(c.At, fmt.Sprintf("the plan needs %s, but no connection serves the dataset %s", address, c.Address.Dataset),
@@ -284,7 +285,7 @@ func (p *planner) order() []int {
 	if len(stuck) > 0 {
 		names := make([]string, len(stuck))
 		for i, s := range stuck {
-			names[i] = p.collections[s].Address.String()
+			names[i] = p.addresses[s]
 		}
 		p.problem.add(p.collections[stuck[0]].At, fmt.Sprintf("`after` and the references contradict each other: %s wait for one another", strings.Join(names, ", ")), "remove one of the `after`")
 		return nil

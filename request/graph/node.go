@@ -15,7 +15,7 @@ import (
 func (p *planner) node(i int) {
 	c, t := p.collections[i], p.tables[i]
 	n := Node{
-		Address:      c.Address.String(),
+		Address:      p.addresses[i],
 		Connection:   p.serving[c.Address.Dataset].Key,
 		Table:        t.Name,
 		Inputs:       map[string][]string{},
@@ -24,7 +24,7 @@ func (p *planner) node(i int) {
 		FieldsMasked: map[string]string{},
 	}
 	if p.cyclic[p.group[i]] {
-		n.Cycle, n.Rounds = p.collections[slices.Index(p.group, p.group[i])].Address.String(), Rounds
+		n.Cycle, n.Rounds = p.addresses[slices.Index(p.group, p.group[i])], Rounds
 	}
 	p.inputs(i, &n)
 	p.key(i, &n)
@@ -52,7 +52,7 @@ func (p *planner) inputs(i int, n *Node) {
 			end++
 		}
 		from := edges[at].from
-		source := p.collections[from].Address.String()
+		source := p.addresses[from]
 		if from != i {
 			n.Upstream = append(n.Upstream, source)
 		}
@@ -70,7 +70,7 @@ func (p *planner) inputs(i int, n *Node) {
 		at = end
 	}
 	for _, b := range p.after(i) {
-		n.Upstream = append(n.Upstream, p.collections[b].Address.String())
+		n.Upstream = append(n.Upstream, p.addresses[b])
 	}
 	slices.Sort(n.Upstream)
 	n.Upstream = slices.Compact(n.Upstream)

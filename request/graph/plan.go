@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"iter"
 
 	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/datamap/dataset"
@@ -18,8 +19,9 @@ import (
 // configuration, catalogue, policy and identity types give the same plan,
 // byte for byte.
 type Plan struct {
-	// Hash is the SHA-256 of the plan without the hash and the row counts, in
-	// hex. An approval is bound to it.
+	// Hash is the SHA-256, in hex, of the plan without the hash and the row
+	// counts: a line of JSON for all but the nodes, and one for each of them. An
+	// approval is bound to it.
 	Hash       string         `json:"hash"`
 	Policy     string         `json:"policy"`
 	Identities []subject.Type `json:"identities"`
@@ -168,13 +170,18 @@ func (n *Node) Targeted() bool {
 // digest computes the hash of the plan.
 func (p *Plan) digest() (string, error) {
 	bare := *p
-	bare.Hash = ""
-	bare.Nodes = make([]Node, len(p.Nodes))
-	for i, n := range p.Nodes {
-		n.Rows = nil
-		bare.Nodes[i] = n
-	}
-	return hashJSON(bare)
+	bare.Hash, bare.Nodes = "", nil
+	return hashLines(func(yield func(any) bool) {
+		if !yield(&bare) {
+			return
+		}
+		for _, n := range p.Nodes {
+			n.Rows = nil
+			if !yield(&n) {
+				return
+			}
+		}
+	})
 }
 
 // Verify says whether a plan that was stored still has its own hash.
@@ -191,13 +198,24 @@ func (p *Plan) Verify() error {
 
 // Digest of the tables, in the order given. Tables that the plan does not
 // use do not count: a new table elsewhere leaves an approval as it is.
-func Digest(tables []*catalogue.Table) (string, error) { return hashJSON(tables) }
+func Digest(tables []*catalogue.Table) (string, error) {
+	return hashLines(func(yield func(any) bool) {
+		for _, t := range tables {
+			if !yield(t) {
+				return
+			}
+		}
+	})
+}
 
-func hashJSON(v any) (string, error) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return "", err
+// hashLines is the SHA-256, in hex, of values as lines of JSON.
+func hashLines(values iter.Seq[any]) (string, error) {
+	sum := sha256.New()
+	lines := json.NewEncoder(sum)
+	for v := range values {
+		if err := lines.Encode(v); err != nil {
+			return "", err
+		}
 	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:]), nil
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
