@@ -91,7 +91,7 @@ func TestReservationsWaitForEachOther(t *testing.T) { // X27
 	for _, l := range leases {
 		all.Go(func() {
 			defer done.Add(1)
-			ok, err := db.Work().Reserve(ctx, l, people, 60, 100)
+			ok, err := db.Work().Reserve(ctx, l, map[string]int64{people: 60}, 100)
 			if err != nil {
 				t.Error(err)
 			}

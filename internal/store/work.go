@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"volenti.dev/volenti/audit"
@@ -134,40 +136,50 @@ func (w *Work) Audit(ctx context.Context, l request.Lease, entry audit.Entry) er
 	return w.db.hold(ctx, l, func(ctx context.Context, t *tx, _ int64) error { return t.log(ctx, entry) })
 }
 
+var intoReservations = into("reservations", "request text, address text, rows bigint, at bigint", `
+	ON CONFLICT (tenant, request, address) DO UPDATE SET rows = excluded.rows, at = excluded.at`)
+
 // Reserve is described in fulfill.Work. A collection that turns out to have
 // more rows than were reserved for it is judged anew, by all of them.
-func (w *Work) Reserve(ctx context.Context, l request.Lease, address string, rows, perHour int64) (ok bool, err error) {
-	err = w.db.hold(ctx, l, func(ctx context.Context, t *tx, now int64) error {
+func (w *Work) Reserve(ctx context.Context, l request.Lease, rows map[string]int64, perHour int64) (ok bool, err error) {
+	err = w.db.hold(ctx, l, func(ctx context.Context, t *tx, _ int64) error {
 		ok = false
-		var reserved int64
-		err := t.row(ctx, `SELECT rows FROM reservations WHERE tenant = $1 AND request = $2 AND address = $3`,
-			l.Tenant, l.Request, address).Scan(&reserved)
-		if err == nil && rows <= reserved {
-			ok = true
-			return nil
-		}
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return fmt.Errorf("reserve rows: %w", err)
-		}
 		// One after the other, so that two cannot count on the same rest.
 		if err := t.row(ctx, `SELECT created FROM tenants WHERE tenant = $1 {lock}`, l.Tenant).Scan(new(int64)); err != nil {
 			return fmt.Errorf("reserve rows: %w", err)
 		}
-		var taken int64
+		var now, taken, wanted int64
 		if err := t.row(ctx, `
-			SELECT CAST(COALESCE(SUM(rows), 0) AS bigint) FROM reservations
-			WHERE tenant = $1 AND at > $2 AND NOT (request = $3 AND address = $4)`,
-			l.Tenant, now-time.Hour.Microseconds(), l.Request, address).Scan(&taken); err != nil {
+			SELECT {now}, CAST(COALESCE(SUM(rows), 0) AS bigint) FROM reservations
+			WHERE tenant = $1 AND at > {now} - $2 AND request <> $3`,
+			l.Tenant, time.Hour.Microseconds(), l.Request).Scan(&now, &taken); err != nil {
 			return fmt.Errorf("reserve rows: %w", err)
 		}
-		if rows > perHour-taken {
+		grown := maps.Clone(rows)
+		if err := t.each(ctx, func(row scanner) error {
+			var address string
+			var reserved, at int64
+			err := row.Scan(&address, &reserved, &at)
+			if grown[address] <= reserved {
+				delete(grown, address)
+				if at > now-time.Hour.Microseconds() {
+					taken += reserved
+				}
+			}
+			return err
+		}, `SELECT address, rows, at FROM reservations WHERE tenant = $1 AND request = $2`, l.Tenant, l.Request); err != nil {
+			return fmt.Errorf("reserve rows: %w", err)
+		}
+		var reserve [][]any
+		for _, address := range slices.Sorted(maps.Keys(grown)) {
+			wanted += grown[address]
+			reserve = append(reserve, []any{l.Request, address, grown[address], now})
+		}
+		if wanted > 0 && wanted > perHour-taken {
 			return nil
 		}
 		ok = true
-		if _, err := t.exec(ctx, `
-			INSERT INTO reservations (tenant, request, address, rows, at) VALUES ($1, $2, $3, $4, {now})
-			ON CONFLICT (tenant, request, address) DO UPDATE SET rows = excluded.rows, at = excluded.at`,
-			l.Tenant, l.Request, address, rows); err != nil {
+		if err := t.all(ctx, t.fill(intoReservations, l.Tenant, reserve)); err != nil {
 			return fmt.Errorf("reserve rows: %w", err)
 		}
 		return nil

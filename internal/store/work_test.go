@@ -177,7 +177,7 @@ func TestFencedWorkerWritesNothing(t *testing.T) { // R4
 		wrongOwner.Owner = owner
 		before := db.Dump(t)
 		for name, l := range map[string]request.Lease{"old fence": old, "wrong owner": wrongOwner} {
-			_, reserve := w.Reserve(ctx, l, people, 1, 100)
+			_, reserve := w.Reserve(ctx, l, map[string]int64{people: 1}, 100)
 			for what, err := range map[string]error{
 				"renew":   s.Renew(ctx, l, ttl),
 				"advance": s.Advance(ctx, l, "x"),
@@ -276,7 +276,7 @@ func TestHourlyAllowanceIsNeverExceeded(t *testing.T) { // X27
 		var all sync.WaitGroup
 		for i := range granted {
 			all.Go(func() {
-				ok, err := w.Reserve(ctx, leases[i%len(leases)], fmt.Sprint("shop:", i), 30, 100)
+				ok, err := w.Reserve(ctx, leases[i%len(leases)], map[string]int64{fmt.Sprint("shop:", i): 30}, 100)
 				if err != nil {
 					t.Error(err)
 				}
@@ -290,12 +290,12 @@ func TestHourlyAllowanceIsNeverExceeded(t *testing.T) { // X27
 				continue
 			}
 			n++
-			again, err := w.Reserve(ctx, leases[i%len(leases)], fmt.Sprint("shop:", i), 30, 100)
+			again, err := w.Reserve(ctx, leases[i%len(leases)], map[string]int64{fmt.Sprint("shop:", i): 30}, 100)
 			must(t, err)
 			if !again {
 				t.Error("what was reserved is not when asked again")
 			}
-			more, err := w.Reserve(ctx, leases[i%len(leases)], fmt.Sprint("shop:", i), 60, 100)
+			more, err := w.Reserve(ctx, leases[i%len(leases)], map[string]int64{fmt.Sprint("shop:", i): 60}, 100)
 			must(t, err)
 			if more {
 				t.Error("a collection that grew went past the cap")
@@ -307,10 +307,29 @@ func TestHourlyAllowanceIsNeverExceeded(t *testing.T) { // X27
 		// An hour later, by the database's clock, all is there again.
 		_, err := db.Raw(t).Exec(`UPDATE reservations SET at = at - 3600000001`)
 		must(t, err)
-		ok, err := w.Reserve(ctx, leases[0], "shop:later", 100, 100)
+		ok, err := w.Reserve(ctx, leases[0], map[string]int64{"shop:later": 100}, 100)
 		must(t, err)
 		if !ok {
 			t.Error("reservations of an hour ago still count")
+		}
+		// All of a request's collections, or none of them.
+		_, err = db.Raw(t).Exec(`UPDATE reservations SET at = at - 3600000001`)
+		must(t, err)
+		for _, step := range []struct {
+			rows map[string]int64
+			want bool
+		}{
+			{map[string]int64{"shop:a": 60, "shop:b": 41}, false},
+			{map[string]int64{"shop:a": 60, "shop:b": 40}, true},
+			{map[string]int64{"shop:a": 60, "shop:b": 41}, false},
+			{map[string]int64{"shop:a": 50, "shop:b": 40}, true},
+			{map[string]int64{"shop:c": 1}, false},
+		} {
+			ok, err := w.Reserve(ctx, leases[1], step.rows, 100)
+			must(t, err)
+			if ok != step.want {
+				t.Errorf("%v out of 100 gives %t", step.rows, ok)
+			}
 		}
 	})
 }

@@ -18,46 +18,49 @@ const largeTable = 10_000
 // write more than a request may (X27). It counts what access found, in all
 // rounds, and what has appeared since.
 func (r *run) withinCaps(ctx context.Context) error {
+	rows := map[string]int64{}
+	var total int64
+	var tasks []task
 	for i := range r.plan.Nodes {
 		n := &r.plan.Nodes[i]
-		if !n.Erases() || r.skipped(n.Address) || r.at(n.Address, request.Erasure).Status == request.Done {
+		found := r.found(n.Address) + r.fresh[n.Address]
+		if !n.Erases() || found == 0 || r.skipped(n.Address) || r.at(n.Address, request.Erasure).Status == request.Done {
 			continue
 		}
-		if err := r.withinCap(ctx, n, r.found(n.Address)+r.fresh[n.Address]); err != nil {
-			return err
-		}
+		rows[n.Address] = found
+		total += found
+		tasks = append(tasks, task{n.Address, nil, func(ctx context.Context) error { return r.withinCap(ctx, n, found) }})
+	}
+	if err := parallel(ctx, tasks, r.limits.Collections); err != nil {
+		return err
+	}
+	perHour := r.limits.RowsPerHour
+	if r.request.MaxRows != 0 {
+		perHour = math.MaxInt64 // reviewed: it counts, and is not held back
+	}
+	ok, err := r.work.Reserve(ctx, r.lease, rows, perHour)
+	if err != nil {
+		return fmt.Errorf("reserve rows of the hour: %w", err)
+	}
+	if !ok {
+		return pause{fmt.Sprintf("%d rows would be written, more than is left of the %d that all requests together may write in an hour; %s. Run it again later, or raise the limit for this request (--max-rows)", total, r.limits.RowsPerHour, r.unwritten())}
 	}
 	return nil
 }
 
 func (r *run) withinCap(ctx context.Context, n *graph.Node, rows int64) error {
-	if rows == 0 {
-		return nil
-	}
 	raised := r.request.MaxRows
 	if limit := or(raised, r.limits.RowsPerCollection); rows > limit {
 		return pause{fmt.Sprintf("%s: %d rows would be written, and a request may write %d per collection; %s. If that is right, raise the limit for this request (--max-rows)", n.Address, rows, limit, r.unwritten())}
 	}
-	if raised == 0 {
-		if err := r.withinShare(ctx, n, rows); err != nil {
-			return err
-		}
+	if raised != 0 || float64(rows) <= r.limits.ShareOfTable*largeTable {
+		return nil // of any large table it is less
 	}
-	perHour := r.limits.RowsPerHour
-	if raised != 0 {
-		perHour = math.MaxInt64 // reviewed: it counts, and is not held back
-	}
-	ok, err := r.work.Reserve(ctx, r.lease, n.Address, rows, perHour)
-	if err != nil {
-		return fmt.Errorf("reserve rows of the hour: %w", err)
-	}
-	if !ok {
-		return pause{fmt.Sprintf("%s: %d rows would be written, more than is left of the %d that all requests together may write in an hour; %s. Run it again later, or raise the limit for this request (--max-rows)", n.Address, rows, r.limits.RowsPerHour, r.unwritten())}
-	}
-	return nil
+	return r.withinShare(ctx, n, rows)
 }
 
 func (r *run) withinShare(ctx context.Context, n *graph.Node, rows int64) error {
+	defer r.place(n.Connection)()
 	var size int64
 	err := r.patiently(ctx, func() error {
 		reader, err := capability[connector.Reader](r, n.Connection)

@@ -54,9 +54,10 @@ type Work interface {
 	Chunks(ctx context.Context, tenant, id, address string, round int, each func(n int, sealed []byte) error) error
 	// Outcomes gives the stored outcomes of fields.
 	Outcomes(ctx context.Context, tenant, id string) ([]request.FieldOutcome, error)
-	// Reserve takes rows out of the hourly allowance of all requests, once per
-	// request and collection; ok is false when less than that is left.
-	Reserve(ctx context.Context, l request.Lease, address string, rows, perHour int64) (ok bool, err error)
+	// Reserve takes rows, by collection, out of the hourly allowance of all
+	// requests, once per request and collection; ok is false, and nothing is
+	// taken, when less than all of it is left.
+	Reserve(ctx context.Context, l request.Lease, rows map[string]int64, perHour int64) (ok bool, err error)
 	// Audit appends an entry that stands for itself.
 	Audit(ctx context.Context, l request.Lease, entry audit.Entry) error
 }
