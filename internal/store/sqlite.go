@@ -39,7 +39,8 @@ type sqliteEngine struct {
 	path       string
 	lock       *fileLock
 	readers    *sql.DB
-	writers    *sql.DB // of one connection
+	known      prepared // by readers
+	writers    *sql.DB  // of one connection
 	writer     *writer
 	gate       sync.RWMutex // shared by those who linger
 }
@@ -64,11 +65,13 @@ func openSQLite(ctx context.Context, path string, open opener, commits *atomic.I
 	if err != nil {
 		return nil, errors.Join(err, lock.release())
 	}
+	known := prepared{readers, &sync.Map{}}
 	return &sqliteEngine{
-		sqlQuerier: sqlQuerier{sqliteDialect(), readers},
+		sqlQuerier: sqlQuerier{sqliteDialect(), known},
 		path:       path,
 		lock:       lock,
 		readers:    readers,
+		known:      known,
 		writers:    writers,
 		writer:     startWriter(conn, commits),
 	}, nil
@@ -94,7 +97,7 @@ func (e *sqliteEngine) exclusive() bool { return true }
 func (e *sqliteEngine) file() string { return e.path }
 
 func (e *sqliteEngine) close() error {
-	return errors.Join(e.writer.stop(), e.readers.Close(), e.writers.Close(), e.lock.release())
+	return errors.Join(e.writer.stop(), e.known.close(), e.readers.Close(), e.writers.Close(), e.lock.release())
 }
 
 func connect(ctx context.Context, path string, open opener) (readers, writers *sql.DB, conn *sql.Conn, err error) {
@@ -240,11 +243,13 @@ func (r sqlRow) Scan(dest ...any) error {
 	return r.rows.Scan(dest...)
 }
 
-// prepared keeps the statements of one connection, which are few and come
-// again and again.
+// prepared keeps the statements of a connection, or of a pool of them, which
+// are few and come again and again.
 type prepared struct {
-	conn       *sql.Conn
-	statements map[string]*sql.Stmt
+	on interface {
+		PrepareContext(context.Context, string) (*sql.Stmt, error)
+	}
+	statements *sync.Map // *sql.Stmt, by text
 }
 
 func (p prepared) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
@@ -264,22 +269,26 @@ func (p prepared) QueryContext(ctx context.Context, text string, args ...any) (*
 }
 
 func (p prepared) statement(ctx context.Context, text string) (*sql.Stmt, error) {
-	if s, ok := p.statements[text]; ok {
-		return s, nil
+	if s, ok := p.statements.Load(text); ok {
+		return s.(*sql.Stmt), nil
 	}
-	s, err := p.conn.PrepareContext(ctx, text)
-	if err == nil {
-		p.statements[text] = s
+	s, err := p.on.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	if first, there := p.statements.LoadOrStore(text, s); there {
+		return first.(*sql.Stmt), s.Close()
+	}
+	return s, nil
 }
 
 // close lets SQLite close the connection: as long as it has statements, the
 // files stay open and the log is not moved into the database.
 func (p prepared) close() (err error) {
-	for _, s := range p.statements {
-		err = errors.Join(err, s.Close())
-	}
+	p.statements.Range(func(_, s any) bool {
+		err = errors.Join(err, s.(*sql.Stmt).Close())
+		return true
+	})
 	return err
 }
 

@@ -46,7 +46,7 @@ type waiting struct {
 }
 
 func startWriter(conn *sql.Conn, commits *atomic.Int64) *writer {
-	known := prepared{conn, map[string]*sql.Stmt{}}
+	known := prepared{conn, &sync.Map{}}
 	w := &writer{
 		queue:   make(chan *waiting, groupLimit),
 		done:    make(chan struct{}),
