@@ -1,8 +1,10 @@
 package value_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -195,12 +197,45 @@ func TestPackagesShowValuesInTheirDocumentedForms(t *testing.T) { // D29
 	}
 }
 
-func TestEveryValueCanBeWrittenAsJSON(t *testing.T) {
+func TestValuesAreWrittenAsEncodingJSONWritesThem(t *testing.T) { // D29
+	same := func(v any) error {
+		var want bytes.Buffer
+		e := json.NewEncoder(&want)
+		e.SetEscapeHTML(false)
+		e.SetIndent("\t", "  ")
+		if err := e.Encode(value.ForJSON(v)); err != nil {
+			return err
+		}
+		got, err := value.AppendJSON([]byte("before "), v, "\t")
+		if diff := cmp.Diff("before "+want.String(), string(got)+"\n"); diff != "" || err != nil {
+			return fmt.Errorf("%v: %s", err, diff)
+		}
+		return nil
+	}
+	var every []byte
+	for b := range 256 {
+		every = append(every, 'x', byte(b))
+	}
+	wide := map[string]any{}
+	for i := range 100 {
+		wide[fmt.Sprint("field ", i)] = int64(i)
+	}
+	for _, v := range []any{
+		string(every), "a\u2028b\u2029c\u2027", "\xe2\x80", "<b>&</b>", "ü€𝄞", value.Decimal("\x00"), value.Date("<\xff>"), 1e21, 1e-7, []any{}, map[string]any{},
+		map[string]any{"\"<\xff": []any{nil, map[string]any{"": []any{}}}}, wide,
+	} {
+		if err := same(v); err != nil {
+			t.Error(err)
+		}
+	}
 	rapid.Check(t, func(t *rapid.T) {
-		if _, err := json.Marshal(value.ForJSON(anyValue(3).Draw(t, "value"))); err != nil {
+		if err := same(anyValue(3).Draw(t, "value")); err != nil {
 			t.Fatal(err)
 		}
 	})
+	if _, err := value.AppendJSON(nil, []any{make(chan int)}, ""); err == nil || !strings.Contains(err.Error(), "chan int") {
+		t.Errorf("a channel is written: %v", err)
+	}
 }
 
 func BenchmarkKey(b *testing.B) {
@@ -218,16 +253,34 @@ func BenchmarkRows(b *testing.B) {
 		"id": int64(10002), "email": "ada@example.com", "name": "Ada Lovelace", "born": value.Date("1815-12-10"),
 		"balance": value.Decimal("12.50"), "created": time.Unix(1, 0), "active": true, "note": nil,
 	}
-	chunk, _ := value.Append(nil, row)
+	var chunk []byte
+	for range 100 {
+		chunk, _ = value.Append(chunk, row)
+	}
 	b.Run("append", func(b *testing.B) {
 		var dst []byte
 		for b.Loop() {
 			dst, _ = value.Append(dst[:0], row)
 		}
 	})
-	b.Run("decode", func(b *testing.B) {
+	b.Run("decode hundred", func(b *testing.B) {
 		for b.Loop() {
 			_ = value.Decode(chunk, func(map[string]any) error { return nil })
+		}
+	})
+	b.Run("json", func(b *testing.B) {
+		var dst []byte
+		for b.Loop() {
+			dst, _ = value.AppendJSON(dst[:0], row, "    ")
+		}
+	})
+	b.Run("encoding/json", func(b *testing.B) {
+		var dst bytes.Buffer
+		for b.Loop() {
+			dst.Reset()
+			e := json.NewEncoder(&dst)
+			e.SetIndent("    ", "  ")
+			_ = e.Encode(value.ForJSON(row))
 		}
 	})
 }

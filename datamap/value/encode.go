@@ -66,7 +66,8 @@ func Append(dst []byte, row map[string]any) ([]byte, error) {
 
 func appendRow(dst []byte, row map[string]any, depth int) ([]byte, error) {
 	dst = binary.AppendUvarint(dst, uint64(len(row)))
-	for _, name := range slices.Sorted(maps.Keys(row)) {
+	var room [fewNames]string
+	for _, name := range sorted(row, room[:0]) {
 		dst = appendText(dst, name)
 		var err error
 		if dst, err = appendValue(dst, row[name], depth); err != nil {
@@ -74,6 +75,17 @@ func appendRow(dst []byte, row map[string]any, depth int) ([]byte, error) {
 		}
 	}
 	return dst, nil
+}
+
+// fewNames is how many fields most rows have at most: so many are sorted
+// without an allocation.
+const fewNames = 32
+
+// sorted appends the names of a row in their order.
+func sorted(row map[string]any, names []string) []string {
+	names = slices.AppendSeq(names, maps.Keys(row))
+	slices.Sort(names)
+	return names
 }
 
 func appendText[T string | Decimal | Date | []byte](dst []byte, s T) []byte {
@@ -137,7 +149,7 @@ func Decode(chunk []byte, each func(row map[string]any) error) error {
 	if chunk[0] != version {
 		return fmt.Errorf("%w: version %d is not known", ErrEncoding, chunk[0])
 	}
-	d := decoder{rest: chunk[1:]}
+	d := decoder{rest: chunk[1:], names: map[string]string{}}
 	for len(d.rest) > 0 {
 		row := d.row(depth)
 		if d.broken {
@@ -156,13 +168,14 @@ func Decode(chunk []byte, each func(row map[string]any) error) error {
 type decoder struct {
 	rest   []byte
 	broken bool
+	names  map[string]string // of fields, each once: all rows have the same
 }
 
 func (d *decoder) row(depth int) map[string]any {
 	row := map[string]any{}
 	previous := ""
 	for i := range d.uvarint() {
-		name := d.text()
+		name := d.name()
 		if d.broken || i > 0 && name <= previous {
 			d.broken = true
 			return nil
@@ -237,6 +250,16 @@ func (d *decoder) time() any {
 		return nil
 	}
 	return time.Unix(seconds, int64(nanoseconds)).UTC()
+}
+
+func (d *decoder) name() string {
+	b := d.next(d.uvarint())
+	name, known := d.names[string(b)]
+	if !known {
+		name = string(b)
+		d.names[name] = name
+	}
+	return name
 }
 
 func (d *decoder) text() string { return string(d.next(d.uvarint())) }

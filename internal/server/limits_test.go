@@ -79,7 +79,7 @@ func (d *desk) takeOfTheHour(rows int64) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	if ok, err := d.House.Store.Work().Reserve(d.t.Context(), lease, "shop:orders", rows, 100_000); err != nil || !ok {
+	if ok, err := d.House.Store.Work().Reserve(d.t.Context(), lease, map[string]int64{"shop:orders": rows}, 100_000); err != nil || !ok {
 		d.t.Fatal(ok, err)
 	}
 }

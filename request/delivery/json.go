@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -36,7 +35,7 @@ func WriteJSON(w io.Writer, collections []Collection) error {
 type jsonWriter struct {
 	w         *bufio.Writer
 	separator string // what comes before the next collection
-	row       bytes.Buffer
+	row       []byte
 }
 
 func (j *jsonWriter) collection(c Collection) error {
@@ -45,16 +44,13 @@ func (j *jsonWriter) collection(c Collection) error {
 		if separator == "" {
 			separator = j.separator + quoted(c.Address) + ": [\n    "
 		}
-		j.row.Reset()
-		e := json.NewEncoder(&j.row)
-		e.SetEscapeHTML(false)
-		e.SetIndent("    ", "  ")
-		if err := e.Encode(value.ForJSON(row)); err != nil {
+		var err error
+		if j.row, err = value.AppendJSON(j.row[:0], row, "    "); err != nil {
 			return err
 		}
 		j.w.WriteString(separator)
 		separator = ",\n    "
-		_, err := j.w.Write(bytes.TrimSuffix(j.row.Bytes(), []byte("\n")))
+		_, err = j.w.Write(j.row)
 		return err
 	})
 	if separator != "" {

@@ -67,8 +67,9 @@ func (r *run) collections(ctx context.Context, rule string) []delivery.Collectio
 			Address: n.Address,
 			Fields:  columns(paths),
 			Rows: func(yield func(map[string]any) error) error {
+				selected := graph.Selector(paths)
 				return r.latest(ctx, n, func(row connector.Row, keep graph.Keep) error {
-					if selected := graph.Select(keep.Own(row), paths); selected != nil {
+					if selected := selected(keep.Own(row)); selected != nil {
 						return yield(selected)
 					}
 					return nil // nothing left of the row (D20)

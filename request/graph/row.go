@@ -275,13 +275,18 @@ func (k Keep) positions() []int {
 // fields at the paths, objects whole, nested paths kept. Empty objects and
 // arrays are removed at all levels, null and "" are values. Nil means that
 // nothing is left of the row.
-func Select(row map[string]any, paths []string) map[string]any {
+func Select(row map[string]any, paths []string) map[string]any { return Selector(paths)(row) }
+
+// Selector is Select for many rows.
+func Selector(paths []string) func(row map[string]any) map[string]any {
 	tree := map[string]any{}
 	for _, p := range paths {
 		grow(tree, strings.Split(p, "."))
 	}
-	selected, _ := pick(row, tree).(map[string]any)
-	return selected
+	return func(row map[string]any) map[string]any {
+		selected, _ := pick(row, tree).(map[string]any)
+		return selected
+	}
 }
 
 func grow(tree map[string]any, path []string) {
