@@ -16,7 +16,8 @@ import (
 type Directory struct{ Path string }
 
 // Put stores what write produces under a name: whole, durably, or not at all.
-// Files can be read by their owner only.
+// Files can be read by their owner only. What a Put of the same name left that
+// was killed is removed; one that is still under way fails.
 func (d Directory) Put(ctx context.Context, name string, write func(io.Writer) error) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -28,7 +29,11 @@ func (d Directory) Put(ctx context.Context, name string, write func(io.Writer) e
 	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(target), ".writing-*")
+	half := ".writing-" + filepath.Base(target) + "-"
+	if err := removeHalves(filepath.Dir(target), half); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(target), half+"*")
 	if err != nil {
 		return err
 	}
@@ -47,6 +52,24 @@ func (d Directory) Put(ctx context.Context, name string, write func(io.Writer) e
 		return err
 	}
 	return errors.Join(f.Close(), syncDirectory(filepath.Dir(target)))
+}
+
+// removeHalves removes the files that begin with prefix and end with a number.
+func removeHalves(dir, prefix string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		rest, ours := strings.CutPrefix(e.Name(), prefix)
+		if !ours || strings.Trim(rest, "0123456789") != "" {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // SetAside renames what there is under the names to name.1, or the first

@@ -74,3 +74,24 @@ func TestSetAsideKeepsWhatWasThereUnderOneNumber(t *testing.T) {
 		t.Errorf("files: %v", got)
 	}
 }
+
+func TestHalfOfWhatAKilledPutWroteIsRemovedByTheNext(t *testing.T) { // X16
+	d := Directory{Path: t.TempDir()}
+	for _, name := range []string{".writing-a.json-12345", ".writing-a.json-x-1", ".writing-b.json-6"} {
+		if err := os.WriteFile(filepath.Join(d.Path, name), []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Put(t.Context(), "a.json", text("whole")); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, d.Path); !slices.Equal(got, []string{".writing-a.json-x-1", ".writing-b.json-6", "a.json"}) {
+		t.Errorf("files: %v", got)
+	}
+	err := d.Put(t.Context(), "a.json", func(w io.Writer) error {
+		return errors.Join(text("slow")(w), d.Put(t.Context(), "a.json", text("quick")))
+	})
+	if b, _ := os.ReadFile(filepath.Join(d.Path, "a.json")); !errors.Is(err, os.ErrNotExist) || string(b) != "quick" {
+		t.Errorf("two at once: %q, %v", b, err)
+	}
+}
