@@ -56,10 +56,11 @@ type Kept struct {
 }
 
 // WritePackage writes the package as a ZIP file. The same input gives the same
-// bytes. Collections without rows are left out.
-func WritePackage(w io.Writer, p Package) error {
+// bytes. Collections without rows are left out. What data.json is goes to also
+// as well, so that rows are gathered once for both.
+func WritePackage(w io.Writer, p Package, also ...io.Writer) error {
 	z := zip.NewWriter(w)
-	held, err := writeData(z, p)
+	held, err := writeData(z, p, also)
 	if err != nil {
 		return err
 	}
@@ -89,14 +90,16 @@ type section struct {
 
 // writeData writes data.json and learns what there is: how many rows each
 // collection has, and fields that its description does not name.
-func writeData(z *zip.Writer, p Package) ([]section, error) {
+func writeData(z *zip.Writer, p Package, also []io.Writer) ([]section, error) {
 	all := make([]section, len(p.Collections))
 	surveyed := slices.Clone(p.Collections)
 	for i := range surveyed {
 		all[i].Collection = p.Collections[i]
 		surveyed[i].Rows = all[i].survey
 	}
-	err := writeFile(z, "data.json", p.Created, func(w io.Writer) error { return WriteJSON(w, surveyed) })
+	err := writeFile(z, "data.json", p.Created, func(w io.Writer) error {
+		return WriteJSON(io.MultiWriter(append(also, w)...), surveyed)
+	})
 	return slices.DeleteFunc(all, func(s section) bool { return s.Count == 0 }), err
 }
 

@@ -132,6 +132,16 @@ func TestTheSameInputGivesTheSameBytes(t *testing.T) {
 	}
 }
 
+func TestWhatIsWrittenBesideThePackageIsItsJSON(t *testing.T) {
+	var alone, beside bytes.Buffer
+	if err := errors.Join(delivery.WriteJSON(&alone, sample().Collections), delivery.WritePackage(io.Discard, sample(), &beside)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(alone.String(), beside.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestNothingFoundIsAPackageToo(t *testing.T) {
 	files := pack(t, delivery.Package{Created: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)})
 	if files["data.json"] != "{}\n" || !strings.Contains(files["index.html"], "Nothing was found") {

@@ -29,15 +29,14 @@ func (r *run) upload(ctx context.Context) error {
 		if len(rules) > 1 {
 			folder = rule + "/"
 		}
-		collections := r.collections(ctx, rule)
-		err := r.Output.Put(ctx, folder+"access.json", func(w Writer) error { return delivery.WriteJSON(w, collections) })
+		p := delivery.Package{Controller: r.Controller, RequestID: r.lease.Request, Created: r.Now().UTC(), Collections: r.collections(ctx, rule), Kept: r.kept()}
+		err := r.Output.Put(ctx, folder+"access.json", func(data Writer) error {
+			err := r.Output.Put(ctx, folder+"package.zip", func(w Writer) error { return delivery.WritePackage(w, p, data) })
+			crash("upload.half")
+			return err
+		})
 		if err != nil {
-			return fmt.Errorf("write access.json: %w", err)
-		}
-		crash("upload.half")
-		p := delivery.Package{Controller: r.Controller, RequestID: r.lease.Request, Created: r.Now().UTC(), Collections: collections, Kept: r.kept()}
-		if err := r.Output.Put(ctx, folder+"package.zip", func(w Writer) error { return delivery.WritePackage(w, p) }); err != nil {
-			return fmt.Errorf("write package.zip: %w", err)
+			return fmt.Errorf("write access.json and package.zip: %w", err)
 		}
 	}
 	return r.work.Audit(ctx, r.lease, r.entry("request.package", map[string]any{"rules": rules}))
