@@ -14,6 +14,8 @@ import (
 //	{share}  keeps them from those who lock them
 //	{by subject}  goes by that index: SQLite, which keeps no statistics, would
 //	         read the whole ledger instead, since it is in order
+//	{little cache}, {usual cache}  are statements: how many pages SQLite keeps
+//	         in memory; PostgreSQL does not have to be told
 //	{in $2}  is one of the texts of a slice: at the end of a query of one table
 type dialect struct {
 	name  string // the folder of its migrations
@@ -35,6 +37,14 @@ const (
 	byPostgres    = ``
 )
 
+// littleCache is in KiB, and with what the driver adds to a page it takes
+// twice that.
+const (
+	littleCache = `PRAGMA cache_size = -4096`
+	usualCache  = `PRAGMA cache_size = ` + sqliteCache
+	noCache     = `SELECT 1`
+)
+
 // PostgreSQL would read a table whole to find many values, if it did so when
 // it made the plan: the table was empty then. OFFSET 0 makes it find them one
 // by one.
@@ -45,11 +55,13 @@ const (
 )
 
 func sqliteDialect() dialect {
-	return dialect{"sqlite", strings.NewReplacer("{now}", nowSQLite, "{lock}", lockSQLite, "{share}", shareSQLite, "{by subject}", bySQLite), inSQLite, &sync.Map{}}
+	return dialect{"sqlite", strings.NewReplacer("{now}", nowSQLite, "{lock}", lockSQLite, "{share}", shareSQLite, "{by subject}", bySQLite,
+		"{little cache}", littleCache, "{usual cache}", usualCache), inSQLite, &sync.Map{}}
 }
 
 func postgresDialect() dialect {
-	return dialect{"postgres", strings.NewReplacer("{now}", nowPostgres, "{lock}", lockPostgres, "{share}", sharePostgres, "{by subject}", byPostgres), inPostgres, &sync.Map{}}
+	return dialect{"postgres", strings.NewReplacer("{now}", nowPostgres, "{lock}", lockPostgres, "{share}", sharePostgres, "{by subject}", byPostgres,
+		"{little cache}", noCache, "{usual cache}", noCache), inPostgres, &sync.Map{}}
 }
 
 var inQuery = regexp.MustCompile(`^SELECT (?P<columns>.+) FROM (?P<table>\w+) WHERE (?P<where>.+) \{in (?P<list>\$\d+)\}$`)

@@ -198,8 +198,16 @@ func (t *tx) move(ctx context.Context, statement string, args ...any) (status re
 	return "", fmt.Errorf("%w: the request is %s", request.ErrTransition, status)
 }
 
-// end destroys all that a request has sealed, with its key.
-func (t *tx) end(ctx context.Context, id string) error {
+// end destroys all that a request has sealed, with its key. That may be much,
+// and every page of it is written.
+func (t *tx) end(ctx context.Context, id string) (err error) {
+	if _, err := t.exec(ctx, `{little cache}`); err != nil {
+		return fmt.Errorf("end request: %w", err)
+	}
+	defer func() {
+		_, failed := t.exec(ctx, `{usual cache}`)
+		err = errors.Join(err, failed)
+	}()
 	for _, statement := range []string{
 		`UPDATE requests SET ended = {now}, step = '' WHERE tenant = $1 AND id = $2`,
 		`UPDATE request_identities SET sealed = NULL WHERE tenant = $1 AND request = $2`,

@@ -28,8 +28,9 @@ import (
 // writer's cache (64 MB at most) and a log of up to 32 MB before its pages are
 // moved are for speed: they took a fifth off what a choice costs.
 const (
+	sqliteCache  = "-65536" // KiB, when negative
 	sqliteEvery  = "_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)"
-	sqliteWriter = sqliteEvery + "&_pragma=synchronous(EXTRA)&_pragma=journal_mode(WAL)&_pragma=secure_delete(1)&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(8192)&_txlock=immediate"
+	sqliteWriter = sqliteEvery + "&_pragma=synchronous(EXTRA)&_pragma=journal_mode(WAL)&_pragma=secure_delete(1)&_pragma=cache_size(" + sqliteCache + ")&_pragma=wal_autocheckpoint(8192)&_txlock=immediate"
 	sqliteReader = sqliteEvery + "&_pragma=query_only(1)"
 )
 

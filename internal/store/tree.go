@@ -20,6 +20,7 @@ type growth struct {
 	leaves    []grown
 	ends      map[string]end // of the tenants' trees, before this transaction
 	destroyed bool           // a key, or something sealed
+	bulk      int            // bytes of data that are read once or twice, later
 	// after are called when the commit stands and before anyone is told so;
 	// with false when its outcome is unknown.
 	after []func(stands bool)

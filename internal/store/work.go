@@ -55,6 +55,7 @@ func (w *Work) Chunk(ctx context.Context, l request.Lease, address string, n int
 			l.Tenant, l.Request, address, t.round, n, rows, sealed); err != nil {
 			return fmt.Errorf("store a chunk: %w", err)
 		}
+		t.growth.bulk += len(sealed)
 		return nil
 	})
 }

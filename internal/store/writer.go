@@ -19,6 +19,10 @@ const groupLimit = 256
 // scrubPause lies between two tries to empty the write-ahead log.
 const scrubPause = 100 * time.Millisecond
 
+// bulkLimit is after how many bytes of bulky data the cache is emptied: they
+// would fill all of it and drive out what is needed again.
+const bulkLimit = 8 << 20
+
 // writer is the one goroutine that changes an embedded database. What arrives
 // while it waits for the disk goes into the next commit together: each write
 // in a savepoint of its own, so that a bad one fails alone.
@@ -35,6 +39,7 @@ type writer struct {
 	commits *atomic.Int64
 	scrub   bool // the log may hold what was destroyed
 	tried   time.Time
+	bulk    int // bytes since the cache was emptied
 }
 
 // waiting is a write that waits for its commit.
@@ -157,6 +162,10 @@ func (w *writer) commit(group []*waiting) error {
 	}
 	g.ended(nil)
 	w.commits.Add(1)
+	if w.bulk += g.bulk; w.bulk >= bulkLimit {
+		w.bulk = 0
+		_, _ = w.conn.ExecContext(ctx, "PRAGMA shrink_memory")
+	}
 	if g.destroyed || w.scrub && time.Since(w.tried) >= scrubPause {
 		w.scrubLog(ctx)
 	}
