@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -208,8 +209,8 @@ func measure(b *testing.B, places [2]string, policy string, up shape, sizes ...i
 // answers 10 ms later than it would: every packet waits 5 ms in either
 // direction. x-critical is the time of a request against the longest sum of
 // calls to the database that have to come one after the other, x-bound against
-// the least that four calls at once allow. trips is how many times that sum
-// waits for an answer, for each collection of the longest path. F8
+// the least that four calls at once allow. trips is how often a collection waits
+// for an answer, in all. F8
 func BenchmarkDistantRequest(b *testing.B) {
 	for _, policy := range []string{"access", "erasure"} {
 		for name, up := range map[string]shape{"chain": chained, "fan": fanned, "mesh": meshed} {
@@ -217,27 +218,27 @@ func BenchmarkDistantRequest(b *testing.B) {
 				w := newWorld(b, "sqlite", "postgres")
 				w.build(100, up)
 				near := w.url
-				w.url = "postgres://postgres@" + far(b, address(near), 5*time.Millisecond) + near[strings.LastIndex(near, "/"):]
+				var trips atomic.Int64
+				w.url = "postgres://postgres@" + far(b, address(near), 5*time.Millisecond, &trips) + near[strings.LastIndex(near, "/"):]
 				w.configure(w.files()...)
 				log := &calls{takes: map[string]time.Duration{}}
 				d := w.bench(log.listen(builtin.Registry()))
 				plan := d.planned(policy)
 				var walls, critical, bounds []time.Duration
-				depth := 0
 				round := 0
 				for b.Loop() {
 					for range 3 {
 						log.reset()
+						trips.Store(0)
 						walls = append(walls, d.once(policy, plan, d.person(round)).wall)
-						var path, bound time.Duration
-						path, bound, depth = log.critical(plan)
+						path, bound := log.critical(plan)
 						critical, bounds = append(critical, path), append(bounds, bound)
 						round++
 					}
 				}
 				b.ReportMetric(float64(median(walls))/float64(median(critical)), "x-critical")
 				b.ReportMetric(float64(median(walls))/float64(median(bounds)), "x-bound")
-				b.ReportMetric(float64(median(critical))/float64(10*time.Millisecond)/float64(depth), "trips")
+				b.ReportMetric(float64(trips.Load())/100, "trips/collection")
 				b.ReportMetric(float64(median(walls).Microseconds())/1000/100, "ms/collection")
 			})
 		}
@@ -266,8 +267,8 @@ func address(url string) string {
 }
 
 // far is the address of a proxy in front of another: what goes through it
-// arrives so much later, in either direction.
-func far(b *testing.B, address string, late time.Duration) string {
+// arrives so much later, in either direction. It counts what is sent there.
+func far(b *testing.B, address string, late time.Duration, sent *atomic.Int64) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -288,32 +289,33 @@ func far(b *testing.B, address string, late time.Duration) string {
 				_ = in.Close()
 				continue
 			}
-			all.Go(func() { carry(out, in, late) })
-			all.Go(func() { carry(in, out, late) })
+			all.Go(func() { carry(out, in, late, sent) })
+			all.Go(func() { carry(in, out, late, new(atomic.Int64)) })
 		}
 	})
 	return listener.Addr().String()
 }
 
 // carry hands on what from says, each piece late, until one side hangs up.
-func carry(to, from net.Conn, late time.Duration) {
+func carry(to, from net.Conn, late time.Duration, pieces *atomic.Int64) {
 	type piece struct {
 		due  time.Time
 		text []byte
 	}
-	pieces := make(chan piece, 1024)
+	queue := make(chan piece, 1024)
 	go func() {
-		defer close(pieces)
+		defer close(queue)
 		for {
 			buffer := make([]byte, 32<<10)
 			n, err := from.Read(buffer)
 			if err != nil {
 				return
 			}
-			pieces <- piece{time.Now().Add(late), buffer[:n]}
+			pieces.Add(1)
+			queue <- piece{time.Now().Add(late), buffer[:n]}
 		}
 	}()
-	for p := range pieces {
+	for p := range queue {
 		<-time.After(time.Until(p.due))
 		if _, err := to.Write(p.text); err != nil {
 			_ = from.Close()
@@ -392,22 +394,20 @@ func (h heard) Verify(ctx context.Context, b connector.Batch) ([]connector.Outco
 	return h.DB.Verify(ctx, b)
 }
 
-// critical is the longest sum of calls that have to come one after the other,
-// and of how many collections it is made: what each collection is read after,
-// then the longest of those that may be masked at once, then of those that
-// may be verified at once. No request can be faster than bound, which has four
-// calls at once do all that is to be done: as many as a system is asked.
-func (c *calls) critical(plan *graph.Plan) (path, bound time.Duration, depth int) {
-	ends, depths := map[string]time.Duration{}, map[string]int{}
+// critical is the longest sum of calls that have to come one after the other:
+// what each collection is read after, then the longest of those that may be
+// masked at once, then of those that may be verified at once. No request can
+// be faster than bound, which has four calls at once do all that is to be
+// done: as many as a system is asked.
+func (c *calls) critical(plan *graph.Plan) (path, bound time.Duration) {
+	ends := map[string]time.Duration{}
 	var longest, sum [3]time.Duration // reading, masking, verifying
 	for _, n := range plan.Nodes {
 		for _, u := range n.Upstream {
 			ends[n.Address] = max(ends[n.Address], ends[u])
-			depths[n.Address] = max(depths[n.Address], depths[u])
 		}
 		ends[n.Address] += c.takes["read "+n.Table.Table]
-		depths[n.Address]++
-		longest[0], depth = max(longest[0], ends[n.Address]), max(depth, depths[n.Address])
+		longest[0] = max(longest[0], ends[n.Address])
 		for i, kind := range []string{"read ", "mask ", "verify "} {
 			sum[i] += c.takes[kind+n.Table.Table]
 			if i > 0 {
@@ -420,7 +420,7 @@ func (c *calls) critical(plan *graph.Plan) (path, bound time.Duration, depth int
 		path += longest[i]
 		bound += max(longest[i], sum[i]/4)
 	}
-	return path, bound, depth
+	return path, bound
 }
 
 var (
