@@ -75,6 +75,9 @@ func Open(s connector.Settings) (*relational.DB, error) {
 	if s.ReadOnly {
 		config.RuntimeParams["default_transaction_read_only"] = "on"
 	}
+	// Statements are sent with their values, in one message: to prepare each
+	// first would double the wait for a database that is far away.
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	return relational.New(s, stdlib.OpenDB(*config), dialect()), nil
 }
 
