@@ -117,7 +117,7 @@ func TestReadOnlySessionRefusesWritesItself(t *testing.T) {
 	d := database(t, url)
 	d.Exec(t, "CREATE TABLE t (id integer)", "CREATE FUNCTION grow() RETURNS integer LANGUAGE sql AS 'INSERT INTO t VALUES (1) RETURNING 1'",
 		"CREATE VIEW sly AS SELECT grow() AS id")
-	for _, readOnly := range []bool{true, false} { // reads are read-only transactions anyway
+	for _, readOnly := range []bool{true, false} { // sessions that read refuse to write anyway
 		c := open(t, url, readOnly).(connectorUnderTest)
 		schema, err := c.Describe(t.Context())
 		if err != nil {

@@ -57,8 +57,9 @@ func Spec() connector.Spec {
 	}
 }
 
-// Open prepares a connection. A session of a read-only connection starts with
-// default_transaction_read_only, so that the server refuses writes too.
+// Open prepares a connection. Sessions that read, and all of a read-only
+// connection, start with default_transaction_read_only, so that the server
+// refuses writes too.
 func Open(s connector.Settings) (*relational.DB, error) {
 	config, err := pgx.ParseConfig(s.Secrets["url"])
 	if err != nil || !isURL(s.Secrets["url"]) { // the driver's error quotes the URL
@@ -72,13 +73,15 @@ func Open(s connector.Settings) (*relational.DB, error) {
 	for name, v := range notation {
 		config.RuntimeParams[name] = v
 	}
-	if s.ReadOnly {
-		config.RuntimeParams["default_transaction_read_only"] = "on"
-	}
 	// Statements are sent with their values, in one message: to prepare each
 	// first would double the wait for a database that is far away.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	return relational.New(s, stdlib.OpenDB(*config), dialect()), nil
+	reads := config.Copy()
+	reads.RuntimeParams["default_transaction_read_only"] = "on"
+	if s.ReadOnly {
+		config = reads
+	}
+	return relational.New(s, stdlib.OpenDB(*config), dialect()).ReadFrom(stdlib.OpenDB(*reads)), nil
 }
 
 func isURL(s string) bool {

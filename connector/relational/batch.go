@@ -2,7 +2,6 @@ package relational
 
 import (
 	"context"
-	"database/sql"
 	"maps"
 	"slices"
 
@@ -136,7 +135,7 @@ func (db *DB) rowKey(columns []*catalogue.Column, key connector.Tuple) (stored [
 // columns of every row that has it. With lock the rows are held until the
 // transaction ends; they are locked in the order of their keys, so that two
 // batches over the same rows wait for each other and do not deadlock.
-func (db *DB) find(ctx context.Context, tx *sql.Tx, p batch, lock bool) (map[string][][]any, error) {
+func (db *DB) find(ctx context.Context, tx querier, p batch, lock bool) (map[string][][]any, error) {
 	found := make(map[string][][]any, len(p.groups))
 	read := append(slices.Clone(p.key), p.columns...)
 	for _, terms := range split(db.keyTerms(p), db.dialect.Parameters) {

@@ -2,7 +2,6 @@ package relational
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 
 	"volenti.dev/volenti/connector"
@@ -54,7 +53,7 @@ func (db *DB) Read(ctx context.Context, r connector.Read, each func(connector.Ro
 	asked := q.columns
 	chunks := split(q.terms, db.dialect.Parameters-len(q.conditions))
 	once := db.onlyOnce(&q, chunks)
-	err = db.read(ctx, q.doing, func(tx *sql.Tx) error {
+	err = db.read(ctx, q.doing, func(tx querier) error {
 		for n, terms := range chunks {
 			err := db.stream(ctx, tx, db.selectRows(q, terms), q.columns, func(values []any) error {
 				if once.came(n, values) {
@@ -86,7 +85,7 @@ func (db *DB) Count(ctx context.Context, r connector.Read) (n int64, err error) 
 		return 0, err
 	}
 	chunks := split(q.terms, db.dialect.Parameters-len(q.conditions))
-	err = db.read(ctx, q.doing, func(tx *sql.Tx) error {
+	err = db.read(ctx, q.doing, func(tx querier) error {
 		q.columns = nil
 		if once := db.onlyOnce(&q, chunks); once != nil {
 			for i, terms := range chunks {
@@ -241,7 +240,7 @@ func (t term) place(tuple []any) string {
 
 // stream sends a query and gives the decoded values of each row. The slice is
 // used again for the next row.
-func (db *DB) stream(ctx context.Context, tx *sql.Tx, s *statement, columns []*catalogue.Column, each func([]any) error) error {
+func (db *DB) stream(ctx context.Context, tx querier, s *statement, columns []*catalogue.Column, each func([]any) error) error {
 	rows, err := tx.QueryContext(ctx, s.String(), s.args...)
 	if err != nil {
 		return err

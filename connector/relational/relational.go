@@ -28,6 +28,7 @@ import (
 type DB struct {
 	key      string
 	pool     *sql.DB
+	reads    *sql.DB // of sessions that refuse to write; nil where a transaction has to
 	dialect  Dialect
 	readOnly bool
 }
@@ -53,14 +54,34 @@ func New(s connector.Settings, pool *sql.DB, d Dialect) *DB {
 	if n <= 0 {
 		n = DefaultConnections
 	}
-	pool.SetMaxOpenConns(n)
-	pool.SetMaxIdleConns(n)
-	pool.SetConnMaxIdleTime(time.Minute)
+	bounded(pool, n)
 	return &DB{key: s.Key, pool: pool, dialect: d, readOnly: s.ReadOnly}
 }
 
+// ReadFrom takes over a second pool, whose sessions refuse to write whatever
+// they are asked: reads need no transaction there, and wait once for an answer
+// and not three times.
+func (db *DB) ReadFrom(pool *sql.DB) *DB {
+	bounded(pool, db.pool.Stats().MaxOpenConnections)
+	db.reads = pool
+	return db
+}
+
+// bounded sets how many connections a pool opens.
+func bounded(pool *sql.DB, n int) {
+	pool.SetMaxOpenConns(n)
+	pool.SetMaxIdleConns(n)
+	pool.SetConnMaxIdleTime(time.Minute)
+}
+
 // Close gives the connections back.
-func (db *DB) Close() error { return db.pool.Close() }
+func (db *DB) Close() error {
+	err := db.pool.Close()
+	if db.reads != nil {
+		err = errors.Join(err, db.reads.Close())
+	}
+	return err
+}
 
 // Test reaches for the database.
 func (db *DB) Test(ctx context.Context) error {
@@ -106,17 +127,31 @@ func (db *DB) transact(ctx context.Context, doing string, guard func(context.Con
 	return db.fail(ctx, doing, tx.Commit())
 }
 
-// read runs work in a transaction that is undone at its end, and in which the
-// database refuses to write where it can: whatever a view or function that is
-// read from may do.
-func (db *DB) read(ctx context.Context, doing string, work func(*sql.Tx) error) error {
+// querier asks, in a transaction or in a session of its own for each question.
+type querier interface {
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}
+
+// read runs work where the database refuses to write, whatever a view or
+// function that is read from may do: in sessions that are so, or in a
+// transaction that is undone at its end and, where there is such a thing, only
+// reads.
+func (db *DB) read(ctx context.Context, doing string, work func(querier) error) error {
+	if db.reads != nil {
+		return db.outcome(ctx, doing, work(db.reads))
+	}
 	tx, err := db.pool.BeginTx(ctx, &sql.TxOptions{ReadOnly: !db.dialect.NoReadOnly})
 	if err != nil {
 		return db.fail(ctx, doing, err)
 	}
 	defer func() { _ = tx.Rollback() }()
+	return db.outcome(ctx, doing, work(tx))
+}
+
+// outcome is fail, but for what the caller's own function said.
+func (db *DB) outcome(ctx context.Context, doing string, err error) error {
 	var given callerError
-	err = work(tx)
 	if errors.As(err, &given) {
 		return given.error
 	}

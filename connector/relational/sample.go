@@ -2,7 +2,6 @@ package relational
 
 import (
 	"context"
-	"database/sql"
 	"strconv"
 
 	"volenti.dev/volenti/connector"
@@ -30,7 +29,7 @@ func (db *DB) Sample(ctx context.Context, t *catalogue.Table, limit int) ([]conn
 		s.write(" LIMIT ", strconv.Itoa(limit))
 	}
 	var out []connector.Row
-	err = db.read(ctx, q.doing, func(tx *sql.Tx) error {
+	err = db.read(ctx, q.doing, func(tx querier) error {
 		out = nil
 		return db.stream(ctx, tx, s, q.columns, func(values []any) error {
 			row := make(connector.Row, len(values))

@@ -2,7 +2,6 @@ package relational
 
 import (
 	"context"
-	"database/sql"
 
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/datamap/value"
@@ -17,7 +16,7 @@ func (db *DB) Verify(ctx context.Context, b connector.Batch) ([]connector.Outcom
 	}
 	found := map[string][][]any{}
 	if len(p.groups) > 0 {
-		err = db.read(ctx, p.doing, func(tx *sql.Tx) error {
+		err = db.read(ctx, p.doing, func(tx querier) error {
 			found, err = db.find(ctx, tx, p, false)
 			return err
 		})
