@@ -102,24 +102,26 @@ type Reference struct {
 
 // Walk visits the fields of a collection, parents before children, in the
 // order of the description.
-func (c *Collection) Walk(visit func(*Field)) {
-	var down func([]Field)
-	down = func(fields []Field) {
-		for i := range fields {
-			visit(&fields[i])
-			down(fields[i].Fields)
-		}
+func (c *Collection) Walk(visit func(*Field)) { walk(c.Fields, visit) }
+
+func walk(fields []Field, visit func(*Field)) {
+	for i := range fields {
+		visit(&fields[i])
+		walk(fields[i].Fields, visit)
 	}
-	down(c.Fields)
 }
 
 // Field finds a field by its path, nil when there is none.
-func (c *Collection) Field(path string) *Field {
-	var found *Field
-	c.Walk(func(f *Field) {
-		if f.Path == path {
-			found = f
+func (c *Collection) Field(path string) *Field { return find(c.Fields, path) }
+
+func find(fields []Field, path string) *Field {
+	for i := range fields {
+		if fields[i].Path == path {
+			return &fields[i]
 		}
-	})
-	return found
+		if f := find(fields[i].Fields, path); f != nil {
+			return f
+		}
+	}
+	return nil
 }

@@ -51,11 +51,8 @@ func newWeb(datasets []dataset.Dataset) *web {
 	for _, a := range w.addresses {
 		w.collections = append(w.collections, at[a])
 	}
-	paths := make([]map[string]bool, len(w.collections))
 	for i, c := range w.collections {
 		w.index[c.Address] = i
-		paths[i] = map[string]bool{}
-		c.Walk(func(f *dataset.Field) { paths[i][f.Path] = true })
 	}
 	for i, c := range w.collections {
 		c.Walk(func(f *dataset.Field) {
@@ -63,16 +60,16 @@ func newWeb(datasets []dataset.Dataset) *web {
 				w.seeds = append(w.seeds, seed{subject.Type(f.Identity), i, f.Path})
 			}
 			for _, r := range f.References {
-				w.refer(i, f, r, paths, datasets)
+				w.refer(i, f, r, datasets)
 			}
 		})
 	}
 	return w
 }
 
-func (w *web) refer(i int, f *dataset.Field, r dataset.Reference, paths []map[string]bool, datasets []dataset.Dataset) {
+func (w *web) refer(i int, f *dataset.Field, r dataset.Reference, datasets []dataset.Dataset) {
 	j, ok := w.index[r.Target]
-	if !ok || !paths[j][r.Field] {
+	if !ok || w.collections[j].Field(r.Field) == nil {
 		if !skipped(datasets, r.Target) {
 			w.dangling[i] = append(w.dangling[i], r)
 		}

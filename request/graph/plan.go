@@ -175,7 +175,9 @@ func (p *Plan) digest() (string, error) {
 		if !yield(&bare) {
 			return
 		}
-		for _, n := range p.Nodes {
+		var n Node
+		for i := range p.Nodes {
+			n = p.Nodes[i]
 			n.Rows = nil
 			if !yield(&n) {
 				return
