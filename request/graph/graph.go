@@ -73,8 +73,8 @@ type planner struct {
 	*web
 	depth   []int
 	edges   []edge // among needed collections, sorted by where they end
-	into    map[int][]edge
-	out     map[int][]edge
+	into    [][]edge
+	out     [][]edge
 	group   []int
 	cyclic  []bool
 	needed  []bool
@@ -150,7 +150,7 @@ func (p *planner) reach() {
 	p.edges = p.oriented(p.depth)
 	p.needed = ancestors(len(p.collections), p.edges, targets)
 	p.edges = slices.DeleteFunc(p.edges, func(e edge) bool { return !p.needed[e.from] || !p.needed[e.to] })
-	p.into, p.out = map[int][]edge{}, map[int][]edge{}
+	p.into, p.out = make([][]edge, len(p.collections)), make([][]edge, len(p.collections))
 	for _, e := range p.edges {
 		p.into[e.to] = append(p.into[e.to], e)
 		p.out[e.from] = append(p.out[e.from], e)
