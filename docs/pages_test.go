@@ -107,6 +107,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 	says := map[string][]string{
 		"datasets.md": {"0 errors, 0 warnings"},
 		"requests.md": {": complete", "deleted    the whole row", "is canceled"},
+		"holds.md":    {"under legal hold, nothing of it may be erased: the person, by an identity of type email", "tax audit 2026", "Lifted ", ": complete"},
 		"audit.md":    {"Verified: ", "forged.jsonl does not verify: line "},
 		"consent.md":  {"yes: granted", "no: refused", "no: reconsent_due", "line 4: granted", "3 rows: 1 recorded, 0 as before, 1 older", "forged.json does not verify", "no: no_record"},
 		"webhooks.md": {`"type":"consent.granted"`, "event: consent.granted", `"outcome":"delivered"`, `genuine {"id":`, `"reason":"asked"`},
@@ -363,7 +364,7 @@ func TestTableOfExitCodesIsComplete(t *testing.T) {
 
 func TestEveryFieldOfTheReportIsExplained(t *testing.T) {
 	text := read(t, "requests.md")
-	for _, part := range []reflect.Type{reflect.TypeFor[fulfill.Report](), reflect.TypeFor[fulfill.CollectionReport](), reflect.TypeFor[fulfill.FieldReport]()} {
+	for _, part := range []reflect.Type{reflect.TypeFor[fulfill.Report](), reflect.TypeFor[fulfill.CollectionReport](), reflect.TypeFor[fulfill.FieldReport](), reflect.TypeFor[fulfill.RoundReport]()} {
 		for i := range part.NumField() {
 			name, _, _ := strings.Cut(part.Field(i).Tag.Get("json"), ",")
 			if !strings.Contains(text, "`"+name+"`") {
