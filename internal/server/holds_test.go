@@ -56,13 +56,21 @@ func (l lingering) Verify(ctx context.Context, b connector.Batch) ([]connector.O
 }
 
 func (l lingering) Mask(ctx context.Context, b connector.Batch) ([]connector.Outcome, error) {
+	return l.Connector.(connector.Masker).Mask(ctx, l.slow(b))
+}
+
+func (l lingering) Delete(ctx context.Context, b connector.Batch) ([]connector.Outcome, error) {
+	return l.Connector.(connector.Deleter).Delete(ctx, l.slow(b))
+}
+
+func (l lingering) slow(b connector.Batch) connector.Batch {
 	guard := b.Guard
 	b.Guard = func(ctx context.Context) error {
 		err := guard(ctx)
 		l.guarded()
 		return err
 	}
-	return l.Connector.(connector.Masker).Mask(ctx, b)
+	return b
 }
 
 // slowly gives an executor whose batches are of one row and linger before
@@ -123,10 +131,11 @@ func TestNoRowIsWrittenOnceAHoldIsPlaced(t *testing.T) { // X28
 			if err != nil || r.Status != request.Paused || !strings.Contains(r.Message, "a dispute") {
 				t.Fatalf("%s, %q, %v", r.Status, r.Message, err)
 			}
+			intents := d.acts("request.mask")
 			if _, err := d.Run(t.Context(), id); !errors.Is(err, fulfill.ErrPaused) {
 				t.Fatalf("run under a hold: %v", err)
 			}
-			w.equal("rows masked by a run under a hold", w.table(masked), at)
+			w.equal("rows masked by a run under a hold, or meant to be", []any{w.table(masked), d.acts("request.mask")}, []any{at, intents})
 			for _, h := range holds {
 				if err := d.Lift(t.Context(), h.ID); err != nil {
 					t.Fatal(err)
@@ -138,6 +147,49 @@ func TestNoRowIsWrittenOnceAHoldIsPlaced(t *testing.T) { // X28
 		w.equal("all masked", w.table(masked), []string{"42|1|2"})
 		w.equal("counted once", line(report, "shop:orders", request.Erasure).RowsMasked, int64(41))
 		w.equal("audited", []int{d.acts("hold.place"), d.acts("hold.lift")}, []int{15, 15})
+	})
+}
+
+// Before rows of a circle are deleted, columns of them are nulled.
+func TestNothingIsNulledOnceAHoldIsPlaced(t *testing.T) { // X28, D12
+	bothStores(t, func(t *testing.T, store string) {
+		w := newThreads(t, store, "").world
+		w.limits.RowsPerCollection = 10_000
+		d := w.open()
+		id := d.submit("erasure", "anna@example.com")
+		for i := range 4 { // twice while columns are nulled, and twice before the first is
+			var passed atomic.Int64
+			reached, stopped := make(chan struct{}), make(chan error, 1)
+			go func() {
+				e := d.slowly(func() {
+					if passed.Add(1) == int64(1+2*(i%2)) {
+						close(reached)
+						<-time.After(50 * time.Millisecond) // Place has to wait for it
+					}
+				})
+				stopped <- e.Run(context.WithoutCancel(t.Context()), "default", id, true)
+			}()
+			select {
+			case <-reached:
+			case err := <-stopped:
+				t.Fatalf("it ended before a hold was placed: %v", err)
+			}
+			holds, err := d.Place(t.Context(), Holding{Addresses: []string{"shop"}, Ground: "a dispute"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			const rows = "SELECT (SELECT count(first) FROM thread), (SELECT count(answers) FROM post), (SELECT count(*) FROM post)"
+			at := w.table(rows)
+			if err := <-stopped; !errors.Is(err, fulfill.ErrPaused) {
+				t.Fatalf("it stopped with %v", err)
+			}
+			w.equal("nulled or deleted after the hold was placed", w.table(rows), at)
+			if err := d.Lift(t.Context(), holds[0].ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		report, err := d.Run(t.Context(), id)
+		w.equal("after all were lifted", []any{report.Status, err}, []any{request.Complete, error(nil)})
 	})
 }
 

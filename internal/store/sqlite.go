@@ -88,8 +88,8 @@ func (e *sqliteEngine) linger(context.Context) (querier, func(), error) {
 }
 
 func (e *sqliteEngine) outlast(context.Context, work) error {
-	e.gate.Lock()
-	e.gate.Unlock() //nolint:staticcheck // to have had it is all
+	e.gate.Lock() // to have had it is all
+	defer e.gate.Unlock()
 	return nil
 }
 
