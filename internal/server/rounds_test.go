@@ -212,6 +212,38 @@ func TestParentThatANewChildHoldsIsDeletedInTheNextRound(t *testing.T) { // X17
 	})
 }
 
+// A delete that would take a row along that access did not find is refused;
+// one that has appeared since is the person's, and is found before.
+func TestNewChildThatADeleteWouldTakeAlongIsReadBeforeAnythingIsWritten(t *testing.T) { // X17, D12
+	everywhere(t, func(t *testing.T, w *world) {
+		w.exec("CREATE TABLE parent (id INTEGER PRIMARY KEY, mail VARCHAR(40));\nCREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent (id) ON DELETE CASCADE, body VARCHAR(9));\n" +
+			"INSERT INTO parent VALUES (1, 'anna@example.com'), (2, 'ben@example.com');\nINSERT INTO child VALUES (10, 1, 'old'), (20, 2, 'old');\n")
+		w.configure(`
+dataset:
+- fides_key: shop
+  collections:
+  - name: parent
+    fides_meta: {masking_strategy_override: {strategy: delete}}
+    fields:
+    - {name: id, fides_meta: {primary_key: true}}
+    - {name: mail, data_categories: [user.contact.email], fides_meta: {identity: email}}
+  - name: child
+    fides_meta: {masking_strategy_override: {strategy: delete}}
+    fields:
+    - {name: id, fides_meta: {primary_key: true}}
+    - {name: parent, fides_meta: {references: [{dataset: shop, field: parent.id, direction: from}]}}
+    - {name: body, data_categories: [user.content]}
+`, shopPolicies)
+		w.at(begins("erasure"), "INSERT INTO child VALUES (11, 1, 'new');\n")
+		d := w.open()
+		report := d.run("erasure", "anna@example.com")
+		w.equal("status", []any{report.Status, report.Rounds}, []any{request.Complete, 2})
+		w.equal("left", append(w.table("SELECT id FROM parent"), w.table("SELECT id FROM child")...), []string{"2", "20"})
+		child := line(report, "shop:child", request.Erasure)
+		w.equal("each deleted and counted once", []int64{child.RowsRead, child.RowsMasked}, []int64{2, 2})
+	})
+}
+
 func TestRowsThatCannotBeToldApartGoThroughRoundsToo(t *testing.T) { // X17, D22
 	everywhere(t, func(t *testing.T, w *world) {
 		w.exec("CREATE TABLE mail (address VARCHAR(60), body TEXT);\nINSERT INTO mail VALUES ('anna@example.com', 'one'), ('anna@example.com', 'one'), ('anna@example.com', 'two'), ('ben@example.com', 'one');\n")
