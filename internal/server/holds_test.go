@@ -184,6 +184,8 @@ func TestNothingIsNulledOnceAHoldIsPlaced(t *testing.T) { // X28, D12
 				t.Fatalf("it stopped with %v", err)
 			}
 			w.equal("nulled or deleted after the hold was placed", w.table(rows), at)
+			report, err := d.Report(t.Context(), id)
+			w.equal("posts", []any{line(report, "shop:post", request.Erasure).Status, err}, []any{request.Pending, error(nil)})
 			if err := d.Lift(t.Context(), holds[0].ID); err != nil {
 				t.Fatal(err)
 			}

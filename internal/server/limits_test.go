@@ -172,7 +172,7 @@ func (w *world) page() string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer z.Close()
+	defer func() { _ = z.Close() }()
 	f, err := z.Open("index.html")
 	if err != nil {
 		w.t.Fatal(err)

@@ -2,6 +2,7 @@ package fulfill
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -143,6 +144,10 @@ func (r *run) nullOne(ctx context.Context, n *graph.Node, hindered map[string]er
 	})
 	if err == nil && len(batch) > 0 {
 		err = r.null(ctx, n, batch)
+	}
+	if err != nil && ctx.Err() == nil && !errors.Is(err, request.ErrFenced) {
+		p.Status, p.Message = request.Pending, err.Error()
+		err = errors.Join(err, r.save(ctx, p, nil))
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", n.Address, err)
