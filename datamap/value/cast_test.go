@@ -208,7 +208,7 @@ func TestValuesAreWrittenAsEncodingJSONWritesThem(t *testing.T) { // D29
 		}
 		got, err := value.AppendJSON([]byte("before "), v, "\t")
 		if diff := cmp.Diff("before "+want.String(), string(got)+"\n"); diff != "" || err != nil {
-			return fmt.Errorf("%v: %s", err, diff)
+			return fmt.Errorf("%w: %s", err, diff)
 		}
 		return nil
 	}
