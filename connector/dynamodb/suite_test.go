@@ -17,7 +17,9 @@ import (
 // The suite holds the connector to D14, D15, D17, D22-D24, D29 and SE5.
 func TestConnector(t *testing.T) { connectortest.RunDocuments(t, documents()) }
 
-func TestMasksOnEveryType(t *testing.T) { connectortest.DocumentMasks(t, documents(), masktest.Masks()) }
+func TestMasksOnEveryType(t *testing.T) {
+	connectortest.DocumentMasks(t, documents(), masktest.Masks())
+}
 
 func documents() connectortest.Documents {
 	return connectortest.Documents{
