@@ -15,7 +15,7 @@ help: ## List what can be made
 
 .PHONY: build
 build: ## Build one static binary, bin/volenti
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/volenti ./cmd/volenti
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/volenti ./cmd/volenti
 
 .PHONY: demo
 demo: ## Run the demo shop
