@@ -463,7 +463,7 @@ func TestDescribeKnowsWhatOnlyMariaDBHas(t *testing.T) {
 			{Name: "price", Native: "decimal(10,2)", Type: value.Type{Kind: value.Number}, Precision: 10, Scale: 2},
 			{Name: "feel", Native: "enum('sad','happy')", Type: text, Labels: []string{"sad", "happy"}},
 			{Name: "a\nb", Native: "tinyint(4)", Type: number, Bits: 8},
-			{Name: "doc", Native: "longtext", Type: value.Type{Kind: value.JSON}, NotNull: true},
+			{Name: "doc", Native: "longtext", Type: value.Type{Kind: value.JSON}, NotNull: true, Comment: "x"},
 		},
 		PrimaryKey: []string{"i`d"},
 		Unique:     [][]string{{"a\nb", "nick"}, {"feel"}},
