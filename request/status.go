@@ -58,6 +58,10 @@ var (
 	ErrTransition = errors.New("not possible in this status")
 	// ErrFenced: another process has taken the request over.
 	ErrFenced = errors.New("another process has taken this request over")
+	// ErrUnavailable: the store takes no change now, and nothing was changed.
+	ErrUnavailable = errors.New("the database is not available")
+	// ErrUnknown: it is not known whether the store has made the change.
+	ErrUnknown = errors.New("the outcome of the commit is unknown")
 	// ErrLeased: another process is carrying the request out.
 	ErrLeased = errors.New("another process is carrying this request out")
 	// ErrNotFound: there is no such request in this tenant.

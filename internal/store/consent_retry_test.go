@@ -3,7 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
-	"net/url"
+	"math"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,6 +12,7 @@ import (
 	"volenti.dev/volenti/internal/pgtest"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
+	"volenti.dev/volenti/internal/wiretest"
 )
 
 func TestChoicesSentAgainAfterACrashAreRecordedOnce(t *testing.T) { // R3
@@ -29,19 +30,16 @@ func TestChoicesSentAgainAfterACrashAreRecordedOnce(t *testing.T) { // R3
 
 func TestChoicesWhoseCommitWasNotAnsweredAreRecordedOnce(t *testing.T) { // R3
 	db := storetest.Postgres(t)
-	address, err := url.Parse(db.Config.URL)
-	must(t, err)
-	p := cutter(t, address.Host)
-	address.Host = p.Addr().String()
-	s := &senders{t: t, db: storetest.Open(t, address.String()), told: make(chan struct{})}
+	wire, address := wiretest.New(t, db.Config.URL)
+	s := &senders{t: t, db: storetest.Open(t, address), told: make(chan struct{})}
 	s.during(func() {
 		for n := int64(1); n <= 20; n++ {
 			s.wait(20)
-			p.cut.Store(true)
+			wire.Swallow.Store(math.MaxInt64)
 			for before := s.unknown.Load(); s.unknown.Load() == before; {
 				s.wait(1)
 			}
-			p.cut.Store(false)
+			wire.Swallow.Store(0)
 		}
 	})
 	if s.unknown.Load() < 20 {

@@ -72,6 +72,9 @@ func (s *Requests) Advance(ctx context.Context, l request.Lease, step string) er
 // NextRound is described in fulfill.Requests.
 func (s *Requests) NextRound(ctx context.Context, l request.Lease, round int, step string, entry audit.Entry) error {
 	return s.db.hold(ctx, l, func(ctx context.Context, t *tx, _ int64) error {
+		if t.round == round {
+			return nil
+		}
 		if t.round != round-1 {
 			return fmt.Errorf("begin round %d: the request stands at round %d", round, t.round)
 		}

@@ -1,12 +1,9 @@
 package store_test
 
 import (
-	"bytes"
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +11,7 @@ import (
 	"volenti.dev/volenti/internal/pgtest"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
+	"volenti.dev/volenti/internal/wiretest"
 	"volenti.dev/volenti/request"
 )
 
@@ -153,17 +151,13 @@ func waiting(t *testing.T, raw *sql.DB) (n int64) {
 
 func TestConnectionCutAfterCommitWasSentIsAnUnknownOutcome(t *testing.T) { // R3
 	db := storetest.Postgres(t)
-	address, err := url.Parse(db.Config.URL)
-	must(t, err)
-	p := cutter(t, address.Host)
-	address.Host = p.Addr().String()
-	through := storetest.Open(t, address.String())
+	wire, address := wiretest.New(t, db.Config.URL)
+	through := storetest.Open(t, address)
 
-	p.cut.Store(true)
+	wire.Swallow.Store(1)
 	if err := through.Audit().Append(ctx, tenant, named("object/cut")); !errors.Is(err, store.ErrUnknown) {
 		t.Errorf("append: %v", err)
 	}
-	p.cut.Store(false)
 	must(t, through.Audit().Append(ctx, tenant, named("object/next")))
 	records, err := db.Audit().Records(ctx, tenant, 1, 10)
 	must(t, err)
@@ -171,65 +165,4 @@ func TestConnectionCutAfterCommitWasSentIsAnUnknownOutcome(t *testing.T) { // R3
 		t.Errorf("records %+v", records)
 	}
 	verify(t, db, 3)
-}
-
-// proxy stands between the store and PostgreSQL. With cut, it passes a COMMIT
-// on, waits until the server has done it and hangs up.
-type proxy struct {
-	net.Listener
-	cut atomic.Bool
-}
-
-func cutter(t *testing.T, server string) *proxy {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	t.Cleanup(func() { _ = l.Close() })
-	p := &proxy{Listener: l}
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			up, err := net.Dial("tcp", server)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			go p.pass(client, up)
-		}
-	}()
-	return p
-}
-
-func (p *proxy) pass(client, server net.Conn) {
-	var hangUp atomic.Bool
-	go func() {
-		defer func() { _ = client.Close() }()
-		buffer := make([]byte, 64<<10)
-		for {
-			n, err := server.Read(buffer)
-			if err != nil || hangUp.Load() {
-				return
-			}
-			if _, err := client.Write(buffer[:n]); err != nil {
-				return
-			}
-		}
-	}()
-	defer func() { _ = server.Close() }()
-	buffer := make([]byte, 64<<10)
-	for {
-		n, err := client.Read(buffer)
-		if err != nil {
-			return
-		}
-		if p.cut.Load() && bytes.Contains(buffer[:n], []byte("\x0bcommit\x00")) { // a length of 11, and the text
-			hangUp.Store(true)
-		}
-		if _, err := server.Write(buffer[:n]); err != nil {
-			return
-		}
-	}
 }

@@ -29,15 +29,16 @@ import (
 	"sync/atomic"
 
 	"volenti.dev/volenti/internal/seal"
+	"volenti.dev/volenti/request"
 )
 
 // Sentinels that callers test for.
 var (
 	// ErrUnavailable: the database takes no change now (disk full, stopped, not
 	// reachable) and nothing was changed. It may be tried again later.
-	ErrUnavailable = errors.New("the database is not available")
+	ErrUnavailable = request.ErrUnavailable
 	// ErrUnknown: it is not known whether the change was made.
-	ErrUnknown = errors.New("the outcome of the commit is unknown")
+	ErrUnknown = request.ErrUnknown
 	// ErrInUse: another process has this embedded database open.
 	ErrInUse = errors.New("the database is in use")
 	// ErrNewer: the database was written by a newer version.

@@ -113,7 +113,7 @@ func (r *run) attempt(ctx context.Context, p request.Progress, do func(*request.
 			p.Status = request.Done
 			return r.save(ctx, p, nil)
 		}
-		if ctx.Err() != nil || errors.Is(err, request.ErrFenced) {
+		if ctx.Err() != nil || errors.Is(err, request.ErrFenced) || lost(err) {
 			return err
 		}
 		tries++
@@ -202,7 +202,7 @@ func (r *run) accessCycle(ctx context.Context, group []*graph.Node) error {
 			}
 		}
 		for _, m := range c.members {
-			if ctx.Err() == nil {
+			if ctx.Err() == nil && !lost(err) {
 				err = errors.Join(err, r.save(ctx, m.progress, nil))
 			}
 		}

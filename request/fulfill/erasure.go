@@ -102,7 +102,7 @@ func (r *run) eraseOne(ctx context.Context, n *graph.Node, hindered error) error
 	p = e.progress
 	p.Status = request.Done
 	if err != nil {
-		if ctx.Err() != nil || errors.Is(err, request.ErrFenced) {
+		if ctx.Err() != nil || errors.Is(err, request.ErrFenced) || lost(err) {
 			return err
 		}
 		p.Status, p.Message = request.Failed, err.Error()
@@ -288,12 +288,14 @@ func (e *eraser) flush(ctx context.Context) error {
 		return err
 	}
 	crash("batch.written")
+	unsaved := e.progress
 	fields := e.account(outcomes, repeated || tries > 1)
 	e.progress.RowsMatched += int64(len(e.batch)) + e.already + e.shared
 	e.progress.RowsFailed += e.shared
 	e.progress.RowsAlready += e.already
 	e.progress.Position = e.seen
 	if err := e.save(ctx, e.progress, fields); err != nil {
+		e.progress = unsaved
 		return err
 	}
 	crash("batch.saved")

@@ -138,6 +138,7 @@ func (e *Executor) Run(ctx context.Context, tenant, id string, takeOver bool) er
 // lost.
 func (e *Executor) take(ctx context.Context, tenant, id string, takeOver bool) (*run, context.Context, func(), error) {
 	limits := e.Limits.withDefaults()
+	e = e.waiting()
 	entry := audit.Entry{Act: "request.start", Object: "request/" + id}
 	lease, req, err := e.Requests.Claim(ctx, tenant, id, e.Owner, limits.Lease, takeOver, entry)
 	if err != nil {

@@ -9,8 +9,12 @@ import (
 )
 
 // Requests keeps requests and their leases. Every change commits together
-// with the audit entry that it is given.
+// with the audit entry that it is given. What fails with
+// request.ErrUnavailable, here and below, was not done and may be tried again; a
+// write that fails with request.ErrUnknown may stand.
 type Requests interface {
+	// Get gives a request as it stands.
+	Get(ctx context.Context, tenant, id string) (request.Request, error)
 	// Claim moves the request by event Start and takes its lease with a new,
 	// higher fence. ErrLeased when another owner's lease has not run out,
 	// ErrTransition when the request cannot start. takeOver takes a lease that
@@ -20,7 +24,8 @@ type Requests interface {
 	Renew(ctx context.Context, l request.Lease, ttl time.Duration) error
 	// Advance records that the request goes on with step.
 	Advance(ctx context.Context, l request.Lease, step string) error
-	// NextRound records that the request goes on with step in its next round.
+	// NextRound records that the request goes on with step in its next round,
+	// once: where the request stands at that round, nothing is done.
 	NextRound(ctx context.Context, l request.Lease, round int, step string, entry audit.Entry) error
 	// Move applies an event and, where the new status is not InProcessing,
 	// gives the lease back. When the new status is terminal, the request's
