@@ -23,16 +23,20 @@ func (r *run) erasure(ctx context.Context) error {
 	if err := r.held(ctx); err != nil {
 		return err
 	}
+	crash("holds.read")
 	if err := r.look(ctx); err != nil {
 		return err
 	}
 	if err := r.recheckAll(ctx); err != nil {
 		return err
 	}
+	crash("rows.rechecked")
 	if err := r.withinCaps(ctx); err != nil {
 		return err
 	}
+	crash("caps.kept")
 	hindered := r.hindrances(ctx)
+	crash("strangers.counted")
 	if fresh := r.appeared(); fresh > 0 && len(hindered) > 0 && r.request.Round < lastRound {
 		return again{fresh} // the rows that are in the way may be new ones of the person
 	}

@@ -85,6 +85,7 @@ func (r *run) verifyOne(ctx context.Context, n *graph.Node) error {
 		if err != nil {
 			return err
 		}
+		crash("collection.verified")
 		p.RowsResidue = stale + fresh
 		p.Message = remarks(note{fmt.Sprintf("not as it must be, of %d", p.RowsMatched), stale}, note{"new since access", fresh})
 		return nil
