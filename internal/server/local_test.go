@@ -38,6 +38,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if os.Getenv(pausedChild) != "" {
+		pauseInChild()
+		os.Exit(0)
+	}
 	code := pgtest.Run(m)
 	mariadbtest.Stop()
 	_ = os.RemoveAll(crashingDir)

@@ -24,6 +24,12 @@ const (
 	// commitPatience bounds the wait for the answer to a commit, which the
 	// caller's context does not: that would leave the outcome unknown.
 	commitPatience = 30 * time.Second
+	// idleLimit bounds, in milliseconds, how long a transaction waits for its
+	// process: one that was paused, or whose machine is gone, in the middle of a
+	// batch shares what others must change to take the request over. The limit
+	// is not below that of the systems that are erased from, so that the batch
+	// has ended when its share does.
+	idleLimit = "idle_in_transaction_session_timeout"
 )
 
 // postgresEngine is a server that any number of processes share.
@@ -40,6 +46,9 @@ func openPostgres(ctx context.Context, url string, commits *atomic.Int64) (engin
 	}
 	config.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
 	config.ConnConfig.RuntimeParams["application_name"] = "volenti"
+	if _, given := config.ConnConfig.RuntimeParams[idleLimit]; !given {
+		config.ConnConfig.RuntimeParams[idleLimit] = "300000"
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, postgresError(err)
