@@ -114,6 +114,10 @@ func TestEachRoundHasItsOwnProgressAndChunks(t *testing.T) { // X17
 			t.Errorf("a round was passed over: %v, or something changed", err)
 		}
 		must(t, db.Requests().NextRound(ctx, l, 2, "access", entry("request.round")))
+		before = db.Dump(t)
+		if err := db.Requests().NextRound(ctx, l, 2, "access", entry("request.round")); err != nil || !bytes.Equal(before, db.Dump(t)) {
+			t.Errorf("the same round again: %v, or something changed", err)
+		}
 		must(t, w.Begin(ctx, l, access))
 		must(t, w.Chunk(ctx, l, people, 0, 1, []byte("two")))
 		must(t, w.Begin(ctx, l, access)) // again
