@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 
 	"volenti.dev/volenti/audit"
-	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/graph"
 	"volenti.dev/volenti/subject"
@@ -43,26 +42,26 @@ func (l *Local) Place(ctx context.Context, h Holding) ([]request.Hold, error) {
 		holds = append(holds, hold)
 		entries = append(entries, audit.Entry{Act: "hold.place", Object: "hold/" + hold.ID, Details: details})
 	}
-	return holds, l.House.Store.Holds().Place(ctx, store.DefaultTenant, holds, entries)
+	return holds, l.House.Store.Holds().Place(ctx, l.tenant(), holds, entries)
 }
 
 // Lift ends a hold.
 func (l *Local) Lift(ctx context.Context, id string) error {
 	entry := audit.Entry{Act: "hold.lift", Object: "hold/" + id, Details: map[string]any{"by": l.By}}
-	return l.House.Store.Holds().Lift(ctx, store.DefaultTenant, id, entry)
+	return l.House.Store.Holds().Lift(ctx, l.tenant(), id, entry)
 }
 
 // Holds lists the holds in force: all, or those on identities. over adds to
 // all of them those that are over.
 func (l *Local) Holds(ctx context.Context, identities []subject.Identity, over bool) ([]request.Hold, error) {
 	if len(identities) == 0 {
-		return l.House.Store.Holds().List(ctx, store.DefaultTenant, over)
+		return l.House.Store.Holds().List(ctx, l.tenant(), over)
 	}
 	targets, err := l.targets(ctx, identities)
 	if err != nil {
 		return nil, err
 	}
-	return l.House.Store.Holds().On(ctx, store.DefaultTenant, targets)
+	return l.House.Store.Holds().On(ctx, l.tenant(), targets)
 }
 
 // Held refuses a plan that erases something under legal hold, with a
@@ -81,7 +80,7 @@ func (l *Local) Held(ctx context.Context, plan *graph.Plan, identities []subject
 	if err != nil {
 		return err
 	}
-	holds, err := l.House.Store.Holds().On(ctx, store.DefaultTenant, append(targets, addresses...))
+	holds, err := l.House.Store.Holds().On(ctx, l.tenant(), append(targets, addresses...))
 	if err != nil {
 		return err
 	}
@@ -92,7 +91,7 @@ func (l *Local) Held(ctx context.Context, plan *graph.Plan, identities []subject
 }
 
 func (l *Local) targets(ctx context.Context, identities []subject.Identity) ([]string, error) {
-	keys, err := l.House.Store.Tenant(ctx, store.DefaultTenant)
+	keys, err := l.House.Store.Tenant(ctx, l.tenant())
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,7 @@ import (
 // for the identities.
 type Local struct {
 	House   *House
+	Tenant  string // "" for the default one
 	Systems *Systems
 	Log     *slog.Logger
 	Out     string // directory for packages and the report
@@ -37,6 +39,8 @@ type Local struct {
 	Tell       func(fulfill.Event)
 	Now        func() time.Time
 }
+
+func (l *Local) tenant() string { return cmp.Or(l.Tenant, store.DefaultTenant) }
 
 // The store is what the executor needs.
 var (
@@ -57,7 +61,7 @@ const (
 // been reported as ended: it is found by policy and identities. Nil when
 // there is none.
 func (l *Local) Resumable(ctx context.Context, policyKey string, identities []subject.Identity) (*request.Request, error) {
-	found, err := l.House.Store.Requests().Find(ctx, store.DefaultTenant, policyKey, identities)
+	found, err := l.House.Store.Requests().Find(ctx, l.tenant(), policyKey, identities)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +101,7 @@ func (l *Local) submit(ctx context.Context, plan *graph.Plan, identities []subje
 	if err != nil {
 		return "", err
 	}
-	keys, err := l.House.Store.Tenant(ctx, store.DefaultTenant)
+	keys, err := l.House.Store.Tenant(ctx, l.tenant())
 	if err != nil {
 		return "", err
 	}
@@ -106,7 +110,7 @@ func (l *Local) submit(ctx context.Context, plan *graph.Plan, identities []subje
 		return "", err
 	}
 	r := request.Request{
-		ID: id.String(), Tenant: store.DefaultTenant, Policy: plan.Policy, Status: request.AwaitingApproval,
+		ID: id.String(), Tenant: l.tenant(), Policy: plan.Policy, Status: request.AwaitingApproval,
 		PlanHash: plan.Hash, Plan: stored, MaxRows: maxRows,
 	}
 	var digests []string
@@ -122,7 +126,7 @@ func (l *Local) submit(ctx context.Context, plan *graph.Plan, identities []subje
 
 func (l *Local) approve(ctx context.Context, id, hash string, maxRows int64) error {
 	entry := audit.Entry{Act: "request.approve", Object: "request/" + id, Details: map[string]any{"by": l.By, "plan": hash, "max_rows": maxRows}}
-	if err := l.House.Store.Requests().Apply(ctx, store.DefaultTenant, id, request.Approve, entry); err != nil {
+	if err := l.House.Store.Requests().Apply(ctx, l.tenant(), id, request.Approve, entry); err != nil {
 		return fmt.Errorf("approve the request: %w", err)
 	}
 	return nil
@@ -141,7 +145,7 @@ func (l *Local) Raise(ctx context.Context, r *request.Request, maxRows int64) er
 // Cancel gives a request up; what it had found is destroyed.
 func (l *Local) Cancel(ctx context.Context, id string) error {
 	entry := audit.Entry{Act: "request.cancel", Object: "request/" + id, Details: map[string]any{"by": l.By}}
-	return l.House.Store.Requests().Apply(ctx, store.DefaultTenant, id, request.Cancel, entry)
+	return l.House.Store.Requests().Apply(ctx, l.tenant(), id, request.Cancel, entry)
 }
 
 // Prepare makes the directory ready for a new request: what another one left
@@ -164,7 +168,7 @@ func (l *Local) Prepare(ctx context.Context, id string, plan *graph.Plan) error 
 // Run carries a stored request out. The error says why it did not end; the
 // report says how far it came.
 func (l *Local) Run(ctx context.Context, id string) (fulfill.Report, error) {
-	r, err := l.House.Store.Requests().Get(ctx, store.DefaultTenant, id)
+	r, err := l.House.Store.Requests().Get(ctx, l.tenant(), id)
 	if err != nil {
 		return fulfill.Report{}, err
 	}
@@ -175,7 +179,7 @@ func (l *Local) Run(ctx context.Context, id string) (fulfill.Report, error) {
 	}
 	var failed error
 	if !r.Status.Terminal() {
-		failed = l.executor().Run(ctx, store.DefaultTenant, id, l.House.Store.Exclusive())
+		failed = l.executor().Run(ctx, l.tenant(), id, l.House.Store.Exclusive())
 	}
 	report, err := l.Report(context.WithoutCancel(ctx), id)
 	return report, errors.Join(failed, err)
@@ -191,7 +195,7 @@ func (l *Local) executor() *fulfill.Executor {
 
 // Report puts the report of a request together and writes it to the directory.
 func (l *Local) Report(ctx context.Context, id string) (fulfill.Report, error) {
-	r, err := l.House.Store.Requests().Get(ctx, store.DefaultTenant, id)
+	r, err := l.House.Store.Requests().Get(ctx, l.tenant(), id)
 	if err != nil {
 		return fulfill.Report{}, err
 	}
@@ -221,7 +225,7 @@ func (l *Local) Count(ctx context.Context, plan *graph.Plan, identities []subjec
 	if err != nil {
 		return err
 	}
-	rows, err := l.executor().Survey(ctx, store.DefaultTenant, id)
+	rows, err := l.executor().Survey(ctx, l.tenant(), id)
 	if err != nil {
 		return err
 	}

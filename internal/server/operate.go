@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"volenti.dev/volenti/audit"
-	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/fulfill"
 	"volenti.dev/volenti/request/graph"
@@ -22,12 +21,12 @@ func (l *Local) Retry(ctx context.Context, id, only string) (fulfill.Report, err
 		}
 	}
 	entry := audit.Entry{Act: "request.retry", Object: "request/" + id, Details: map[string]any{"by": l.By, "collection": only}}
-	if err := l.House.Store.Requests().Apply(ctx, store.DefaultTenant, id, request.Retry, entry); err != nil {
+	if err := l.House.Store.Requests().Apply(ctx, l.tenant(), id, request.Retry, entry); err != nil {
 		return fulfill.Report{}, fmt.Errorf("retry: %w", err)
 	}
 	e := l.executor()
 	e.Only = only
-	failed := e.Run(ctx, store.DefaultTenant, id, l.House.Store.Exclusive())
+	failed := e.Run(ctx, l.tenant(), id, l.House.Store.Exclusive())
 	report, err := l.Report(context.WithoutCancel(ctx), id)
 	return report, errors.Join(failed, err)
 }
@@ -38,21 +37,21 @@ func (l *Local) Skip(ctx context.Context, id, address, reason string) error {
 		return err
 	}
 	entry := audit.Entry{Act: "request.skip", Object: "request/" + id, Details: map[string]any{"by": l.By, "collection": address, "reason": reason}}
-	return l.House.Store.Requests().Skip(ctx, store.DefaultTenant, id, address, reason, entry)
+	return l.House.Store.Requests().Skip(ctx, l.tenant(), id, address, reason, entry)
 }
 
 // Finalise ends a request that has stopped as it is, with what it has left
 // undone.
 func (l *Local) Finalise(ctx context.Context, id, reason string) error {
 	entry := audit.Entry{Act: "request.finalise", Object: "request/" + id, Details: map[string]any{"by": l.By, "reason": reason}}
-	return l.House.Store.Requests().Finalise(ctx, store.DefaultTenant, id, "finalised by an operator: "+reason, entry)
+	return l.House.Store.Requests().Finalise(ctx, l.tenant(), id, "finalised by an operator: "+reason, entry)
 }
 
 // ErrNotInPlan: the plan of the request has no such collection.
 var ErrNotInPlan = errors.New("the plan of the request has no such collection")
 
 func (l *Local) inPlan(ctx context.Context, id, address string) error {
-	r, err := l.House.Store.Requests().Get(ctx, store.DefaultTenant, id)
+	r, err := l.House.Store.Requests().Get(ctx, l.tenant(), id)
 	if err != nil {
 		return err
 	}
@@ -68,12 +67,12 @@ func (l *Local) inPlan(ctx context.Context, id, address string) error {
 
 // Lines gives the execution log of a request.
 func (l *Local) Lines(ctx context.Context, id string, each func(request.LogLine) error) error {
-	if _, err := l.House.Store.Requests().Get(ctx, store.DefaultTenant, id); err != nil {
+	if _, err := l.House.Store.Requests().Get(ctx, l.tenant(), id); err != nil {
 		return err
 	}
 	const page = 500
 	for after := int64(0); ; {
-		lines, err := l.House.Store.Work().Log(ctx, store.DefaultTenant, id, after, page)
+		lines, err := l.House.Store.Work().Log(ctx, l.tenant(), id, after, page)
 		if err != nil {
 			return err
 		}
