@@ -26,6 +26,14 @@ type Request struct {
 	Plan    []byte
 	MaxRows int64 // the cap on masked rows per collection that an operator set; 0 for the default
 	Message string
+	// Author is who submitted it over HTTP, as the audit log names them; "" for
+	// the command line, which carries its requests out itself.
+	Author string
+	// Idempotency is the digest of the key that it was submitted under, if any.
+	Idempotency string
+	// Only is the one collection that is tried in the step that the request
+	// stands at, when an operator has asked for that.
+	Only    string
 	Created time.Time
 	Ended   time.Time // zero while it is not in a terminal state
 }

@@ -64,9 +64,10 @@ func (s *Requests) Renew(ctx context.Context, l request.Lease, ttl time.Duration
 	return s.update(ctx, l, `UPDATE requests SET lease_until = {now} + $5 WHERE `+heldBy, ttl.Microseconds())
 }
 
-// Advance records that the request goes on with step.
+// Advance records that the request goes on with step. In another step than the
+// one that it stood at, all collections are tried.
 func (s *Requests) Advance(ctx context.Context, l request.Lease, step string) error {
-	return s.update(ctx, l, `UPDATE requests SET step = $5 WHERE `+heldBy, step)
+	return s.update(ctx, l, `UPDATE requests SET retry_only = CASE step WHEN $5 THEN retry_only ELSE '' END, step = $5 WHERE `+heldBy, step)
 }
 
 // NextRound is described in fulfill.Requests.
@@ -102,7 +103,7 @@ func (s *Requests) update(ctx context.Context, l request.Lease, statement string
 func (s *Requests) Move(ctx context.Context, l request.Lease, e request.Event, message string, entry audit.Entry) error {
 	return s.db.hold(ctx, l, func(ctx context.Context, t *tx, _ int64) error {
 		next, possible, args := transition(e, leaseArgs(l, readable(message))...)
-		status, err := t.move(ctx, `UPDATE requests SET status = `+next+`, message = $5
+		status, err := t.move(ctx, `UPDATE requests SET status = `+next+`, message = $5, retry_only = ''
 			WHERE `+heldBy+` AND `+possible+` RETURNING status`, args...)
 		if err != nil {
 			return err

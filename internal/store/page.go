@@ -33,7 +33,7 @@ func (s *Requests) Page(ctx context.Context, tenant string, status request.Statu
 	return page, nil
 }
 
-const selectPage = `SELECT tenant, id, policy, status, step, plan_hash, NULL, max_rows, message, created, ended, round FROM requests`
+const selectPage = `SELECT tenant, id, policy, status, step, plan_hash, NULL, max_rows, message, created, ended, round, author, idempotency, retry_only FROM requests`
 
 // Ready says whether the database answers.
 func (db *DB) Ready(ctx context.Context) error {

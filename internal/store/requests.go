@@ -23,7 +23,8 @@ type Requests struct{ db *DB }
 
 // Create stores a new request with its entry. It makes the request's key and
 // seals the identities of its data subject under it. ErrExists when the tenant
-// has a request with this id. Created is set by the database's clock.
+// has a request with this id, or one that was submitted under the same key.
+// Created is set by the database's clock.
 func (s *Requests) Create(ctx context.Context, r request.Request, identities []subject.Identity, entry audit.Entry) error {
 	if r.ID == "" || r.Status == "" {
 		return errors.New("create request: it needs an id and a status")
@@ -35,10 +36,10 @@ func (s *Requests) Create(ctx context.Context, r request.Request, identities []s
 		}
 		made, err := t.exec(ctx, `
 			INSERT INTO requests (`+requestColumns+`, identities, lease_owner, lease_until, fence)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now}, 0, 1, $10, '', 0, 0)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now}, 0, 1, $10, $11, '', $12, '', 0, 0)
 			ON CONFLICT DO NOTHING`,
 			r.Tenant, r.ID, r.Policy, r.Status, r.Step, r.PlanHash, append([]byte{}, r.Plan...), r.MaxRows, readable(r.Message),
-			together(identities, t.keys.RecallKey()))
+			r.Author, r.Idempotency, together(identities, t.keys.RecallKey()))
 		if err != nil {
 			return fmt.Errorf("create request: %w", err)
 		}
@@ -148,12 +149,21 @@ func (t *tx) apply(ctx context.Context, id string, e request.Event) error {
 
 // Finalise ends a request that has stopped as it is; message says why.
 func (s *Requests) Finalise(ctx context.Context, tenant, id, message string, entry audit.Entry) error {
+	return s.conclude(ctx, tenant, id, request.Finalise, message, entry)
+}
+
+// Deny ends a request that nobody has approved; message says why.
+func (s *Requests) Deny(ctx context.Context, tenant, id, message string, entry audit.Entry) error {
+	return s.conclude(ctx, tenant, id, request.Deny, message, entry)
+}
+
+func (s *Requests) conclude(ctx context.Context, tenant, id string, e request.Event, message string, entry audit.Entry) error {
 	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
-		if err := t.apply(ctx, id, request.Finalise); err != nil {
+		if err := t.apply(ctx, id, e); err != nil {
 			return err
 		}
 		if _, err := t.exec(ctx, `UPDATE requests SET message = $3 WHERE tenant = $1 AND id = $2`, tenant, id, readable(message)); err != nil {
-			return fmt.Errorf("finalise request: %w", err)
+			return fmt.Errorf("%s request: %w", e, err)
 		}
 		return t.log(ctx, entry)
 	})
@@ -199,7 +209,7 @@ func (t *tx) move(ctx context.Context, statement string, args ...any) (status re
 }
 
 // end destroys all that a request has sealed, with its key. That may be much,
-// and every page of it is written.
+// and every page of it is written. Whoever carries it out writes nothing more.
 func (t *tx) end(ctx context.Context, id string) (err error) {
 	if _, err := t.exec(ctx, `{little cache}`); err != nil {
 		return fmt.Errorf("end request: %w", err)
@@ -209,7 +219,7 @@ func (t *tx) end(ctx context.Context, id string) (err error) {
 		err = errors.Join(err, failed)
 	}()
 	for _, statement := range []string{
-		`UPDATE requests SET ended = {now}, step = '' WHERE tenant = $1 AND id = $2`,
+		`UPDATE requests SET ended = {now}, step = '', lease_owner = '', lease_until = 0 WHERE tenant = $1 AND id = $2`,
 		`UPDATE request_identities SET sealed = NULL WHERE tenant = $1 AND request = $2`,
 		`DELETE FROM request_chunks WHERE tenant = $1 AND request = $2`,
 	} {
@@ -250,7 +260,7 @@ func together(identities []subject.Identity, digestKey []byte) string {
 
 const selectRequests = `SELECT ` + requestColumns + ` FROM requests`
 
-const requestColumns = `tenant, id, policy, status, step, plan_hash, plan, max_rows, message, created, ended, round`
+const requestColumns = `tenant, id, policy, status, step, plan_hash, plan, max_rows, message, created, ended, round, author, idempotency, retry_only`
 
 // scanRequest reads requestColumns, and more columns where the caller has
 // asked for them after these.
@@ -258,7 +268,7 @@ func scanRequest(row scanner) (request.Request, error) { return scanRequestAnd(r
 
 func scanRequestAnd(row scanner, more ...any) (r request.Request, err error) {
 	var created, ended int64
-	err = row.Scan(append([]any{&r.Tenant, &r.ID, &r.Policy, &r.Status, &r.Step, &r.PlanHash, &r.Plan, &r.MaxRows, &r.Message, &created, &ended, &r.Round}, more...)...)
+	err = row.Scan(append([]any{&r.Tenant, &r.ID, &r.Policy, &r.Status, &r.Step, &r.PlanHash, &r.Plan, &r.MaxRows, &r.Message, &created, &ended, &r.Round, &r.Author, &r.Idempotency, &r.Only}, more...)...)
 	r.Created, r.Ended = instant(created), instant(ended)
 	return r, err
 }

@@ -20,7 +20,7 @@ func TestRequestComesBackAsItWasStored(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		want := request.Request{
 			ID: uuid.Must(uuid.NewV7()).String(), Tenant: tenant, Policy: "p", Status: request.AwaitingApproval,
-			Step: "access", Round: 1, PlanHash: "abc", Plan: []byte(`{"a": 1}`), MaxRows: 7, Message: "m",
+			Step: "access", PlanHash: "abc", Plan: []byte(`{"a": 1}`), MaxRows: 7, Message: "m", Round: 1, Author: "apikey/a", Idempotency: "k",
 		}
 		before := time.Now().Add(-time.Second)
 		must(t, db.Requests().Create(ctx, want, person(canary), entry("request.create")))

@@ -145,7 +145,7 @@ func (e *Executor) take(ctx context.Context, tenant, id string, takeOver bool) (
 		return nil, nil, nil, fmt.Errorf("take request %s: %w", id, err)
 	}
 	r := &run{
-		Executor: e, requests: e.Requests, work: e.Work, limits: limits, lease: lease, request: req, only: e.Only,
+		Executor: e, requests: e.Requests, work: e.Work, limits: limits, lease: lease, request: req, only: or(e.Only, req.Only),
 		systems: map[string]chan struct{}{}, progress: map[progressKey]request.Progress{}, fresh: map[string]int64{},
 	}
 	ctx, release := r.keepLease(ctx)
