@@ -43,6 +43,7 @@ type Config struct {
 	Keys      Keys
 	Operators Operators
 	Requests  Requests
+	Desk      Desk
 	Audit     Audit
 	Answers   Answers
 	Consents  Consents

@@ -37,14 +37,19 @@ func exportAudit(a *API, _ context.Context, caller auth.Caller, _ *struct{}) (*h
 	return a.export(func(ctx context.Context, w io.Writer) error { return a.config.Audit.Export(ctx, caller.Tenant, w) }), nil
 }
 
-// export answers with what is written, piece by piece.
+// export answers with lines of JSON, piece by piece.
 func (a *API) export(text func(context.Context, io.Writer) error) *huma.StreamResponse {
+	return a.streamed("application/jsonl", text)
+}
+
+// streamed answers with what is written, piece by piece.
+func (a *API) streamed(as string, text func(context.Context, io.Writer) error) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(h huma.Context) {
 		w, ok := h.BodyWriter().(http.ResponseWriter)
 		if !ok {
 			panic("api: huma does not hand on the ResponseWriter")
 		}
-		out := &stream{ResponseWriter: w, as: "application/jsonl"}
+		out := &stream{ResponseWriter: w, as: as}
 		err := text(h.Context(), out)
 		switch {
 		case err == nil:

@@ -16,6 +16,9 @@ const handlerTime = 30 * time.Second
 
 type callerKey struct{}
 
+// aboutKey leads to the id in the path, "" where there is none.
+type aboutKey struct{}
+
 // guard lets through who may, with what the route allows.
 func (a *API) guard(route Route) http.Handler {
 	next := http.Handler(a.decoded(route))
@@ -53,7 +56,8 @@ func (a *API) guard(route Route) http.Handler {
 		if out, ok := w.(*response); ok {
 			out.caller, out.quiet = caller, route.Quiet
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, callerKey{}, caller)))
+		ctx = context.WithValue(ctx, callerKey{}, caller)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, aboutKey{}, r.PathValue("id"))))
 	})
 }
 
@@ -135,6 +139,9 @@ func (a *API) reveal(ctx context.Context, route Route, caller auth.Caller) error
 		return nil
 	}
 	noun, _, _ := strings.Cut(route.Reveals, ".")
+	if id, _ := ctx.Value(aboutKey{}).(string); id != "" {
+		noun += "/" + id
+	}
 	entry := audit.Entry{Act: route.Reveals, Object: noun, Details: map[string]any{"by": caller.By()}}
 	if err := a.config.Audit.Append(ctx, caller.Tenant, entry); err != nil {
 		a.config.Log.ErrorContext(ctx, "the audit log takes no entry", "error", err)

@@ -23,6 +23,17 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/operators/{id}/enable", Scope: auth.ManageAccess, Repeats: Convergent, Does: "Let an operator in again", Act: Handle(enableOperator)},
 		{Method: http.MethodGet, Path: "/api/v1/requests", Scope: auth.ReadRequests, Does: "List privacy requests, newest first", Act: Handle(listRequests)},
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}", Scope: auth.ReadRequests, Does: "Show a privacy request and what became of it", Act: Handle(showRequest)},
+		{Method: http.MethodPost, Path: "/api/v1/requests", Scope: auth.WriteRequests, Repeats: Committed, Does: "Submit a privacy request, which is planned at once", Example: exampleRequest, Act: Handle(submitRequest)},
+		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/plan", Scope: auth.ReadRequests, Does: "Show the plan of a request", Act: Handle(showPlan)},
+		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/log", Scope: auth.ReadRequests, Does: "Show the execution log of a request, in its order", Act: Handle(showLog)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/approve", Scope: auth.ApproveRequests, Does: "Approve a request under the plan that was seen", Example: exampleApproval, Act: Handle(approveRequest)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/deny", Scope: auth.ApproveRequests, Does: "Deny a request", Example: `{"reason":"it is not clear who asks"}`, Act: Handle(denyRequest)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/cancel", Scope: auth.WriteRequests, Does: "Give a request up", Act: Handle(cancelRequest)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/retry", Scope: auth.OperateRequests, Does: "Let a request that has stopped go on", Example: `{}`, Act: Handle(retryRequest)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/skip", Scope: auth.OperateRequests, Does: "Take a collection out of a request that has stopped", Example: `{"collection":"shop:customers","reason":"it is in the archive"}`, Act: Handle(skipCollection)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/finalise", Scope: auth.OperateRequests, Does: "End a request that has stopped as it is", Example: `{"reason":"the rest is done by hand"}`, Act: Handle(finaliseRequest)},
+		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/package", Scope: auth.ReadPackages, Reveals: "package.read", Streams: true, Does: "Give the package for the person, as a ZIP file", Act: Handle(readPackage)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/package/destroy", Scope: auth.OperateRequests, Does: "Destroy the key of a package, for good", Act: Handle(destroyPackage)},
 		{Method: http.MethodGet, Path: "/api/v1/events", Scope: auth.ReadEvents, Does: "List what happened, in its order", Act: Handle(listEvents)},
 		{Method: http.MethodGet, Path: "/api/v1/events/stream", Scope: auth.ReadEvents, Streams: true, Does: "Follow what happens, as server-sent events", Act: Handle(streamEvents)},
 		{Method: http.MethodPost, Path: "/api/v1/webhooks", Scope: auth.ManageWebhooks, Does: "Send events to a URL", Example: exampleWebhook, Act: Handle(createWebhook)},
@@ -66,6 +77,8 @@ const (
 	exampleSignIn   = `{"email":"officer@example.org","password":"correct horse battery staple"}`
 	examplePassword = `{"old":"correct horse battery staple","new":"another four words here"}`
 	exampleAccept   = `{"invitation":"vi_...","email":"officer@example.org","name":"Olga Officer","password":"correct horse battery staple"}`
+	exampleRequest  = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"note":"called back on the number that we have"}`
+	exampleApproval = `{"plan_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`
 	exampleChoices  = `{"identities":[{"type":"email","value":"anna@example.org"}],"purposes":{"analytics":true,"research":false},"source":"signup_form"}`
 	exampleBatch    = `{"purpose":"analytics","subjects":["0198c0de-0000-7000-8000-000000000001"]}`
 	exampleRows     = "email,purpose,granted,given_at\nanna@example.org,analytics,yes,2026-02-01\n"

@@ -73,9 +73,16 @@ func TestRolesAreWhatTheyAreCalled(t *testing.T) { // SE13
 			t.Errorf("%s lacks what every role has", r)
 		}
 		readsOnly := !slices.ContainsFunc(scopes, changes)
-		if want := r == auth.Viewer || r == auth.Auditor || r == auth.Approver; readsOnly != want {
+		if want := r == auth.Viewer || r == auth.Auditor; readsOnly != want {
 			t.Errorf("%s reads only: %v", r, readsOnly)
 		}
+		if sees, want := slices.Contains(scopes, auth.ReadPackages), r == auth.Owner || r == auth.Admin || r == auth.PrivacyOfficer; sees != want {
+			t.Errorf("%s sees what was found about people: %v", r, sees)
+		}
+	}
+	decides := slices.DeleteFunc(auth.Approver.Scopes(), func(s auth.Scope) bool { return !changes(s) })
+	if !slices.Equal(decides, []auth.Scope{auth.ApproveRequests}) {
+		t.Errorf("an approver changes %v", decides)
 	}
 	if _, err := auth.ParseRole("king"); err == nil || !strings.Contains(err.Error(), "privacy_officer") {
 		t.Errorf("%v", err)

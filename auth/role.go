@@ -26,8 +26,8 @@ const (
 var grants = map[Role][]Scope{
 	Owner:          append(Scopes(), OwnSession),
 	Admin:          append(Scopes(), OwnSession),
-	PrivacyOfficer: {OwnSession, ReadRequests, ReadAudit, CheckConsents, ReadConsents, WriteConsents, ManageConsents, EraseSubjects, ReadEvents},
-	Approver:       {OwnSession, ReadRequests},
+	PrivacyOfficer: {OwnSession, ReadRequests, WriteRequests, ApproveRequests, OperateRequests, ReadPackages, ReadAudit, CheckConsents, ReadConsents, WriteConsents, ManageConsents, EraseSubjects, ReadEvents},
+	Approver:       {OwnSession, ReadRequests, ApproveRequests},
 	Engineer:       {OwnSession, ReadRequests, CheckConsents, ReadEvents, ManageWebhooks},
 	Viewer:         {OwnSession, ReadRequests},
 	Auditor:        {OwnSession, ReadRequests, ReadAudit, ReadConsents, ReadEvents},

@@ -23,16 +23,20 @@ type Scope string
 
 // The scopes.
 const (
-	ReadRequests   Scope = "requests:read"   // requests and what became of them
-	ReadAudit      Scope = "audit:read"      // the audit log, with its details
-	CheckConsents  Scope = "consents:check"  // ask gates, and find subjects by identity
-	ReadConsents   Scope = "consents:read"   // what stands and stood, receipts, purposes, notices
-	WriteConsents  Scope = "consents:write"  // record choices
-	ManageConsents Scope = "consents:manage" // set purposes, publish notices
-	EraseSubjects  Scope = "subjects:erase"  // make records nobody's
-	ReadEvents     Scope = "events:read"     // what happened, as ids
-	ManageWebhooks Scope = "webhooks:manage" // where events are sent
-	ManageAccess   Scope = "access:manage"   // who may operate
+	ReadRequests    Scope = "requests:read"    // requests and what became of them
+	WriteRequests   Scope = "requests:write"   // submit and cancel requests
+	ApproveRequests Scope = "requests:approve" // approve and deny requests
+	OperateRequests Scope = "requests:operate" // what is done with a request that has stopped
+	ReadPackages    Scope = "packages:read"    // what was found about a person
+	ReadAudit       Scope = "audit:read"       // the audit log, with its details
+	CheckConsents   Scope = "consents:check"   // ask gates, and find subjects by identity
+	ReadConsents    Scope = "consents:read"    // what stands and stood, receipts, purposes, notices
+	WriteConsents   Scope = "consents:write"   // record choices
+	ManageConsents  Scope = "consents:manage"  // set purposes, publish notices
+	EraseSubjects   Scope = "subjects:erase"   // make records nobody's
+	ReadEvents      Scope = "events:read"      // what happened, as ids
+	ManageWebhooks  Scope = "webhooks:manage"  // where events are sent
+	ManageAccess    Scope = "access:manage"    // who may operate
 )
 
 // OwnSession is an operator's own session and password. Every role has it, and
@@ -41,7 +45,7 @@ const OwnSession Scope = "session:own"
 
 // Scopes lists those that a key may have.
 func Scopes() []Scope {
-	return []Scope{ReadRequests, ReadAudit, CheckConsents, ReadConsents, WriteConsents, ManageConsents, EraseSubjects, ReadEvents, ManageWebhooks, ManageAccess}
+	return []Scope{ReadRequests, WriteRequests, ApproveRequests, OperateRequests, ReadPackages, ReadAudit, CheckConsents, ReadConsents, WriteConsents, ManageConsents, EraseSubjects, ReadEvents, ManageWebhooks, ManageAccess}
 }
 
 // ParseScope gives the scope of that name, or tells which there are.

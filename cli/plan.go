@@ -13,7 +13,6 @@ import (
 
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/connector/builtin"
-	"volenti.dev/volenti/datamap/dataset"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/internal/server"
 	"volenti.dev/volenti/request/graph"
@@ -126,17 +125,9 @@ func today(s *session) value.Date { return value.Date(s.Now().UTC().Format(time.
 // declared refuses a type of identity that no dataset knows: a request about
 // it would find nothing and look complete.
 func declared(cfg *config.Config, identities []subject.Identity) error {
-	known := map[string]bool{}
-	for c := range cfg.Datasets.Collections() {
-		c.Walk(func(f *dataset.Field) {
-			if f.Identity != "" {
-				known[f.Identity] = true
-			}
-		})
-	}
+	types := cfg.Datasets.IdentityTypes()
 	for _, id := range identities {
-		if !known[string(id.Type)] {
-			types := slices.Sorted(maps.Keys(known))
+		if !slices.Contains(types, string(id.Type)) {
 			return usage("no dataset has an identity of type %q; there are: %s", id.Type, strings.Join(types, ", "))
 		}
 	}

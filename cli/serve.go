@@ -1,10 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
 
+	"volenti.dev/volenti/config"
+	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/internal/server"
 	"volenti.dev/volenti/internal/store"
 )
@@ -12,6 +16,8 @@ import (
 type serveCommand struct {
 	place
 	AllowPrivateWebhooks bool   `help:"Let webhooks that ask for it be in private networks and without TLS." env:"VOLENTI_ALLOW_PRIVATE_WEBHOOKS"`
+	FourEyes             bool   `help:"Let an erasure be approved only by an operator who did not submit it." env:"VOLENTI_FOUR_EYES"`
+	Packages             string `help:"Directory for packages, where it is not packages in that of the data. Servers that share a database share it, too." placeholder:"DIR" env:"VOLENTI_PACKAGES"`
 	Listen               string `default:"127.0.0.1:8080" help:"Address to listen on. It speaks HTTP; put a proxy in front that speaks TLS." placeholder:"HOST:PORT" env:"VOLENTI_LISTEN"`
 }
 
@@ -37,7 +43,9 @@ func (c *serveCommand) Run(s *session) (err error) {
 		fmt.Fprintf(s.Out, "Nobody operates it yet. Its first owner comes by this invitation, which is good for seven days or until the next start:\n%s\n", invitation)
 	}
 	srv := &server.Server{
-		House: house, Now: s.Now, Version: version(), Log: log, AllowPrivateWebhooks: c.AllowPrivateWebhooks,
+		House: house, Now: s.Now, Version: version(), Log: log, AllowPrivateWebhooks: c.AllowPrivateWebhooks, FourEyes: c.FourEyes,
+		Configuration: config.Options{Registry: builtin.Registry(), Env: s.Env},
+		Packages:      cmp.Or(c.Packages, filepath.Join(cmp.Or(c.Data, server.DefaultPlace), "packages")),
 	}
 	return srv.Serve(s.ctx, listener)
 }

@@ -111,7 +111,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 		"audit.md":    {"Verified: ", "forged.jsonl does not verify: line "},
 		"consent.md":  {"yes: granted", "no: refused", "no: reconsent_due", "line 4: granted", "3 rows: 1 recorded, 0 as before, 1 older", "forged.json does not verify", "no: no_record"},
 		"webhooks.md": {`"type":"consent.granted"`, "event: consent.granted", `"outcome":"delivered"`, `genuine {"id":`, `"reason":"asked"`},
-		"server.md":   {`{"status":"ok"}`, `"status":"complete"`, "Verified: ", "valid"},
+		"server.md":   {`{"status":"ok"}`, `"status":"complete"`, "Verified: ", "valid", `"status":"awaiting_approval"`, `"status":"approved"`, `"action":"access"`},
 	}
 	for _, page := range pages(t) {
 		commands, _ := blocks(t, page, "sh")

@@ -3,6 +3,7 @@ package dataset
 import (
 	"iter"
 	"maps"
+	"slices"
 
 	"volenti.dev/volenti/config/source"
 )
@@ -127,4 +128,18 @@ func (x index) exists(a Address, what string, at source.Position, r *source.Repo
 		return false
 	}
 	return true
+}
+
+// IdentityTypes lists the types of identities by which a person can be found,
+// sorted.
+func (s Set) IdentityTypes() []string {
+	known := map[string]bool{}
+	for c := range s.Collections() {
+		c.Walk(func(f *Field) {
+			if f.Identity != "" {
+				known[f.Identity] = true
+			}
+		})
+	}
+	return slices.Sorted(maps.Keys(known))
 }

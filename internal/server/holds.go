@@ -67,12 +67,7 @@ func (l *Local) Holds(ctx context.Context, identities []subject.Identity, over b
 // Held refuses a plan that erases something under legal hold, with a
 // *request.HeldError.
 func (l *Local) Held(ctx context.Context, plan *graph.Plan, identities []subject.Identity) error {
-	var addresses []string
-	for i := range plan.Nodes {
-		if plan.Nodes[i].Erases() {
-			addresses = append(addresses, plan.Nodes[i].Address)
-		}
-	}
+	addresses := erasing(plan)
 	if len(addresses) == 0 {
 		return nil
 	}
@@ -88,6 +83,16 @@ func (l *Local) Held(ctx context.Context, plan *graph.Plan, identities []subject
 		return &request.HeldError{Holds: holds}
 	}
 	return nil
+}
+
+// erasing lists the collections that a plan erases something of.
+func erasing(plan *graph.Plan) (addresses []string) {
+	for i := range plan.Nodes {
+		if plan.Nodes[i].Erases() {
+			addresses = append(addresses, plan.Nodes[i].Address)
+		}
+	}
+	return addresses
 }
 
 func (l *Local) targets(ctx context.Context, identities []subject.Identity) ([]string, error) {

@@ -97,6 +97,16 @@ func (l *Local) Submit(ctx context.Context, plan *graph.Plan, identities []subje
 }
 
 func (l *Local) submit(ctx context.Context, plan *graph.Plan, identities []subject.Identity, maxRows int64) (string, error) {
+	id, err := l.keep(ctx, request.Request{MaxRows: maxRows}, plan, identities, "")
+	if err != nil {
+		return "", err
+	}
+	return id, l.approve(ctx, id, plan.Hash, maxRows)
+}
+
+// keep stores a request that awaits its approval. The note says how the
+// operator knows whose identities they are.
+func (l *Local) keep(ctx context.Context, r request.Request, plan *graph.Plan, identities []subject.Identity, note string) (string, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return "", err
@@ -105,23 +115,23 @@ func (l *Local) submit(ctx context.Context, plan *graph.Plan, identities []subje
 	if err != nil {
 		return "", err
 	}
-	stored, err := json.Marshal(plan)
-	if err != nil {
+	if r.Plan, err = json.Marshal(plan); err != nil {
 		return "", err
 	}
-	r := request.Request{
-		ID: id.String(), Tenant: l.tenant(), Policy: plan.Policy, Status: request.AwaitingApproval,
-		PlanHash: plan.Hash, Plan: stored, MaxRows: maxRows,
-	}
+	r.ID, r.Tenant, r.Policy, r.PlanHash, r.Status = id.String(), l.tenant(), plan.Policy, plan.Hash, request.AwaitingApproval
 	var digests []string
 	for _, i := range identities {
 		digests = append(digests, string(i.Type)+" "+i.Digest(keys.RecallKey()))
 	}
-	vouched := audit.Entry{Act: "request.vouch", Object: "request/" + r.ID, Details: map[string]any{"by": l.By, "identities": digests, "policy": plan.Policy}}
+	details := map[string]any{"by": l.By, "identities": digests, "policy": plan.Policy}
+	if note != "" {
+		details["note"] = note
+	}
+	vouched := audit.Entry{Act: "request.vouch", Object: "request/" + r.ID, Details: details}
 	if err := l.House.Store.Requests().Create(ctx, r, identities, vouched); err != nil {
 		return "", fmt.Errorf("store the request: %w", err)
 	}
-	return r.ID, l.approve(ctx, r.ID, plan.Hash, maxRows)
+	return r.ID, nil
 }
 
 func (l *Local) approve(ctx context.Context, id, hash string, maxRows int64) error {

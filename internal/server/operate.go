@@ -47,8 +47,8 @@ func (l *Local) Finalise(ctx context.Context, id, reason string) error {
 	return l.House.Store.Requests().Finalise(ctx, l.tenant(), id, "finalised by an operator: "+reason, entry)
 }
 
-// ErrNotInPlan: the plan of the request has no such collection.
-var ErrNotInPlan = errors.New("the plan of the request has no such collection")
+// ErrNotInPlan is request.ErrNotInPlan.
+var ErrNotInPlan = request.ErrNotInPlan
 
 func (l *Local) inPlan(ctx context.Context, id, address string) error {
 	r, err := l.House.Store.Requests().Get(ctx, l.tenant(), id)

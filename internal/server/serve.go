@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,9 @@ import (
 	"github.com/google/uuid"
 
 	"volenti.dev/volenti/api"
+	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/request/fulfill"
 )
 
 // Server answers HTTP requests on an open house. It speaks plain HTTP; a
@@ -28,12 +31,24 @@ type Server struct {
 	// AllowPrivateWebhooks lets webhooks be in private networks, where they ask
 	// for it.
 	AllowPrivateWebhooks bool
+	// Configuration says what the applied configuration cannot say itself.
+	Configuration config.Options
+	// Packages is the directory for what requests hand out. Servers that share
+	// a database should share it, too: each shows only what lies there.
+	Packages string
+	// FourEyes lets an erasure be approved only by an operator who did not
+	// submit it.
+	FourEyes bool
 	// Routes is the table; nil for api.Table.
 	Routes []api.Route
 	// pauses between attempts to deliver; nil for those of the standard.
 	pauses []time.Duration
 	// Consents is the ledger; nil for the one of the house.
 	Consents api.Consents
+	limits   fulfill.Limits // zero for those of the standard
+
+	once sync.Once
+	work *worker
 }
 
 // The store is what the interface needs.
@@ -65,6 +80,8 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	defer cut()
 	aside, rest := context.WithCancel(ctx)
 	var besides sync.WaitGroup
+	defer func() { _ = s.worker().latest.Close() }()
+	besides.Go(func() { s.worker().run(aside) })
 	besides.Go(func() { s.upkeep(aside) })
 	besides.Go(func() { s.deliver(aside) })
 	defer besides.Wait()
@@ -100,6 +117,22 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return err
 }
 
+// worker gives the one that carries out what the interface takes in.
+func (s *Server) worker() *worker {
+	s.once.Do(func() {
+		s.work = &worker{
+			house: s.House, owner: cmp.Or(s.House.Owner, uuid.NewString()), latest: NewLatest(s.House.Store.Configurations(), s.Configuration),
+			packages: packages{s.House.Store.Keys(), s.Packages}, limits: s.limits, log: s.Log, now: s.Now, woken: make(chan struct{}, 1),
+		}
+	})
+	return s.work
+}
+
+func (s *Server) desk() *frontDesk {
+	w := s.worker()
+	return &frontDesk{house: s.House, latest: w.latest, packages: w.packages, fourEyes: s.FourEyes, wake: w.wake, now: s.Now}
+}
+
 // Handler is the interface over the house. Its streams end with ending.
 func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 	routes := s.Routes
@@ -111,7 +144,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		ledger = db.Consents()
 	}
 	return api.New(api.Config{
-		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Audit: db.Audit(), Answers: db.Answers(),
+		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: s.desk(), Audit: db.Audit(), Answers: db.Answers(),
 		Consents: ledger, Checks: &checks{db: db},
 		Events: db.Events(), Poll: s.poll(), Ending: ending,
 		Webhooks:    s.webhooks(),

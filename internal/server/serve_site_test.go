@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,11 +21,14 @@ import (
 	"volenti.dev/volenti/api"
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/config"
+	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/consent/notice"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/graph"
 	"volenti.dev/volenti/subject"
 )
 
@@ -39,6 +43,9 @@ type site struct {
 	ended chan error
 	// Bodies of routes, by what they do, where the example is not to be sent.
 	ready map[string]string
+	shop  sync.Once // that what requests need is there
+	plan  *graph.Plan
+	packs packages
 	// What the routes of the test do.
 	noted   chan string // the name in each note that was taken
 	arrived chan struct{}
@@ -52,6 +59,7 @@ func newSite(t *testing.T, db *storetest.Database) *site {
 	s := &site{
 		t: t, db: db, log: &safeBuffer{}, ended: make(chan error, 1),
 		noted: make(chan string, 100), arrived: make(chan struct{}, 100), proceed: make(chan struct{}),
+		packs: packages{db.Keys(), t.TempDir()},
 	}
 	s.must(db.CreateTenant(t.Context(), otherTenant))
 	s.key = s.makeKey(store.DefaultTenant, time.Time{}, auth.Scopes()...)
@@ -60,7 +68,8 @@ func newSite(t *testing.T, db *storetest.Database) *site {
 	s.url = "http://" + listener.Addr().String()
 	server := &Server{
 		House: &House{Store: db.DB}, Now: time.Now, Version: "test", AllowPrivateWebhooks: true, pauses: []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, time.Hour},
-		Routes: append(api.Table(), s.routes()...),
+		Routes:        append(api.Table(), s.routes()...),
+		Configuration: config.Options{Registry: builtin.Registry()}, Packages: s.packs.dir,
 		Log:    slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -202,7 +211,7 @@ func (s *site) path(route api.Route, tenant string) string {
 	case strings.Contains(route.Path, "/operators/"):
 		id = s.makeOperator(tenant, auth.Viewer).ID
 	case strings.Contains(route.Path, "/requests/"):
-		id = s.makeRequest(tenant, "access", request.AwaitingApproval)
+		id = s.makeRequestFor(route, tenant)
 	default:
 		if tenant == otherTenant { // a sequence that the first tenant has not reached
 			again := consent.Entry{Subject: s.makeConsent(tenant, "x@example.com", "analytics", true).Subject, Purpose: "research", Source: consent.API, Reaffirm: true}
@@ -249,6 +258,9 @@ func (s *site) call(route api.Route, path, key string) reply {
 		kind = "text/csv"
 	}
 	body := strings.ReplaceAll(route.Example, "/hooks/", "/hooks/"+uuid.NewString()+"/") // a URL has one webhook
+	if route.Method == http.MethodPost && strings.HasPrefix(route.Path, "/api/v1/requests") {
+		body = s.aboutShop(body)
+	}
 	body, key = s.proven(route, body, key)
 	return s.send(route.Method, path, key, strings.NewReader(body), "Idempotency-Key", uuid.NewString(), "Content-Type", kind)
 }

@@ -119,6 +119,7 @@ func TestNothingIsRevealedWithoutItsAuditEntry(t *testing.T) { // SE16
 			s.must(err)
 		}
 		officer := s.makeOperator(store.DefaultTenant, auth.PrivacyOfficer)
+		s.openShop()
 		s.ready = map[string]string{}
 		for _, route := range api.Table() {
 			if route.Scope == auth.OwnSession {

@@ -10,9 +10,6 @@ import (
 	"volenti.dev/volenti/request"
 )
 
-// ErrOtherPlan: the request has another plan than the one that was meant.
-var ErrOtherPlan = errors.New("the request has another plan")
-
 // Submitted gives the request that was submitted under an idempotency key, or
 // request.ErrNotFound.
 func (s *Requests) Submitted(ctx context.Context, tenant, idempotency string) (request.Request, error) {
@@ -28,7 +25,7 @@ func (s *Requests) Submitted(ctx context.Context, tenant, idempotency string) (r
 
 // Approve lets a request be carried out under the plan with this hash, and up
 // to so many rows of a collection be written; 0 for the default. It fails with
-// request.ErrTransition, and with ErrOtherPlan when that is not its plan.
+// request.ErrTransition, and with request.ErrOtherPlan when that is not its plan.
 func (s *Requests) Approve(ctx context.Context, tenant, id, hash string, maxRows int64, entry audit.Entry) error {
 	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
 		if err := t.apply(ctx, id, request.Approve); err != nil {
@@ -58,7 +55,7 @@ func (t *tx) bind(ctx context.Context, entry audit.Entry, statement string, args
 		return fmt.Errorf("compare the plan: %w", err)
 	}
 	if changed == 0 {
-		return ErrOtherPlan
+		return request.ErrOtherPlan
 	}
 	return t.log(ctx, entry)
 }

@@ -34,7 +34,7 @@ func TestApprovalHoldsForThePlanThatWasSeen(t *testing.T) { // X22
 			"approve": s.Approve(ctx, tenant, id, "one", 5, entry("request.approve")),
 			"replan":  s.Replan(ctx, tenant, id, "one", "three", []byte(`{}`), entry("request.replan")),
 		} {
-			if !errors.Is(err, store.ErrOtherPlan) || !bytes.Equal(before, db.Dump(t)) {
+			if !errors.Is(err, request.ErrOtherPlan) || !bytes.Equal(before, db.Dump(t)) {
 				t.Errorf("%s under a plan that it no longer has: %v, or something changed", what, err)
 			}
 		}

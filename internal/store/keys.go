@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 
+	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/internal/seal"
 	"volenti.dev/volenti/request"
 )
 
 // Keys keeps the keys that can be destroyed, wrapped by the tenant's. A
-// request's key is made with the request and destroyed when it ends.
+// request's key is made with the request and destroyed when it ends; that of
+// its package is made when it is written, and destroyed when somebody says so.
 type Keys struct{ db *DB }
 
 // RequestKey gives the key that seals the request's working data:
@@ -31,6 +34,70 @@ func (k *Keys) RequestKey(ctx context.Context, tenant, id string) (request.Key, 
 	}
 	return key, nil
 }
+
+// PackageKey gives the key of a request's package, and makes it where there is
+// none.
+func (k *Keys) PackageKey(ctx context.Context, tenant, id string) (key *seal.Key, err error) {
+	err = k.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		_, wrapped, err := t.keys.NewKey(packageOf(id))
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, `INSERT INTO keys (tenant, owner, wrapped) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, tenant, packageOf(id), wrapped); err != nil {
+			return fmt.Errorf("store a key: %w", err)
+		}
+		key, err = openPackage(ctx, t, t.keys, tenant, id)
+		return err
+	})
+	return key, err
+}
+
+// OpenPackage gives the key of a request's package, or request.ErrNotFound.
+func (k *Keys) OpenPackage(ctx context.Context, tenant, id string) (*seal.Key, error) {
+	keys, err := k.db.Tenant(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	return openPackage(ctx, k.db.engine, keys, tenant, id)
+}
+
+func openPackage(ctx context.Context, q querier, keys *seal.Tenant, tenant, id string) (*seal.Key, error) {
+	var wrapped []byte
+	err := q.row(ctx, `SELECT wrapped FROM keys WHERE tenant = $1 AND owner = $2`, tenant, packageOf(id)).Scan(&wrapped)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, request.ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the key of a package: %w", err)
+	}
+	return keys.OpenKey(packageOf(id), wrapped)
+}
+
+// DestroyPackage destroys the key of a package whose request has ended, with
+// its entry. It fails with request.ErrNotFound when there is none, and with
+// request.ErrTransition while the request may write another one.
+func (k *Keys) DestroyPackage(ctx context.Context, tenant, id string, entry audit.Entry) error {
+	return k.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		var ended int64
+		err := t.row(ctx, `SELECT r.ended FROM requests r JOIN keys k ON k.tenant = r.tenant AND k.owner = $3
+			WHERE r.tenant = $1 AND r.id = $2`, tenant, id, packageOf(id)).Scan(&ended)
+		if errors.Is(err, sql.ErrNoRows) {
+			return request.ErrNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("destroy the key of a package: %w", err)
+		}
+		if ended == 0 {
+			return fmt.Errorf("%w: the request has not ended", request.ErrTransition)
+		}
+		if err := t.destroy(ctx, packageOf(id)); err != nil {
+			return err
+		}
+		return t.log(ctx, entry)
+	})
+}
+
+func packageOf(request string) string { return "package/" + request }
 
 // requestKey gives the key of a request that has not ended, wrapped.
 func requestKey(ctx context.Context, q querier, tenant, id string) ([]byte, error) {

@@ -1,0 +1,165 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"volenti.dev/volenti/config"
+	"volenti.dev/volenti/config/source"
+	"volenti.dev/volenti/datamap/value"
+	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/graph"
+	"volenti.dev/volenti/request/policy"
+	"volenti.dev/volenti/subject"
+)
+
+// Latest is the configuration that was applied last, for each tenant. Its
+// connections stay open until a later one was applied and nobody uses them any
+// more.
+type Latest struct {
+	kept    *store.Configurations
+	options config.Options
+
+	mu sync.Mutex
+	of map[string]*edition // by tenant
+}
+
+// NewLatest reads nothing yet.
+func NewLatest(kept *store.Configurations, o config.Options) *Latest {
+	return &Latest{kept: kept, options: o, of: map[string]*edition{}}
+}
+
+// edition is one version of a configuration in use.
+type edition struct {
+	version int64
+	config  *config.Config
+	systems *Systems
+
+	users int // guarded by Latest.mu, as is over
+	over  bool
+}
+
+// Use gives the tenant's configuration as of now, until release is called. It
+// fails with request.ErrNoConfiguration or request.ErrConfiguration where that
+// is the reason.
+func (l *Latest) Use(ctx context.Context, tenant string) (e *edition, release func(), err error) {
+	version, err := l.kept.Version(ctx, tenant)
+	if err != nil {
+		return nil, nil, err
+	}
+	if e := l.take(tenant, version); e != nil {
+		return e, func() { l.release(e) }, nil
+	}
+	fresh, err := l.read(ctx, tenant)
+	if err != nil {
+		return nil, nil, err
+	}
+	e = l.put(tenant, fresh)
+	return e, func() { l.release(e) }, nil
+}
+
+// take gives the edition in use when it is not older than version.
+func (l *Latest) take(tenant string, version int64) *edition {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.of[tenant]
+	if e == nil || e.version < version {
+		return nil
+	}
+	e.users++
+	return e
+}
+
+func (l *Latest) read(ctx context.Context, tenant string) (*edition, error) {
+	version, files, err := l.kept.Latest(ctx, tenant)
+	if errors.Is(err, store.ErrNoConfiguration) {
+		return nil, request.ErrNoConfiguration
+	}
+	if err != nil {
+		return nil, err
+	}
+	c, found := config.Read(files, l.options)
+	var wrong []string
+	for _, p := range found {
+		if p.Severity == source.Error {
+			wrong = append(wrong, p.String())
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, fmt.Errorf("%w: %s", request.ErrConfiguration, strings.Join(wrong, "; "))
+	}
+	return &edition{version: version, config: c, systems: NewSystems(c, l.options.Registry)}, nil
+}
+
+// put makes an edition the one in use, unless another was quicker.
+func (l *Latest) put(tenant string, fresh *edition) *edition {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.of[tenant]
+	if e != nil && e.version >= fresh.version {
+		e.users++
+		return e
+	}
+	if e != nil {
+		_ = e.end() // nothing is under way on what it closes
+	}
+	l.of[tenant] = fresh
+	fresh.users++
+	return fresh
+}
+
+func (l *Latest) release(e *edition) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.users--
+	if e.over && e.users == 0 {
+		_ = e.systems.Close() // nothing is under way on it
+	}
+}
+
+// end closes the connections of an edition, or lets its last user do it.
+func (e *edition) end() error {
+	e.over = true
+	if e.users > 0 {
+		return nil
+	}
+	return e.systems.Close()
+}
+
+// Close closes the connections that nobody uses; those who use others close
+// them.
+func (l *Latest) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var errs []error
+	for _, e := range l.of {
+		errs = append(errs, e.end())
+	}
+	l.of = map[string]*edition{}
+	return errors.Join(errs...)
+}
+
+// plan makes the plan for the policy with a key; *request.Invalid where there
+// is no such policy, or no dataset that knows one of the types.
+func (e *edition) plan(ctx context.Context, key string, types []subject.Type, today value.Date) (*graph.Plan, error) {
+	at := slices.IndexFunc(e.config.Policies, func(p policy.Policy) bool { return p.Key == key })
+	if at < 0 {
+		var keys []string
+		for _, p := range e.config.Policies {
+			keys = append(keys, p.Key)
+		}
+		return nil, request.Unknown("policy", "there is no such policy", keys)
+	}
+	known := e.config.Datasets.IdentityTypes()
+	for _, t := range types {
+		if !slices.Contains(known, string(t)) {
+			return nil, request.Unknown("identities", "no dataset has an identity of such a type", known)
+		}
+	}
+	return e.systems.Plan(ctx, e.config.Policies[at], types, today)
+}
