@@ -42,6 +42,13 @@ func TestMain(m *testing.M) {
 		pauseInChild()
 		os.Exit(0)
 	}
+	if os.Getenv(servingChild) != "" {
+		if err := serveInChild(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := pgtest.Run(m)
 	mariadbtest.Stop()
 	_ = os.RemoveAll(crashingDir)

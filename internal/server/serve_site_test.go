@@ -44,6 +44,7 @@ type site struct {
 	// Bodies of routes, by what they do, where the example is not to be sent.
 	ready map[string]string
 	shop  sync.Once // that what requests need is there
+	world *world
 	plan  *graph.Plan
 	packs packages
 	// What the routes of the test do.
@@ -55,6 +56,12 @@ type site struct {
 const otherTenant = "neighbour"
 
 func newSite(t *testing.T, db *storetest.Database) *site {
+	t.Helper()
+	return newSiteWith(t, db, func(*Server) {})
+}
+
+// newSiteWith starts a server that is set up in another way.
+func newSiteWith(t *testing.T, db *storetest.Database, set func(*Server)) *site {
 	t.Helper()
 	s := &site{
 		t: t, db: db, log: &safeBuffer{}, ended: make(chan error, 1),
@@ -70,8 +77,9 @@ func newSite(t *testing.T, db *storetest.Database) *site {
 		House: &House{Store: db.DB}, Now: time.Now, Version: "test", AllowPrivateWebhooks: true, pauses: []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, time.Hour},
 		Routes:        append(api.Table(), s.routes()...),
 		Configuration: config.Options{Registry: builtin.Registry()}, Packages: s.packs.dir,
-		Log:    slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
+	set(server)
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	go func() { s.ended <- server.Serve(ctx, listener); close(s.ended) }()
