@@ -1,15 +1,18 @@
 package mongodb
 
 import (
+	"context"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/connector/documents"
 )
 
 func document(t testing.TB, d bson.D) bson.Raw {
@@ -31,6 +34,24 @@ type (
 	object = map[string]any
 	list   = []any
 )
+
+const (
+	read   = documents.Read
+	leaves = documents.Most
+)
+
+// judged is a field that was compared, as MongoDB is told of it.
+type judged struct {
+	state      documents.State
+	refused    string
+	set, where bson.D
+}
+
+func judge(column string, doc bson.Raw, before, after any) (judged, error) {
+	p := &batch{db: &DB{}, ids: [][]bson.RawValue{{{}}}}
+	f, err := documents.Judge(p, column, doc.Lookup(column), before, after)
+	return judged{f.State, f.Refused, assigned(f.Set), p.stands(0, f.Where)[1:]}, err
+}
 
 func TestOnlyWhatDiffersIsWrittenAndOnlyWhereItStillStands(t *testing.T) { // D28
 	doc := document(t, bson.D{{Key: "in", Value: bson.D{{Key: "a", Value: int32(1)}, {Key: "b", Value: "x"}}},
@@ -56,6 +77,16 @@ func TestOnlyWhatDiffersIsWrittenAndOnlyWhereItStillStands(t *testing.T) { // D2
 				}
 			}
 		})
+	}
+}
+
+func TestMasksThatLosePrecisionAreKnownInArraysToo(t *testing.T) { // D28
+	mask := time.Date(2026, 1, 1, 0, 0, 0, 123_456, time.UTC) // MongoDB keeps milliseconds
+	doc := document(t, bson.D{{Key: "log", Value: bson.A{bson.D{{Key: "at", Value: mask}, {Key: "by", Value: "x"}}}}})
+	entry := func(at time.Time, by any) list { return list{object{"at": at, "by": by}} }
+	j, err := judge("log", doc, entry(mask.AddDate(-1, 0, 0), "x"), entry(mask, nil))
+	if err != nil || j.state != read || shown(t, j.set) != `{"log.0.by": null}` {
+		t.Errorf("%+v, %v", j, err)
 	}
 }
 
@@ -129,12 +160,10 @@ func TestAMillionElementsStayBounded(t *testing.T) { // D23
 
 func TestKeysThatLookAlikeInTwoTypesAreNotWritten(t *testing.T) { // D22
 	id := bson.NewObjectID()
-	p := batch{Batch: connector.Batch{Changes: []connector.Change{{Key: connector.Tuple{id.Hex()}}, {Key: connector.Tuple{nil}}}}, doing: "mask c",
+	p := &batch{Batch: connector.Batch{Changes: []connector.Change{{Key: connector.Tuple{id.Hex()}}, {Key: connector.Tuple{nil}}}}, doing: "mask c",
 		ids: [][]bson.RawValue{{raw(t, id), raw(t, id.Hex())}, nil}}
-	out, err := p.each(connector.Missing, func(bson.RawValue, connector.Change) (connector.Outcome, error) {
-		t.Error("it is written")
-		return connector.Outcome{}, nil
-	})
+	w := documents.New(connector.Settings{}, func(context.Context, string, connector.Batch) (documents.Target[bson.RawValue], error) { return p, nil })
+	out, err := w.Mask(t.Context(), p.Batch) // no database is there to be written
 	if err != nil || out[0].Status != connector.Failed || !strings.Contains(out[0].Reason, "told apart") || out[1].Status != connector.Failed {
 		t.Errorf("%+v, %v", out, err)
 	}

@@ -10,7 +10,8 @@
 //	Verify  a document by its _id, compared with After
 //
 // There is no transaction: one document at a time is written, whole or not at
-// all. Values are decoded by values.go, which has the rules.
+// all. Package documents decides what; values are decoded by values.go, which
+// has the rules.
 package mongodb
 
 import (
@@ -28,14 +29,15 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/connector/documents"
 )
 
 // DB is a way to one database.
 type DB struct {
+	documents.Writer[bson.RawValue]
 	key      string
 	client   *mongo.Client
 	database *mongo.Database
-	readOnly bool
 }
 
 var (
@@ -94,7 +96,9 @@ func Open(s connector.Settings) (*DB, error) {
 	if err != nil {
 		return nil, malformed // the driver's error quotes the URL
 	}
-	return &DB{key: s.Key, client: client, database: client.Database(name), readOnly: s.ReadOnly}, nil
+	db := &DB{key: s.Key, client: client, database: client.Database(name)}
+	db.Writer = documents.New(s, db.prepare)
+	return db, nil
 }
 
 // databaseOf gives the database that a connection string names.

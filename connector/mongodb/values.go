@@ -294,15 +294,3 @@ func cast[T any](v any, kind value.Kind) (T, bool) {
 	t, ok := out.(T)
 	return t, ok && err == nil
 }
-
-// stored gives what decode reads once encoded was written.
-func stored(encoded any) (any, error) {
-	if encoded == nil {
-		return nil, nil
-	}
-	kind, data, err := bson.MarshalValue(encoded)
-	if err != nil {
-		return nil, errors.New("MongoDB cannot hold it")
-	}
-	return decode(bson.RawValue{Type: kind, Value: data}, depth)
-}
