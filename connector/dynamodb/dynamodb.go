@@ -11,6 +11,8 @@
 //	        guard -> write the parts that differ, on condition that what was
 //	        compared still stands; when it does not: again
 //
+// What is written is decided by package documents.
+//
 // Numbers are an int64 when they are whole and fit, a float64 when that is
 // exactly what is stored, else a Decimal; the service knows one type of
 // number, so that 5.0 comes back as 5. Sets are arrays in order, and stay sets
@@ -32,6 +34,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/connector/documents"
 )
 
 // Limits of one call: how long it may take, and how often it is sent while the
@@ -63,11 +66,11 @@ func Spec() connector.Spec {
 
 // DB is a way to the tables of one account in one region.
 type DB struct {
+	documents.Writer[attribute]
 	key      string
 	client   *dynamodb.Client
 	http     *http.Transport
 	parallel int
-	readOnly bool
 	closed   atomic.Bool
 }
 
@@ -102,7 +105,8 @@ func Open(s connector.Settings) (*DB, error) {
 		}
 		options.BaseEndpoint = &endpoint
 	}
-	db := &DB{key: s.Key, parallel: s.MaxConnections, readOnly: s.ReadOnly}
+	db := &DB{key: s.Key, parallel: s.MaxConnections}
+	db.Writer = documents.New(s, db.prepare)
 	if db.parallel <= 0 {
 		db.parallel = defaultConnections
 	}

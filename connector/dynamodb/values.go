@@ -115,6 +115,9 @@ func encode(v any, was attribute) (attribute, error) {
 		if isSet(was) {
 			return encodeSet(v)
 		}
+		if _, null := was.(*types.AttributeValueMemberNULL); null && !slices.ContainsFunc(v, func(e any) bool { return e != nil }) {
+			return was, nil // of a set in which all is masked by null
+		}
 		out := make([]attribute, len(v))
 		list, _ := was.(*types.AttributeValueMemberL)
 		for i, e := range v {

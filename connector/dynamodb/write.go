@@ -8,25 +8,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/connector/documents"
 	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/datamap/value"
 )
 
-// comparisons is how often an item is compared again when it was changed
-// between the comparison and the write.
-const comparisons = 5
-
 // batch is a connector.Batch after it was checked.
 type batch struct {
+	db *DB
 	connector.Batch
-	query // of the columns that are compared, by key
-	keys  []item
-	at    []string        // by change: its canonical key, "" when it identifies nothing
-	found map[string]item // the items that there are
+	query              // of the columns that are compared, by key
+	keys  []item       // by change; nil when it identifies nothing
+	ahead map[int]item // by change: what was read of all at once, nil when there is none
 }
 
 // prepare reads the items of a batch.
-func (db *DB) prepare(ctx context.Context, verb string, b connector.Batch) (*batch, error) {
+func (db *DB) prepare(ctx context.Context, verb string, b connector.Batch) (documents.Target[attribute], error) {
 	doing, err := db.doing(verb, b.Table)
 	if err == nil {
 		err = db.open(doing)
@@ -37,23 +34,26 @@ func (db *DB) prepare(ctx context.Context, verb string, b connector.Batch) (*bat
 	if !slices.Equal(b.KeyColumns, b.Table.PrimaryKey) {
 		return nil, db.misfit(connector.Permanent, doing, "items are told apart by the primary key alone: %s", strings.Join(b.Table.PrimaryKey, ", "))
 	}
-	p := &batch{Batch: b, query: query{doing: doing, table: b.Table, columns: compared(b)}, found: map[string]item{}}
+	p := &batch{db: db, Batch: b, query: query{doing: doing, table: b.Table, columns: compared(b)}, ahead: map[int]item{}}
 	var wanted []item
-	seen := map[string]bool{}
-	for _, c := range b.Changes {
+	changes := map[string][]int{} // by canonical key
+	for n, c := range b.Changes {
 		if len(c.Key) != len(b.KeyColumns) {
 			return nil, db.misfit(connector.Permanent, doing, "a key of %d columns with %d values", len(b.KeyColumns), len(c.Key))
 		}
 		key, at := itemKey(b.Table, c.Key)
-		p.keys, p.at = append(p.keys, key), append(p.at, at)
-		if key != nil && !seen[at] {
-			seen[at] = true
+		p.keys = append(p.keys, key)
+		p.ahead[n] = nil
+		if key != nil && changes[at] == nil {
 			wanted = append(wanted, key)
 		}
+		changes[at] = append(changes[at], n)
 	}
 	for keys := range slices.Chunk(wanted, together) {
 		err := db.get(ctx, p.query, keys, func(i item) error {
-			p.found[keyOf(b.Table, i)] = i
+			for _, n := range changes[keyOf(b.Table, i)] {
+				p.ahead[n] = i
+			}
 			return nil
 		})
 		if err != nil {
@@ -98,282 +98,90 @@ func itemKey(t *catalogue.Table, key connector.Tuple) (item, string) {
 	return out, value.Key(values)
 }
 
-// each calls do for every change that has an item, and gives the outcomes;
-// absent is that of a change that has none.
-func (p *batch) each(absent connector.Status, do func(n int, now item) (connector.Outcome, error)) ([]connector.Outcome, error) {
-	out := make([]connector.Outcome, len(p.Changes))
-	for n := range p.Changes {
-		now, there := p.found[p.at[n]]
-		switch {
-		case p.keys[n] == nil:
-			out[n] = connector.Outcome{Status: connector.Failed, Reason: "the key is null or not of its type: the item cannot be told apart"}
-		case !there:
-			out[n].Status = absent
-		default:
-			var err error
-			if out[n], err = do(n, now); err != nil {
-				return nil, err
-			}
-		}
+// Load gives the item of a change: first as it was read together with all
+// others, and then as it is by now.
+func (p *batch) Load(ctx context.Context, n int) (now item, reason string, err error) {
+	if p.keys[n] == nil {
+		return nil, "the key is null or not of its type: the item cannot be told apart", nil
 	}
-	return out, nil
+	if now, ok := p.ahead[n]; ok {
+		delete(p.ahead, n)
+		return now, "", nil
+	}
+	err = p.db.get(ctx, p.query, p.keys[n:n+1], func(i item) error { now = i; return nil })
+	return now, "", err
 }
 
-func (p *batch) guard(ctx context.Context) error {
-	if p.Guard == nil {
-		return nil
-	}
-	return p.Guard(ctx)
-}
-
-func (db *DB) writable(verb string) error {
-	if db.readOnly {
-		return db.misfit(connector.Denied, verb, "the connection grants read access only: set its access to write")
-	}
-	return nil
-}
-
-// Mask writes items one by one, each whole or not at all, with the guard
-// before each. Where an item changes between its comparison and its write, it
-// is compared again.
-func (db *DB) Mask(ctx context.Context, b connector.Batch) ([]connector.Outcome, error) {
-	if err := db.writable("mask"); err != nil {
-		return nil, err
-	}
-	p, err := db.prepare(ctx, "mask", b)
+// Update writes what differs in fields while the item holds what was compared.
+func (p *batch) Update(ctx context.Context, n int, fields []documents.Field[attribute]) (stood bool, reason string, err error) {
+	in, err := p.update(n, fields)
 	if err != nil {
-		return nil, err
+		return false, "", err
 	}
-	return p.each(connector.Missing, func(n int, now item) (connector.Outcome, error) {
-		var columns []string
-		for _, name := range p.Columns {
-			if _, asked := p.Changes[n].After[name]; asked {
-				columns = append(columns, name)
-			}
-		}
-		out, err := db.mask(ctx, p, n, now, columns)
-		if err == nil && len(out.Fields) > 0 && len(out.Fields) == len(columns) {
-			out.Status, out.Reason = connector.Failed, "no field of the item can take its mask"
-		}
-		return out, err
-	})
+	_, err = p.db.client.UpdateItem(ctx, in)
+	if reason, no := refused(err); no && ctx.Err() == nil {
+		return false, reason, nil
+	}
+	if conditionFailed(err) {
+		return false, "", nil
+	}
+	return true, "", p.db.fail(ctx, p.doing, err)
 }
 
-// mask writes columns of one item. When the service refuses them together,
-// each is written by itself, so that only what was refused is missing.
-func (db *DB) mask(ctx context.Context, p *batch, n int, now item, columns []string) (out connector.Outcome, err error) {
-	for range comparisons {
-		if now == nil {
-			return connector.Outcome{Status: connector.Missing}, nil
-		}
-		fields := p.judge(n, now, columns)
-		if out = outcome(fields, columns); out.Status == connector.Conflict {
-			return out, nil
-		}
-		in := p.update(n, fields)
-		if in == nil {
-			return out, nil
-		}
-		if err := p.guard(ctx); err != nil {
-			return out, err
-		}
-		_, err := db.client.UpdateItem(ctx, in)
-		if reason, no := refused(err); no && ctx.Err() == nil {
-			return db.maskApart(ctx, p, n, now, columns, out, reason)
-		}
-		if !conditionFailed(err) {
-			out.Status = connector.Changed
-			return out, db.fail(ctx, p.doing, err)
-		}
-		if now, err = db.again(ctx, p, n); err != nil {
-			return out, err
-		}
+// update makes the call that writes what differs. The parts are named one by
+// one as long as that fits into an expression.
+func (p *batch) update(n int, fields []documents.Field[attribute]) (*dynamodb.UpdateItemInput, error) {
+	in, fits := p.assign(n, fields)
+	if fits {
+		return in, nil
 	}
-	return connector.Outcome{Status: connector.Conflict}, nil
-}
-
-// maskApart writes the columns of an item one by one.
-func (db *DB) maskApart(ctx context.Context, p *batch, n int, now item, columns []string, out connector.Outcome, reason string) (connector.Outcome, error) {
-	fields := map[string]string{}
-	for name, r := range out.Fields {
-		fields[name] = r
-	}
-	if len(columns) == 1 {
-		fields[columns[0]] = reason
-		return connector.Outcome{Status: connector.AlreadyDone, Fields: fields}, nil
-	}
-	out = connector.Outcome{Status: connector.AlreadyDone, Fields: fields}
-	for _, column := range columns {
-		one, err := db.mask(ctx, p, n, now, []string{column})
-		if err != nil {
-			return out, err
-		}
-		for name, r := range one.Fields {
-			fields[name] = r
-		}
-		switch one.Status {
-		case connector.Conflict, connector.Missing:
-			return one, nil
-		case connector.Changed:
-			out.Status = connector.Changed
-		}
-	}
-	return out, nil
-}
-
-// again reads one item that changed meanwhile; nil when it is gone.
-func (db *DB) again(ctx context.Context, p *batch, n int) (now item, err error) {
-	err = db.get(ctx, p.query, p.keys[n:n+1], func(i item) error { now = i; return nil })
-	return now, err
-}
-
-// judge compares columns of an item.
-func (p *batch) judge(n int, now item, columns []string) []judged {
-	out := make([]judged, len(columns))
-	for i, name := range columns {
-		out[i] = judge(p.table, name, now[name], p.Changes[n].Before[name], p.Changes[n].After[name])
-	}
-	return out
-}
-
-// outcome is what becomes of an item when nothing is written to it.
-func outcome(fields []judged, columns []string) connector.Outcome {
-	out := connector.Outcome{Status: connector.AlreadyDone}
+	whole := make([]documents.Field[attribute], len(fields))
 	for i, f := range fields {
-		if f.state == changed {
-			return connector.Outcome{Status: connector.Conflict}
-		}
-		if f.refused != "" {
-			if out.Fields == nil {
-				out.Fields = map[string]string{}
-			}
-			out.Fields[columns[i]] = f.refused
+		var err error
+		if whole[i], err = f.Whole(); err != nil {
+			return nil, err
 		}
 	}
-	return out
+	in, _ = p.assign(n, whole)
+	return in, nil
 }
 
-// update makes the call that writes what differs; nil when nothing does. The
-// parts are named one by one as long as that fits into an expression.
-func (p *batch) update(n int, fields []judged) *dynamodb.UpdateItemInput {
-	for _, whole := range []bool{false, true} {
-		e := newExpression()
-		var set []string
-		var where []leaf
-		for _, f := range fields {
-			if f.refused != "" || f.state != read {
-				continue
-			}
-			parts, stands := f.set, f.where
-			if whole {
-				parts, stands = []leaf{f.whole}, []leaf{f.was}
-			}
-			for _, l := range parts {
-				set = append(set, e.path(l.path)+" = "+e.value(l.value))
-			}
-			where = append(where, stands...)
+func (p *batch) assign(n int, fields []documents.Field[attribute]) (in *dynamodb.UpdateItemInput, fits bool) {
+	e := newExpression()
+	var set []string
+	var where []leaf
+	for _, f := range fields {
+		for _, l := range f.Set {
+			set = append(set, e.path(l.Path)+" = "+e.value(l.Value))
 		}
-		if len(set) == 0 {
-			return nil
-		}
-		update, condition := "SET "+strings.Join(set, ", "), e.stands(p.table, where)
-		if whole || len(update) <= longest && len(condition) <= longest && len(where) <= 100 {
-			return &dynamodb.UpdateItemInput{TableName: &p.table.Name.Table, Key: p.keys[n], UpdateExpression: &update, ConditionExpression: &condition,
-				ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.bound()}
-		}
+		where = append(where, f.Where...)
 	}
-	return nil
+	update, condition := "SET "+strings.Join(set, ", "), e.stands(p.table, where)
+	return &dynamodb.UpdateItemInput{TableName: &p.table.Name.Table, Key: p.keys[n], UpdateExpression: &update, ConditionExpression: &condition,
+		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.bound()}, len(update) <= longest && len(condition) <= longest && len(where) <= 100
+}
+
+// Remove deletes an item while it holds what was compared.
+func (p *batch) Remove(ctx context.Context, n int, where []leaf) (stood bool, err error) {
+	e := newExpression()
+	condition := e.stands(p.table, where)
+	_, err = p.db.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &p.table.Name.Table, Key: p.keys[n], ConditionExpression: &condition,
+		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.bound()})
+	if conditionFailed(err) {
+		return false, nil
+	}
+	return true, p.db.fail(ctx, p.doing, err)
 }
 
 // stands writes the condition that an item is there and holds these parts.
 func (e *expression) stands(t *catalogue.Table, where []leaf) string {
 	all := []string{"attribute_exists(" + e.name(t.PrimaryKey[0]) + ")"}
 	for _, l := range where {
-		if l.value == nil {
-			all = append(all, "attribute_not_exists("+e.path(l.path)+")")
+		if l.Value == nil {
+			all = append(all, "attribute_not_exists("+e.path(l.Path)+")")
 		} else {
-			all = append(all, e.path(l.path)+" = "+e.value(l.value))
+			all = append(all, e.path(l.Path)+" = "+e.value(l.Value))
 		}
 	}
 	return strings.Join(all, " AND ")
-}
-
-// Delete removes items one by one, with the guard before each. Where Before
-// is given, an item that holds something else is a Conflict.
-func (db *DB) Delete(ctx context.Context, b connector.Batch) ([]connector.Outcome, error) {
-	if err := db.writable("delete from"); err != nil {
-		return nil, err
-	}
-	b.Columns = nil
-	p, err := db.prepare(ctx, "delete from", b)
-	if err != nil {
-		return nil, err
-	}
-	return p.each(connector.AlreadyDone, func(n int, now item) (connector.Outcome, error) { return db.remove(ctx, p, n, now) })
-}
-
-func (db *DB) remove(ctx context.Context, p *batch, n int, now item) (out connector.Outcome, err error) {
-	for range comparisons {
-		if now == nil {
-			return connector.Outcome{Status: connector.AlreadyDone}, nil
-		}
-		e := newExpression()
-		var where []leaf
-		for name, before := range p.Changes[n].Before {
-			if !value.Equal(decode(now[name]), before) {
-				return connector.Outcome{Status: connector.Conflict}, nil
-			}
-			where = append(where, leaf{[]any{name}, now[name]})
-		}
-		if err := p.guard(ctx); err != nil {
-			return out, err
-		}
-		condition := e.stands(p.table, where)
-		_, err := db.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &p.table.Name.Table, Key: p.keys[n], ConditionExpression: &condition,
-			ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.bound()})
-		if !conditionFailed(err) {
-			return connector.Outcome{Status: connector.Changed}, db.fail(ctx, p.doing, err)
-		}
-		if now, err = db.again(ctx, p, n); err != nil {
-			return out, err
-		}
-	}
-	return connector.Outcome{Status: connector.Conflict}, nil
-}
-
-// Verify compares the items of a batch with their masks, as they are now. A
-// Conflict names the fields that hold something else in Fields.
-func (db *DB) Verify(ctx context.Context, b connector.Batch) ([]connector.Outcome, error) {
-	p, err := db.prepare(ctx, "verify", b)
-	if err != nil {
-		return nil, err
-	}
-	if len(b.Columns) == 0 {
-		return p.each(connector.AlreadyDone, func(int, item) (connector.Outcome, error) {
-			return connector.Outcome{Status: connector.Conflict, Reason: "the item is still there"}, nil
-		})
-	}
-	return p.each(connector.Missing, func(n int, now item) (connector.Outcome, error) { return p.verify(n, now), nil })
-}
-
-func (p *batch) verify(n int, now item) connector.Outcome {
-	fields := map[string]string{}
-	for _, name := range p.Columns {
-		after, asked := p.Changes[n].After[name]
-		if !asked {
-			continue
-		}
-		switch j := judge(p.table, name, now[name], p.Changes[n].Before[name], after); {
-		case j.refused != "":
-			fields[name] = "does not hold its mask: it cannot take it"
-		case j.state == read:
-			fields[name] = "still holds what was read"
-		case j.state == changed:
-			fields[name] = "holds neither what was read nor its mask"
-		}
-	}
-	if len(fields) > 0 {
-		return connector.Outcome{Status: connector.Conflict, Fields: fields}
-	}
-	return connector.Outcome{Status: connector.AlreadyDone}
 }
