@@ -331,7 +331,7 @@ func (u undisturbed) kills(draw *rand.Rand, all bool) (kills [][]string) {
 		}
 	} else {
 		again = 2
-		for _, i := range draw.Perm(len(matrix))[:5] {
+		for _, i := range draw.Perm(len(matrix))[:4] {
 			kills = append(kills, []string{at(matrix[i])})
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,34 +68,6 @@ func TestKilledAtEveryBoundaryEndsAsIfNothingHadHappened(t *testing.T) {
 				})
 			}
 		})
-	}
-}
-
-// TestKilledAgainAndAgainEndsAsIfNothingHadHappened kills each run two times,
-// at boundaries drawn by chance; the seed is in the name of the test.
-func TestKilledAgainAndAgainEndsAsIfNothingHadHappened(t *testing.T) {
-	binary, err := crashing()
-	if err != nil {
-		t.Fatal(err)
-	}
-	rounds := 2
-	if os.Getenv("SOAK") != "" {
-		rounds = 200
-	}
-	for _, store := range []string{"sqlite", "postgres"} {
-		undisturbed := newStory(t, store, binary)
-		undisturbed.run("", 0)
-		want := undisturbed.end()
-		for seed := range uint64(rounds) {
-			t.Run(fmt.Sprint(store, " ", seed), func(t *testing.T) {
-				draw := rand.New(rand.NewPCG(seed, 7))
-				s := newStory(t, store, binary)
-				s.killed(crashPoints[draw.IntN(len(crashPoints))], crashPoints[draw.IntN(len(crashPoints))])
-				if d := cmp.Diff(want, s.end()); d != "" {
-					t.Errorf("the end is another (-undisturbed +killed):\n%s", d)
-				}
-			})
-		}
 	}
 }
 

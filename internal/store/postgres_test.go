@@ -166,3 +166,15 @@ func TestConnectionCutAfterCommitWasSentIsAnUnknownOutcome(t *testing.T) { // R3
 	}
 	verify(t, db, 3)
 }
+
+// A process that is paused in the middle of a batch must not hold back for ever
+// whoever takes its request over.
+func TestTransactionWhoseProcessDoesNotAnswerEnds(t *testing.T) {
+	for parameter, want := range map[string]string{"": "5min", "&idle_in_transaction_session_timeout=2000": "2s"} {
+		db := storetest.Open(t, pgtest.URL(t)+parameter)
+		var limit string
+		if err := db.Look(ctx, `SELECT current_setting('idle_in_transaction_session_timeout')`, &limit); err != nil || limit != want {
+			t.Errorf("with %q the limit is %q, %v", parameter, limit, err)
+		}
+	}
+}

@@ -145,7 +145,7 @@ func (r *run) nullOne(ctx context.Context, n *graph.Node, hindered map[string]er
 	if err == nil && len(batch) > 0 {
 		err = r.null(ctx, n, batch)
 	}
-	if err != nil && ctx.Err() == nil && !errors.Is(err, request.ErrFenced) {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, request.ErrFenced) && !lost(err) {
 		p.Status, p.Message = request.Pending, err.Error()
 		err = errors.Join(err, r.save(ctx, p, nil))
 	}
