@@ -9,6 +9,7 @@ package wiretest
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"net/url"
 	"sync"
@@ -43,13 +44,13 @@ func New(t testing.TB, to string) (w *Wire, through string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
 	w = &Wire{server: address.Host}
-	go w.accept(l)
+	go w.accept(t.Context(), l)
 	address.Host = l.Addr().String()
 	return w, address.String()
 }
@@ -68,13 +69,13 @@ func (w *Wire) Stall() (pass func()) {
 	}
 }
 
-func (w *Wire) accept(l net.Listener) {
+func (w *Wire) accept(ctx context.Context, l net.Listener) {
 	for {
 		client, err := l.Accept()
 		if err != nil {
 			return // the test has ended
 		}
-		server, err := net.Dial("tcp", w.server)
+		server, err := (&net.Dialer{}).DialContext(ctx, "tcp", w.server)
 		if err != nil { // it is being restarted: so it looks to the client, too
 			_ = client.Close()
 			continue
