@@ -23,7 +23,7 @@ func (w *world) remembering(refresh bool) *desk {
 
 // down configures the connection so that nobody answers there.
 func (w *world) down() {
-	w.url = map[string]string{"sqlite": "sqlite:/nowhere/at/all.db", "postgres": "postgres://127.0.0.1:1/nobody"}[w.target]
+	w.url = map[string]string{"sqlite": "sqlite:/nowhere/at/all.db", "postgres": "postgres://127.0.0.1:1/nobody", "mysql": "mysql://nobody@127.0.0.1:1/nobody"}[w.target]
 	w.configure(shopDataset, shopPolicies)
 }
 

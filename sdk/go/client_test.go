@@ -49,10 +49,12 @@ func newHouse(t *testing.T) *house {
 	}()
 	h.end = func() { stop(); <-ended }
 	t.Cleanup(h.end)
-	first, err := bufio.NewReader(reader).ReadString('\n')
+	said := bufio.NewReader(reader)
+	first, err := said.ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}
+	go func() { _, _ = io.Copy(io.Discard, said) }() // what else it says must not hold it up
 	h.url = strings.TrimSpace(first[strings.Index(first, "http://"):])
 	return h
 }
