@@ -164,6 +164,7 @@ func TestCommitWhoseAnswerIsLostCountsOnce(t *testing.T) { // R3, R1
 			var wire *wiretest.Wire
 			wire, *through = wiretest.New(t, *through)
 			w.configure(postDataset, postPolicy)
+			w.limits.Attempts = 20 // the progress of one collection costs another one its answers
 			var events atomic.Int64
 			w.tell = func(fulfill.Event) { events.Add(1); wire.Swallow.Store(1) }
 			d := w.open()
