@@ -232,7 +232,7 @@ func TestADraftOfTheDemoShopIsNearlyWhatAPersonWrote(t *testing.T) { // D5
 func TestADraftOfChinookIsNearlyWhatAPersonWrote(t *testing.T) { // D5
 	data := filepath.Join("..", "..", "..", "shared", "data", "chinook")
 	if _, err := os.Stat(data); err != nil {
-		t.Skip("the Chinook scripts are not beside this checkout; the demo shop covers the same ground") //nolint:forbidigo // data that a fresh clone does not have
+		t.Skip("the Chinook scripts are not beside this checkout; of drafts from real databases only that of the demo shop is judged then") //nolint:forbidigo // data that a fresh clone does not have
 	}
 	for target, chinook := range map[string]func(t *testing.T, script string) string{
 		"sqlite":   func(t *testing.T, script string) string { return chinookIn(t, "sqlite", script) },
