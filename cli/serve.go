@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/connector/builtin"
@@ -18,6 +19,7 @@ type serveCommand struct {
 	AllowPrivateWebhooks bool   `help:"Let webhooks that ask for it be in private networks and without TLS." env:"VOLENTI_ALLOW_PRIVATE_WEBHOOKS"`
 	FourEyes             bool   `help:"Let an erasure be approved only by an operator who did not submit it." env:"VOLENTI_FOUR_EYES"`
 	Packages             string `help:"Directory for packages, where it is not packages in that of the data. Servers that share a database share it, too." placeholder:"DIR" env:"VOLENTI_PACKAGES"`
+	PublicURL            string `name:"public-url" help:"Where people reach this server: what links in letters begin with. Where it listens unless told." placeholder:"URL" env:"VOLENTI_PUBLIC_URL"`
 	Listen               string `default:"127.0.0.1:8080" help:"Address to listen on. It speaks HTTP; put a proxy in front that speaks TLS." placeholder:"HOST:PORT" env:"VOLENTI_LISTEN"`
 }
 
@@ -44,6 +46,7 @@ func (c *serveCommand) Run(s *session) (err error) {
 	}
 	srv := &server.Server{
 		House: house, Now: s.Now, Version: version(), Log: log, AllowPrivateWebhooks: c.AllowPrivateWebhooks, FourEyes: c.FourEyes,
+		PublicURL:     strings.TrimSuffix(cmp.Or(c.PublicURL, "http://"+listener.Addr().String()), "/"),
 		Configuration: config.Options{Registry: builtin.Registry(), Env: s.Env},
 		Packages:      cmp.Or(c.Packages, filepath.Join(cmp.Or(c.Data, server.DefaultPlace), "packages")),
 	}

@@ -21,8 +21,8 @@ type Key interface {
 
 // SealIdentity makes the stored form of an identity: found by the digest
 // under the tenant's digest key, read only with the request's key.
-func SealIdentity(k Sealer, tenant, id string, i subject.Identity, digestKey []byte) Identity {
-	stored := Identity{Type: i.Type, Digest: i.Digest(digestKey)}
+func SealIdentity(k Sealer, tenant, id string, i subject.Identity, from Origin, digestKey []byte) Identity {
+	stored := Identity{Type: i.Type, Origin: from, Digest: i.Digest(digestKey)}
 	forms := []string{i.Value.Reveal()} // none can hold a 0 byte
 	for _, g := range i.Given {
 		forms = append(forms, g.Reveal())
@@ -45,7 +45,41 @@ func (i Identity) Unseal(k Sealer, tenant, id string) (subject.Identity, error) 
 	return known, nil
 }
 
-// associated ties the ciphertext to its row, so that it opens nowhere else.
+// associated ties the ciphertext to its row and its origin, so that it opens
+// nowhere else, and what was claimed never as what was proven.
 func (i Identity) associated(tenant, id string) []byte {
-	return []byte("request-identity/" + tenant + "/" + id + "/" + string(i.Type) + "/" + i.Digest)
+	place := "request-identity/" + tenant + "/" + id + "/" + string(i.Type) + "/" + i.Digest
+	if i.Origin != Vouched {
+		place += "/" + string(i.Origin)
+	}
+	return []byte(place)
+}
+
+// Paper is something else that a request works with, sealed under its key:
+// custom fields, answers of colleagues, instructions to third parties. A
+// request has one of each kind and name.
+type Paper struct {
+	Kind   string
+	Name   string
+	Sealed []byte
+}
+
+// NewPaper seals what is kept under a kind and a name.
+func NewPaper(k Sealer, tenant, id, kind, name string, plain []byte) Paper {
+	p := Paper{Kind: kind, Name: name}
+	p.Sealed = k.Seal(plain, p.associated(tenant, id))
+	return p
+}
+
+// Unseal opens a paper.
+func (p Paper) Unseal(k Sealer, tenant, id string) ([]byte, error) {
+	plain, err := k.Open(p.Sealed, p.associated(tenant, id))
+	if err != nil {
+		return nil, fmt.Errorf("open a paper of kind %s: %w", p.Kind, err)
+	}
+	return plain, nil
+}
+
+func (p Paper) associated(tenant, id string) []byte {
+	return []byte("request-paper/" + tenant + "/" + id + "/" + p.Kind + "/" + p.Name)
 }

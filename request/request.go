@@ -4,8 +4,11 @@
 package request
 
 import (
+	"encoding/json"
 	"time"
 
+	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/subject"
 )
 
@@ -33,15 +36,69 @@ type Request struct {
 	Idempotency string
 	// Only is the one collection that is tried in the step that the request
 	// stands at, when an operator has asked for that.
-	Only    string
+	Only string
+	// Source is how it came in: "form", "agent", "email", "phone", ...; "" for
+	// the command line.
+	Source   string
+	Language string // of letters to the person, BCP 47; "" for the default
+	Place    string // where the person is: ISO 3166, "DE" or "US-CA"; "" when not known
+	// Law is the key of the deadline.Law that its time runs under; "" for none.
+	Law      string
+	Received time.Time // when the time began to run; Created where nothing else is known
+	Due      time.Time // when the last day for the answer ends; zero while nothing is due
+	Extended time.Time // when the answer was put off; zero: it was not
+	Verified time.Time // when the person proved who asks; zero: they did not, or somebody vouches for them
+	Of       string    // the request that this one is a duplicate of
+	// Parked says where a request has stopped that has not ended.
+	Parked  Parked
 	Created time.Time
 	Ended   time.Time // zero while it is not in a terminal state
 }
+
+// Parked is the point at which a request has failed or waits (E10). The step
+// is the request's own.
+type Parked struct {
+	// Collection is "" where it was not one of the graph.
+	Collection string `json:"collection,omitempty"`
+	// Needed tells what has to happen before it goes on, in the order of time.
+	Needed []string `json:"action_needed,omitempty"`
+}
+
+// Text writes it for the store; "" where there is nothing to say.
+func (p Parked) Text() (string, error) {
+	if p.Collection == "" && len(p.Needed) == 0 {
+		return "", nil
+	}
+	text, err := json.Marshal(p)
+	return string(text), err
+}
+
+// Turn is an event that happens to a request that is carried out, and what it
+// brings along in the same commit.
+type Turn struct {
+	Event   Event
+	Message string // why
+	Parked  Parked
+	Letters []message.Letter
+	Passes  []auth.Pass // whose tokens the letters hold
+}
+
+// Origin is how an identity came into a request, and so what it is good for.
+type Origin string
+
+// The origins of identities.
+const (
+	Vouched Origin = ""        // an operator or a program of the company says that it is the person's
+	Claimed Origin = "claimed" // somebody has written it into a form; it leads to nothing
+	Proven  Origin = "proven"  // the person has answered at it
+	Derived Origin = "derived" // a webhook of the company has added it; it leads to data, and nothing is sent there
+)
 
 // Identity is what a request knows of its data subject, as stored: the digest
 // to find it by, and the value sealed under the request's key.
 type Identity struct {
 	Type   subject.Type
+	Origin Origin
 	Digest string // hex, see subject.Identity.Digest
 	Sealed []byte
 }

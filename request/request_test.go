@@ -55,21 +55,24 @@ func (place) Open(sealed, associated []byte) ([]byte, error) {
 	return sealed[len(associated)+1:], nil
 }
 
-func TestSealedIdentitiesOpenOnlyInTheirRow(t *testing.T) { // SE9
+func TestSealedIdentitiesOpenOnlyInTheirRow(t *testing.T) { // SE1, SE9
 	id, err := subject.New(subject.Email, "Ann@example.org")
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored := SealIdentity(place{}, "acme", "r1", id, []byte("digest key"))
+	stored := SealIdentity(place{}, "acme", "r1", id, Proven, []byte("digest key"))
 	back, err := stored.Unseal(place{}, "acme", "r1")
 	if err != nil || back.Value.Reveal() != "ann@example.org" || len(back.Values()) != 2 {
 		t.Errorf("it opens as %d forms, %v", len(back.Values()), err)
 	}
 	other := stored
 	other.Type = subject.ExternalID
+	raised := SealIdentity(place{}, "acme", "r1", id, Claimed, []byte("digest key"))
+	raised.Origin = Proven
 	for what, open := range map[string]func() (subject.Identity, error){
 		"another request": func() (subject.Identity, error) { return stored.Unseal(place{}, "acme", "r2") },
 		"another tenant":  func() (subject.Identity, error) { return stored.Unseal(place{}, "rival", "r1") },
+		"another origin":  func() (subject.Identity, error) { return raised.Unseal(place{}, "acme", "r1") },
 		"another type":    func() (subject.Identity, error) { return other.Unseal(place{}, "acme", "r1") },
 	} {
 		if _, err := open(); err == nil {

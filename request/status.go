@@ -28,14 +28,20 @@ type Event string
 
 // The events that move a request.
 const (
-	Approve Event = "approve"
-	Deny    Event = "deny"
-	Start   Event = "start"
-	Pause   Event = "pause"
-	Fail    Event = "fail"
-	Finish  Event = "finish"         // everything was done and verified
-	Leave   Event = "finish_residue" // everything was done, verification found rows
-	Cancel  Event = "cancel"
+	Verify    Event = "verify"    // who asks was proven
+	Supersede Event = "supersede" // it is a duplicate of another
+	Approve   Event = "approve"
+	Deny      Event = "deny"
+	Start     Event = "start"
+	Ask       Event = "ask"    // colleagues have to answer first
+	Pause     Event = "pause"  // a limit, or a webhook that has halted it
+	Mail      Event = "mail"   // letters to third parties wait to be sent
+	Review    Event = "review" // all is done, and an operator looks at it before the person is told
+	Resume    Event = "resume" // what it waited for is there
+	Fail      Event = "fail"
+	Finish    Event = "finish"         // everything was done and verified
+	Leave     Event = "finish_residue" // everything was done, verification found rows
+	Cancel    Event = "cancel"
 	// What an operator does with a request that has stopped.
 	Retry    Event = "retry"    // it goes on where it stopped
 	Skip     Event = "skip"     // a collection is taken out of it
@@ -44,12 +50,19 @@ const (
 
 // transitions is the one table of what may happen when.
 var transitions = map[Status]map[Event]Status{
-	AwaitingApproval: {Approve: Approved, Deny: Denied, Cancel: Canceled},
-	Approved:         {Start: InProcessing, Cancel: Canceled},
+	IdentityUnverified: {Verify: AwaitingApproval, Supersede: Duplicate, Deny: Denied, Cancel: Canceled},
+	AwaitingApproval:   {Approve: Approved, Supersede: Duplicate, Deny: Denied, Cancel: Canceled},
+	Approved:           {Start: InProcessing, Cancel: Canceled},
 	// Start again: another node goes on where the last one stopped.
-	InProcessing: {Start: InProcessing, Pause: Paused, Fail: Errored, Finish: Complete, Leave: CompleteWithResidue, Cancel: Canceled},
-	Paused:       {Start: InProcessing, Cancel: Canceled, Retry: Approved, Skip: Paused, Finalise: CompleteWithResidue},
-	Errored:      {Start: InProcessing, Cancel: Canceled, Retry: Approved, Skip: Errored, Finalise: CompleteWithResidue},
+	InProcessing: {
+		Start: InProcessing, Ask: RequiresInput, Pause: Paused, Mail: AwaitingEmailSend, Review: RequiresFinalization,
+		Fail: Errored, Finish: Complete, Leave: CompleteWithResidue, Cancel: Canceled,
+	},
+	RequiresInput:        {Resume: Approved, Cancel: Canceled, Finalise: CompleteWithResidue},
+	AwaitingEmailSend:    {Resume: Approved, Fail: Errored, Cancel: Canceled, Finalise: CompleteWithResidue},
+	RequiresFinalization: {Resume: Approved, Cancel: Canceled},
+	Paused:               {Start: InProcessing, Resume: Approved, Cancel: Canceled, Retry: Approved, Skip: Paused, Finalise: CompleteWithResidue},
+	Errored:              {Start: InProcessing, Cancel: Canceled, Retry: Approved, Skip: Errored, Finalise: CompleteWithResidue},
 }
 
 // Sentinels that callers test for.

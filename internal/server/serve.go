@@ -36,6 +36,9 @@ type Server struct {
 	// Packages is the directory for what requests hand out. Servers that share
 	// a database should share it, too: each shows only what lies there.
 	Packages string
+	// PublicURL is where people reach this server: what links in letters begin
+	// with, without a slash at the end.
+	PublicURL string
 	// FourEyes lets an erasure be approved only by an operator who did not
 	// submit it.
 	FourEyes bool

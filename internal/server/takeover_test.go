@@ -104,9 +104,9 @@ type pausingRequests struct {
 	p *pauser
 }
 
-func (r pausingRequests) Move(ctx context.Context, l request.Lease, e request.Event, message string, entry audit.Entry) error {
+func (r pausingRequests) Move(ctx context.Context, l request.Lease, turn request.Turn, entry audit.Entry) error {
 	r.p.pause("end")
-	return r.Requests.Move(ctx, l, e, message, entry)
+	return r.Requests.Move(ctx, l, turn, entry)
 }
 
 // TestProcessThatWasPausedWritesNothingInTheStoreAfterItWakes stops a process

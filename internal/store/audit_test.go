@@ -137,7 +137,7 @@ func TestNothingChangesWhenItsEntryCannotBeWritten(t *testing.T) { // SE16
 					"create": db.Requests().Create(ctx, r, person(canary), entry("test.act")),
 					"apply":  db.Requests().Apply(ctx, tenant, waiting, request.Approve, entry("test.act")),
 					"claim":  claimed,
-					"move":   db.Requests().Move(ctx, l, request.Finish, "", entry("test.act")),
+					"move":   db.Requests().Move(ctx, l, request.Turn{Event: request.Finish}, entry("test.act")),
 					"intend": db.Work().Intend(ctx, l, people, 9, entry("test.act")),
 					"tenant": db.CreateTenant(ctx, "other"),
 					"append": db.Audit().Append(ctx, tenant, entry("test.act")),

@@ -121,7 +121,7 @@ func TestWhoeverCarriesOutWritesNothingAfterACancel(t *testing.T) { // X23
 		for what, err := range map[string]error{
 			"a chunk": db.Work().Chunk(ctx, l, people, 0, 1, []byte("x")),
 			"a step":  db.Requests().Advance(ctx, l, "erasure"),
-			"an end":  db.Requests().Move(ctx, l, request.Finish, "", entry("request.complete")),
+			"an end":  db.Requests().Move(ctx, l, request.Turn{Event: request.Finish}, entry("request.complete")),
 		} {
 			if !errors.Is(err, request.ErrFenced) || !bytes.Equal(before, db.Dump(t)) {
 				t.Errorf("%s: %v, or something changed", what, err)
@@ -144,7 +144,7 @@ func TestRetryOfOneCollectionIsForOneStep(t *testing.T) { // X23
 		}
 		again := func() {
 			t.Helper()
-			must(t, s.Move(ctx, l, request.Fail, "why", entry("request.fail")))
+			must(t, s.Move(ctx, l, request.Turn{Event: request.Fail, Message: "why"}, entry("request.fail")))
 			must(t, s.Retry(ctx, tenant, l.Request, people, entry("request.retry")))
 			var err error
 			l, _, err = s.Claim(ctx, tenant, l.Request, "a", time.Hour, false, entry("request.start"))
@@ -161,7 +161,7 @@ func TestRetryOfOneCollectionIsForOneStep(t *testing.T) { // X23
 			t.Errorf("in the next step it is for %q", only())
 		}
 		again()
-		must(t, s.Move(ctx, l, request.Fail, "why", entry("request.fail")))
+		must(t, s.Move(ctx, l, request.Turn{Event: request.Fail, Message: "why"}, entry("request.fail")))
 		if only() != "" {
 			t.Errorf("when it has failed again it is for %q", only())
 		}

@@ -100,10 +100,14 @@ func (s *Requests) update(ctx context.Context, l request.Lease, statement string
 }
 
 // Move is described in fulfill.Requests.
-func (s *Requests) Move(ctx context.Context, l request.Lease, e request.Event, message string, entry audit.Entry) error {
+func (s *Requests) Move(ctx context.Context, l request.Lease, turn request.Turn, entry audit.Entry) error {
+	parked, err := turn.Parked.Text()
+	if err != nil {
+		return err
+	}
 	return s.db.hold(ctx, l, func(ctx context.Context, t *tx, _ int64) error {
-		next, possible, args := transition(e, leaseArgs(l, readable(message))...)
-		status, err := t.move(ctx, `UPDATE requests SET status = `+next+`, message = $5, retry_only = ''
+		next, possible, args := transition(turn.Event, leaseArgs(l, readable(turn.Message), parked)...)
+		status, err := t.move(ctx, `UPDATE requests SET status = `+next+`, message = $5, parked = $6, retry_only = ''
 			WHERE `+heldBy+` AND `+possible+` RETURNING status`, args...)
 		if err != nil {
 			return err
@@ -117,6 +121,14 @@ func (s *Requests) Move(ctx context.Context, l request.Lease, e request.Event, m
 			if err := t.end(ctx, l.Request); err != nil {
 				return err
 			}
+		}
+		for _, p := range turn.Passes {
+			if err := t.issue(ctx, p); err != nil {
+				return err
+			}
+		}
+		if err := t.post(ctx, turn.Letters...); err != nil {
+			return err
 		}
 		return t.log(ctx, entry)
 	})

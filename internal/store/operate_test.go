@@ -17,7 +17,7 @@ func TestOperatorsActsAreRefusedWhereTheyAreNotPossible(t *testing.T) { // X23
 		stopped := func(e request.Event) func() string {
 			return func() string {
 				l := running(t, db)
-				must(t, s.Move(ctx, l, e, "why", entry("request.stop")))
+				must(t, s.Move(ctx, l, request.Turn{Event: e, Message: "why"}, entry("request.stop")))
 				return l.Request
 			}
 		}
@@ -62,7 +62,7 @@ func TestOperatorsActsAreRefusedWhereTheyAreNotPossible(t *testing.T) { // X23
 func TestSkippedCollectionIsKeptWithItsReasonAndOnlyOnce(t *testing.T) { // X23
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, l := db.Requests(), running(t, db)
-		must(t, s.Move(ctx, l, request.Fail, "why", entry("request.fail")))
+		must(t, s.Move(ctx, l, request.Turn{Event: request.Fail, Message: "why"}, entry("request.fail")))
 		must(t, s.Skip(ctx, tenant, l.Request, people, "no need", entry("request.skip")))
 		before := db.Dump(t)
 		if err := s.Skip(ctx, tenant, l.Request, people, "again", entry("request.skip")); !errors.Is(err, request.ErrTransition) || !bytes.Equal(before, db.Dump(t)) {
@@ -80,7 +80,7 @@ func TestFinalisedRequestSaysWhyAndKeepsNothing(t *testing.T) { // X23, X16
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, l := db.Requests(), running(t, db)
 		must(t, db.Work().Chunk(ctx, l, people, 0, 1, []byte("x")))
-		must(t, s.Move(ctx, l, request.Fail, "why", entry("request.fail")))
+		must(t, s.Move(ctx, l, request.Turn{Event: request.Fail, Message: "why"}, entry("request.fail")))
 		must(t, s.Finalise(ctx, tenant, l.Request, "enough", entry("request.finalise")))
 		r, err := s.Get(ctx, tenant, l.Request)
 		must(t, err)

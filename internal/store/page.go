@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"volenti.dev/volenti/request"
 )
@@ -33,7 +34,7 @@ func (s *Requests) Page(ctx context.Context, tenant string, status request.Statu
 	return page, nil
 }
 
-const selectPage = `SELECT tenant, id, policy, status, step, plan_hash, NULL, max_rows, message, created, ended, round, author, idempotency, retry_only FROM requests`
+var selectPage = `SELECT ` + strings.Replace(requestColumns, " plan,", " NULL,", 1) + ` FROM requests`
 
 // Ready says whether the database answers.
 func (db *DB) Ready(ctx context.Context) error {

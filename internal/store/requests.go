@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -36,10 +37,10 @@ func (s *Requests) Create(ctx context.Context, r request.Request, identities []s
 		}
 		made, err := t.exec(ctx, `
 			INSERT INTO requests (`+requestColumns+`, identities, lease_owner, lease_until, fence)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now}, 0, 1, $10, $11, '', $12, '', 0, 0)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now}, 0, 1, $10, $11, '', $12, $13, $14, $15, CASE WHEN $16 = 0 THEN {now} ELSE $16 END, $17, 0, 0, '', '', $18, '', 0, 0)
 			ON CONFLICT DO NOTHING`,
 			r.Tenant, r.ID, r.Policy, r.Status, r.Step, r.PlanHash, append([]byte{}, r.Plan...), r.MaxRows, readable(r.Message),
-			r.Author, r.Idempotency, together(identities, t.keys.RecallKey()))
+			r.Author, r.Idempotency, r.Source, r.Language, r.Place, r.Law, micros(r.Received), micros(r.Due), together(identities, t.keys.RecallKey()))
 		if err != nil {
 			return fmt.Errorf("create request: %w", err)
 		}
@@ -49,7 +50,7 @@ func (s *Requests) Create(ctx context.Context, r request.Request, identities []s
 		if err := t.keep(ctx, ownerOf(r.ID), wrapped); err != nil {
 			return err
 		}
-		if err := t.identify(ctx, r.ID, identities, key); err != nil {
+		if err := t.identify(ctx, r.ID, identities, request.Vouched, key); err != nil {
 			return err
 		}
 		return t.log(ctx, entry)
@@ -57,13 +58,13 @@ func (s *Requests) Create(ctx context.Context, r request.Request, identities []s
 }
 
 // identify stores what is known of the data subject.
-func (t *tx) identify(ctx context.Context, id string, identities []subject.Identity, key request.Sealer) error {
+func (t *tx) identify(ctx context.Context, id string, identities []subject.Identity, from request.Origin, key request.Sealer) error {
 	for _, identity := range identities {
-		i := request.SealIdentity(key, t.tenant, id, identity, t.keys.RecallKey())
+		i := request.SealIdentity(key, t.tenant, id, identity, from, t.keys.RecallKey())
 		if _, err := t.exec(ctx, `
-			INSERT INTO request_identities (tenant, request, type, digest, sealed)
-			VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
-			t.tenant, id, i.Type, i.Digest, i.Sealed); err != nil {
+			INSERT INTO request_identities (tenant, request, type, digest, sealed, origin)
+			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+			t.tenant, id, i.Type, i.Digest, i.Sealed, i.Origin); err != nil {
 			return fmt.Errorf("store an identity: %w", err)
 		}
 	}
@@ -114,9 +115,9 @@ func (s *Requests) List(ctx context.Context, tenant, before string, limit int) (
 // once the request has ended.
 func (s *Requests) Identities(ctx context.Context, tenant, id string) ([]request.Identity, error) {
 	all, err := collect(ctx, s.db.engine, func(row scanner) (i request.Identity, err error) {
-		err = row.Scan(&i.Type, &i.Digest, &i.Sealed)
+		err = row.Scan(&i.Type, &i.Digest, &i.Sealed, &i.Origin)
 		return i, err
-	}, `SELECT type, digest, sealed FROM request_identities WHERE tenant = $1 AND request = $2 ORDER BY type, digest`, tenant, id)
+	}, `SELECT type, digest, sealed, origin FROM request_identities WHERE tenant = $1 AND request = $2 ORDER BY type, digest`, tenant, id)
 	if err != nil {
 		return nil, fmt.Errorf("read identities: %w", err)
 	}
@@ -222,6 +223,7 @@ func (t *tx) end(ctx context.Context, id string) (err error) {
 		`UPDATE requests SET ended = {now}, step = '', lease_owner = '', lease_until = 0 WHERE tenant = $1 AND id = $2`,
 		`UPDATE request_identities SET sealed = NULL WHERE tenant = $1 AND request = $2`,
 		`DELETE FROM request_chunks WHERE tenant = $1 AND request = $2`,
+		`DELETE FROM request_papers WHERE tenant = $1 AND request = $2`,
 	} {
 		if _, err := t.exec(ctx, statement, t.tenant, id); err != nil {
 			return fmt.Errorf("end request: %w", err)
@@ -260,15 +262,24 @@ func together(identities []subject.Identity, digestKey []byte) string {
 
 const selectRequests = `SELECT ` + requestColumns + ` FROM requests`
 
-const requestColumns = `tenant, id, policy, status, step, plan_hash, plan, max_rows, message, created, ended, round, author, idempotency, retry_only`
+const requestColumns = `tenant, id, policy, status, step, plan_hash, plan, max_rows, message, created, ended, round, author, idempotency, retry_only,
+	source, language, place, law, received, due, extended, verified, duplicate_of, parked`
 
 // scanRequest reads requestColumns, and more columns where the caller has
 // asked for them after these.
 func scanRequest(row scanner) (request.Request, error) { return scanRequestAnd(row) }
 
 func scanRequestAnd(row scanner, more ...any) (r request.Request, err error) {
-	var created, ended int64
-	err = row.Scan(append([]any{&r.Tenant, &r.ID, &r.Policy, &r.Status, &r.Step, &r.PlanHash, &r.Plan, &r.MaxRows, &r.Message, &created, &ended, &r.Round, &r.Author, &r.Idempotency, &r.Only}, more...)...)
-	r.Created, r.Ended = instant(created), instant(ended)
+	var created, ended, received, due, extended, verified int64
+	var parked string
+	err = row.Scan(append([]any{
+		&r.Tenant, &r.ID, &r.Policy, &r.Status, &r.Step, &r.PlanHash, &r.Plan, &r.MaxRows, &r.Message, &created, &ended, &r.Round, &r.Author, &r.Idempotency, &r.Only,
+		&r.Source, &r.Language, &r.Place, &r.Law, &received, &due, &extended, &verified, &r.Of, &parked,
+	}, more...)...)
+	r.Created, r.Ended, r.Received, r.Due = instant(created), instant(ended), instant(received), instant(due)
+	r.Extended, r.Verified = instant(extended), instant(verified)
+	if err == nil && parked != "" {
+		err = json.Unmarshal([]byte(parked), &r.Parked)
+	}
 	return r, err
 }

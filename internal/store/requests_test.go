@@ -206,7 +206,7 @@ func TestStoppedRequestGivesItsLeaseBackAndGoesOnWhereItWas(t *testing.T) {
 		s := db.Requests()
 		l := running(t, db)
 		must(t, s.Advance(ctx, l, "erasure"))
-		must(t, s.Move(ctx, l, request.Pause, "a cap", entry("request.pause")))
+		must(t, s.Move(ctx, l, request.Turn{Event: request.Pause, Message: "a cap"}, entry("request.pause")))
 		nobody := l
 		nobody.Owner = ""
 		for _, l := range []request.Lease{l, nobody} {

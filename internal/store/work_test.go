@@ -62,7 +62,7 @@ func TestMessageOfAnyBytesIsKeptReadable(t *testing.T) {
 		l := running(t, db)
 		p := request.Progress{Address: people, Action: request.Access, Round: 1, Status: request.Failed, Message: bytes}
 		must(t, db.Work().Save(ctx, l, p, []request.FieldOutcome{{Field: "f", Reason: bytes}}, request.LogLine{Message: bytes}))
-		must(t, db.Requests().Move(ctx, l, request.Fail, bytes, entry("request.fail")))
+		must(t, db.Requests().Move(ctx, l, request.Turn{Event: request.Fail, Message: bytes}, entry("request.fail")))
 		p.Message = text
 		same(t, db, l, p)
 		r, err := db.Requests().Get(ctx, tenant, l.Request)
@@ -145,7 +145,7 @@ func TestChunksDestroyedWhileTheyAreReadAreAnError(t *testing.T) { // X16
 		}
 		err := w.Chunks(ctx, tenant, l.Request, people, 1, func(i int, _ []byte) error {
 			if i == 0 {
-				must(t, db.Requests().Move(ctx, l, request.Finish, "", entry("request.finish")))
+				must(t, db.Requests().Move(ctx, l, request.Turn{Event: request.Finish}, entry("request.finish")))
 			}
 			return nil
 		})
@@ -181,7 +181,7 @@ func TestFencedWorkerWritesNothing(t *testing.T) { // R4
 			for what, err := range map[string]error{
 				"renew":   s.Renew(ctx, l, ttl),
 				"advance": s.Advance(ctx, l, "x"),
-				"move":    s.Move(ctx, l, request.Finish, "", entry("test.act")),
+				"move":    s.Move(ctx, l, request.Turn{Event: request.Finish}, entry("test.act")),
 				"begin":   w.Begin(ctx, l, p),
 				"chunk":   w.Chunk(ctx, l, people, 0, 1, []byte("x")),
 				"save":    w.Save(ctx, l, p, []request.FieldOutcome{{Field: "x"}}, request.LogLine{}),

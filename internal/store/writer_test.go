@@ -154,7 +154,7 @@ func TestFullDiskRefusesWritesAndNeedsNoRepair(t *testing.T) { // R5
 		t.Error("the disk was not full")
 	}
 	must(t, db.Statement(ctx, "PRAGMA max_page_count = 1000000"))
-	must(t, db.Requests().Move(ctx, l, request.Pause, "", entry("request.pause")))
+	must(t, db.Requests().Move(ctx, l, request.Turn{Event: request.Pause}, entry("request.pause")))
 	var verdict string
 	must(t, db.Raw(t).QueryRow("PRAGMA integrity_check").Scan(&verdict))
 	if verdict != "ok" {

@@ -43,7 +43,7 @@ func (r *run) withinCaps(ctx context.Context) error {
 		return fmt.Errorf("reserve rows of the hour: %w", err)
 	}
 	if !ok {
-		return pause{fmt.Sprintf("%d rows would be written, more than is left of the %d that all requests together may write in an hour; %s. Run it again later, or raise the limit for this request (--max-rows)", total, r.limits.RowsPerHour, r.unwritten())}
+		return pause{reason: fmt.Sprintf("%d rows would be written, more than is left of the %d that all requests together may write in an hour; %s. Run it again later, or raise the limit for this request (--max-rows)", total, r.limits.RowsPerHour, r.unwritten())}
 	}
 	return nil
 }
@@ -51,7 +51,7 @@ func (r *run) withinCaps(ctx context.Context) error {
 func (r *run) withinCap(ctx context.Context, n *graph.Node, rows int64) error {
 	raised := r.request.MaxRows
 	if limit := or(raised, r.limits.RowsPerCollection); rows > limit {
-		return pause{fmt.Sprintf("%s: %d rows would be written, and a request may write %d per collection; %s. If that is right, raise the limit for this request (--max-rows)", n.Address, rows, limit, r.unwritten())}
+		return pause{reason: fmt.Sprintf("%s: %d rows would be written, and a request may write %d per collection; %s. If that is right, raise the limit for this request (--max-rows)", n.Address, rows, limit, r.unwritten())}
 	}
 	if raised != 0 || float64(rows) <= r.limits.ShareOfTable*largeTable {
 		return nil // of any large table it is less
@@ -74,7 +74,7 @@ func (r *run) withinShare(ctx context.Context, n *graph.Node, rows int64) error 
 		return fmt.Errorf("size of %s: %w", n.Address, err)
 	}
 	if size > largeTable && float64(rows) > r.limits.ShareOfTable*float64(size) {
-		return pause{fmt.Sprintf("%s: %d of about %d rows would be written, more than %g %% of the table; %s. If that is right, raise the limit for this request (--max-rows)", n.Address, rows, size, 100*r.limits.ShareOfTable, r.unwritten())}
+		return pause{reason: fmt.Sprintf("%s: %d of about %d rows would be written, more than %g %% of the table; %s. If that is right, raise the limit for this request (--max-rows)", n.Address, rows, size, 100*r.limits.ShareOfTable, r.unwritten())}
 	}
 	return nil
 }

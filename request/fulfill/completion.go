@@ -22,7 +22,7 @@ func (r *run) completion(ctx context.Context) error {
 	}
 	crash("verified")
 	entry := r.entry("request.complete", map[string]any{"plan": r.plan.Hash, "rounds": r.request.Round, "residue": residue, "refused_fields": refused, "skipped": skipped})
-	if err := r.requests.Move(ctx, r.lease, event, message, entry); err != nil {
+	if err := r.requests.Move(ctx, r.lease, request.Turn{Event: event, Message: message}, entry); err != nil {
 		return fmt.Errorf("end the request: %w", err)
 	}
 	crash("finished")

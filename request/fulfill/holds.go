@@ -32,7 +32,7 @@ func (r *run) held(ctx context.Context) error {
 }
 
 func pausedBy(held *request.HeldError) pause {
-	return pause{held.Error() + ". The request goes on when the hold is lifted and it is run again"}
+	return pause{reason: held.Error() + ". The request goes on when the hold is lifted and it is run again"}
 }
 
 // guard reads the holds again just before a batch commits, and keeps who

@@ -85,16 +85,16 @@ func (p patient) NextRound(ctx context.Context, l request.Lease, round int, step
 
 // Move gives the lease back: one that was made is refused when it is made
 // again, and the status is its marker.
-func (p patient) Move(ctx context.Context, l request.Lease, e request.Event, message string, entry audit.Entry) error {
+func (p patient) Move(ctx context.Context, l request.Lease, turn request.Turn, entry audit.Entry) error {
 	unknown := false
 	return p.try(ctx, func() error {
-		err := p.Requests.Move(ctx, l, e, message, entry)
+		err := p.Requests.Move(ctx, l, turn, entry)
 		if unknown && errors.Is(err, request.ErrFenced) {
 			r, readErr := p.Requests.Get(ctx, l.Tenant, l.Request)
 			if readErr != nil {
 				return readErr
 			}
-			if next, _ := request.InProcessing.Next(e); r.Status == next {
+			if next, _ := request.InProcessing.Next(turn.Event); r.Status == next {
 				return nil
 			}
 		}

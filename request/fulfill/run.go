@@ -225,6 +225,9 @@ func (r *run) openIdentities(ctx context.Context) error {
 		return fmt.Errorf("read identities: %w", err)
 	}
 	for _, s := range sealed {
+		if s.Origin == request.Claimed {
+			continue // SE1: it leads to nothing
+		}
 		id, err := s.Unseal(r.key, r.lease.Tenant, r.lease.Request)
 		if err != nil {
 			return err
@@ -408,5 +411,5 @@ func (e *Executor) Survey(ctx context.Context, tenant, id string) (map[string]in
 	for k, p := range r.progress {
 		rows[k.address] = p.RowsRead
 	}
-	return rows, r.requests.Move(ctx, r.lease, request.Cancel, "", r.entry("request.survey", nil))
+	return rows, r.requests.Move(ctx, r.lease, request.Turn{Event: request.Cancel}, r.entry("request.survey", nil))
 }

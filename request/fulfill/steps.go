@@ -81,7 +81,10 @@ func (r *run) dispatch(ctx context.Context) error {
 var ErrPaused = errors.New("waits for a person")
 
 // pause is the result of a step that must wait for a person.
-type pause struct{ reason string }
+type pause struct {
+	reason string
+	parked request.Parked
+}
 
 func (p pause) Error() string { return p.reason }
 
@@ -98,13 +101,14 @@ func (r *run) stop(ctx context.Context, name string, err error) error {
 		return err
 	}
 	event, act := request.Fail, "request.fail"
+	var parked request.Parked
 	var p pause
 	if errors.As(err, &p) {
-		event, act = request.Pause, "request.pause"
+		event, act, parked = request.Pause, "request.pause", p.parked
 	}
 	message := fmt.Sprintf("%s: %s", name, err)
 	entry := r.entry(act, map[string]any{"step": name, "reason": message, "kind": string(connector.KindOf(err))})
-	if moved := r.requests.Move(ctx, r.lease, event, message, entry); moved != nil {
+	if moved := r.requests.Move(ctx, r.lease, request.Turn{Event: event, Message: message, Parked: parked}, entry); moved != nil {
 		return errors.Join(err, moved)
 	}
 	return err

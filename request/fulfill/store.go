@@ -30,7 +30,7 @@ type Requests interface {
 	// Move applies an event and, where the new status is not InProcessing,
 	// gives the lease back. When the new status is terminal, the request's
 	// key and working data are destroyed in the same commit.
-	Move(ctx context.Context, l request.Lease, e request.Event, message string, entry audit.Entry) error
+	Move(ctx context.Context, l request.Lease, turn request.Turn, entry audit.Entry) error
 	// Identities gives the request's identities, sealed.
 	Identities(ctx context.Context, tenant, id string) ([]request.Identity, error)
 }

@@ -1,0 +1,65 @@
+// Package message is the letters to people: to the person who asks, to
+// colleagues who have to answer, to third parties who have to erase. A letter
+// says what it is about; its words come from templates when it is sent.
+package message
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+
+	"volenti.dev/volenti/subject"
+)
+
+// Letter is a message to one address, to be written and sent later. It is
+// stored in the commit of what causes it, sealed, and its contents are
+// destroyed once it was sent or given up.
+type Letter struct {
+	ID       string // UUIDv7; the same in every attempt to send it
+	Request  string // that it is about; "" for none
+	Kind     Kind
+	Language string // BCP 47; "" for the default
+	To       subject.Personal[string]
+	Values   Values
+}
+
+// Kind is what a letter is for. Each has a template.
+type Kind string
+
+// The kinds of letters, and the values that their templates may use. All have
+// organisation: the name of the controller.
+const (
+	// To the person. All have reference (the id of the request) and policy (its
+	// name).
+	Receipt    Kind = "receipt"    // due (date), url (to follow it)
+	Code       Kind = "code"       // code, minutes
+	Approval   Kind = "approval"   // url
+	Denial     Kind = "denial"     // reason, url
+	Extension  Kind = "extension"  // due, reason, url
+	Completion Kind = "completion" // downloads (url, name), expires (date), erased (what, count), kept (what, reason, ground, until), residue (bool), url
+
+	// To others.
+	Task         Kind = "task"         // connection, due, url: to a colleague
+	Instructions Kind = "instructions" // collections (name, locators (field, values), update (field, action)), due, url: to a third party
+	Reminder     Kind = "reminder"     // of ("task" or "instructions"), due, url
+	Trial        Kind = "trial"        // to see that mail arrives
+)
+
+// Kinds lists them all.
+func Kinds() []Kind {
+	return []Kind{Receipt, Code, Approval, Denial, Extension, Completion, Task, Instructions, Reminder, Trial}
+}
+
+// Values are what a template may use: text, numbers, booleans, lists and maps
+// of these, as JSON has them. They show nothing of themselves.
+type Values map[string]any
+
+// Format hides the values under every verb and flag.
+func (Values) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, subject.Redacted) }
+
+// LogValue hides the values from slog.
+func (Values) LogValue() slog.Value { return slog.StringValue(subject.Redacted) }
+
+// MarshalJSON hides the values from JSON; whoever seals or renders them makes
+// a plain map of them.
+func (Values) MarshalJSON() ([]byte, error) { return []byte(`"` + subject.Redacted + `"`), nil }
