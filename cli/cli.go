@@ -61,6 +61,12 @@ type commands struct {
 	Request struct {
 		Plan     planCommand     `cmd:"" help:"Show what a request would do. Changes nothing."`
 		Run      runCommand      `cmd:"" help:"Carry a request out here, without a server."`
+		New      newCommand      `cmd:"" help:"Submit a request to a server."`
+		List     listCommand     `cmd:"" help:"List the requests of a server."`
+		Show     showCommand     `cmd:"" help:"Show a request of a server and what became of it, or its plan."`
+		Approve  approveCommand  `cmd:"" help:"Approve a request of a server under the plan that was seen."`
+		Deny     denyCommand     `cmd:"" help:"Deny a request of a server."`
+		Watch    watchCommand    `cmd:"" help:"Follow a request of a server until it ends or needs an operator."`
 		Retry    retryCommand    `cmd:"" help:"Go on with a request that has stopped, or with one collection of it."`
 		Skip     skipCommand     `cmd:"" help:"Take a collection out of a request that has stopped."`
 		Finalise finaliseCommand `cmd:"" help:"End a request that has stopped as it is, with what it has left undone."`

@@ -77,7 +77,7 @@ func (w who) read(s *session) (id consent.SubjectID, identities []subject.Identi
 			return id, nil, nil
 		}
 	}
-	identities, err = (&about{Identity: w.Identity}).identities(s)
+	identities, err = (&whom{Identity: w.Identity}).identities(s)
 	return id, identities, err
 }
 

@@ -118,7 +118,7 @@ func (t *tour) carryOut(policyKey, title string) error {
 	if t.prepared != nil {
 		t.prepared.close()
 	}
-	about := about{Config: filepath.Join(t.dir, "config"), Policy: policyKey, Identity: []string{"email=" + shop.AnnaSpelled}}
+	about := about{Config: filepath.Join(t.dir, "config"), Policy: policyKey, whom: whom{Identity: []string{"email=" + shop.AnnaSpelled}}}
 	var err error
 	if t.prepared, err = about.prepare(t.session); err != nil {
 		return err

@@ -33,7 +33,7 @@ func (p people) read(s *session) ([]subject.Identity, error) {
 	if len(p.Identity) == 0 && p.Identities == "" {
 		return nil, nil
 	}
-	return (&about{Identity: p.Identity, Identities: p.Identities}).identities(s)
+	return (&whom{p.Identity, p.Identities}).identities(s)
 }
 
 type holdPlaceCommand struct {

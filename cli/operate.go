@@ -15,8 +15,21 @@ import (
 // kept says where a request is that was begun.
 type kept struct {
 	ID       string `arg:"" help:"The request's id, as the run and its report say it."`
-	State    string `required:"" help:"Directory that keeps the run." placeholder:"DIR"`
+	State    string `help:"Directory that keeps the run, for one that was begun here." placeholder:"DIR"`
 	Database string `help:"Database where the run is not kept in that directory: postgres://..." placeholder:"URL" env:"VOLENTI_DATABASE"`
+	remote
+}
+
+// away lets a server do it where the request is there; done says that this was
+// all that there was to do.
+func (k kept) away(s *session, act string, body any) (done bool, err error) {
+	switch {
+	case k.State != "":
+		return false, nil
+	case k.Server == "":
+		return true, usage("where is the request? Give --state DIR for one that was begun here, or --server URL")
+	}
+	return true, k.decide(s, k.ID, act, body)
 }
 
 // desk opens what keeps the request. The caller closes the house.
@@ -30,15 +43,21 @@ func (k kept) desk(s *session) (*server.Local, error) {
 
 type retryCommand struct {
 	kept
-	Config     string `required:"" help:"Configuration directory, for the connections: the plan stays as it was approved." placeholder:"DIR"`
-	Out        string `required:"" help:"Directory of the run." placeholder:"DIR"`
+	Config     string `help:"With --state: configuration directory, for the connections; the plan stays as it was approved." placeholder:"DIR"`
+	Out        string `help:"With --state: directory of the run." placeholder:"DIR"`
 	Collection string `help:"Try only this collection in the step that had failed; when it was all that was left, the request goes on." placeholder:"DATASET:COLLECTION"`
 	Controller string `help:"Name of the company, for the package." placeholder:"NAME"`
-	JSON       bool   `help:"Write the report as JSON."`
+	JSON       bool   `help:"With --state: write the report as JSON."`
 }
 
 // Run goes on with a request that has stopped.
 func (c *retryCommand) Run(s *session) (err error) {
+	if done, err := c.away(s, "retry", map[string]string{"collection": c.Collection}); done {
+		return err
+	}
+	if c.Config == "" || c.Out == "" {
+		return usage("--state needs --config DIR and --out DIR, too")
+	}
 	cfg, err := loadSound(s, c.Config)
 	if err != nil {
 		return err
@@ -78,6 +97,9 @@ func (c *skipCommand) Run(s *session) (err error) {
 	if strings.TrimSpace(c.Reason) == "" {
 		return usage("--reason is empty: say why")
 	}
+	if done, err := c.away(s, "skip", map[string]string{"collection": c.Collection, "reason": c.Reason}); done {
+		return err
+	}
 	l, err := c.desk(s)
 	if err != nil {
 		return err
@@ -101,6 +123,9 @@ func (c *finaliseCommand) Run(s *session) (err error) {
 	if strings.TrimSpace(c.Reason) == "" {
 		return usage("--reason is empty: say why")
 	}
+	if done, err := c.away(s, "finalise", map[string]string{"reason": c.Reason}); done {
+		return err
+	}
 	l, err := c.desk(s)
 	if err != nil {
 		return err
@@ -120,6 +145,9 @@ type cancelCommand struct {
 // Run gives a request up that cannot go on: its key and all that it had found
 // are destroyed. What it has written stays written.
 func (c *cancelCommand) Run(s *session) (err error) {
+	if done, err := c.away(s, "cancel", nil); done {
+		return err
+	}
 	l, err := c.desk(s)
 	if err != nil {
 		return err
@@ -154,24 +182,8 @@ type logged struct {
 }
 
 // Run shows the execution log: a line whenever a collection has come further.
-func (c *logCommand) Run(s *session) (err error) {
-	l, err := c.desk(s)
-	if err != nil {
-		return err
-	}
-	defer closing(l.House, &err)
-	lines := []logged{}
-	err = l.Lines(s.ctx, c.ID, func(line request.LogLine) error {
-		seconds := 0.0
-		if !line.Started.IsZero() {
-			seconds = line.At.Sub(line.Started).Seconds()
-		}
-		lines = append(lines, logged{
-			line.Sequence, line.At.UTC().Format(time.RFC3339Nano), line.Round, line.Address, string(line.Action), line.Attempt,
-			line.Status, line.RowsRead, line.RowsMasked, line.Fields, seconds, line.Message,
-		})
-		return nil
-	})
+func (c *logCommand) Run(s *session) error {
+	lines, err := c.lines(s)
 	if err != nil {
 		return err
 	}
@@ -185,4 +197,34 @@ func (c *logCommand) Run(s *session) (err error) {
 			l.Status, l.RowsRead, l.RowsMasked, l.Seconds, strings.Join(l.Fields, ","), l.Message)
 	}
 	return table.Flush()
+}
+
+func (c *logCommand) lines(s *session) (lines []logged, err error) {
+	lines = []logged{}
+	add := func(line request.LogLine) error {
+		seconds := 0.0
+		if !line.Started.IsZero() {
+			seconds = line.At.Sub(line.Started).Seconds()
+		}
+		lines = append(lines, logged{
+			line.Sequence, line.At.UTC().Format(time.RFC3339Nano), line.Round, line.Address, string(line.Action), line.Attempt,
+			line.Status, line.RowsRead, line.RowsMasked, line.Fields, seconds, line.Message,
+		})
+		return nil
+	}
+	if c.State == "" && c.Server != "" {
+		err = logThere(s, c.remote, c.ID, 0, add)
+		return lines, err
+	}
+	if c.State == "" {
+		_, err := c.away(s, "", nil)
+		return nil, err
+	}
+	l, err := c.desk(s)
+	if err != nil {
+		return nil, err
+	}
+	defer closing(l.House, &err)
+	err = l.Lines(s.ctx, c.ID, add)
+	return lines, err
 }

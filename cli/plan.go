@@ -22,11 +22,16 @@ import (
 
 // about says which request is meant; plan and run share it.
 type about struct {
-	Config     string   `required:"" help:"Configuration directory." placeholder:"DIR"`
-	Policy     string   `required:"" help:"Key of the policy." placeholder:"KEY"`
+	Config string `required:"" help:"Configuration directory." placeholder:"DIR"`
+	Policy string `required:"" help:"Key of the policy." placeholder:"KEY"`
+	whom
+	Refresh bool `help:"With --state: read the databases' catalogues again, instead of planning from the stored ones."`
+}
+
+// whom says whose request it is.
+type whom struct {
 	Identity   []string `help:"What the person is known by, as email=... , phone_number=+..., or another type of your datasets. May be given several times." placeholder:"TYPE=VALUE" sep:"none"`
 	Identities string   `help:"File with one TYPE=VALUE a line, - for standard input: keeps identities out of the shell's history." placeholder:"FILE"`
-	Refresh    bool     `help:"With --state: read the databases' catalogues again, instead of planning from the stored ones."`
 }
 
 type planCommand struct {
@@ -135,7 +140,7 @@ func declared(cfg *config.Config, identities []subject.Identity) error {
 }
 
 // identities reads what was typed and what stands in the file.
-func (a *about) identities(s *session) ([]subject.Identity, error) {
+func (a *whom) identities(s *session) ([]subject.Identity, error) {
 	var given []typed
 	for k, text := range a.Identity {
 		given = append(given, typed{fmt.Sprintf("identity %d", k+1), text})
@@ -174,7 +179,7 @@ func (a *about) identities(s *session) ([]subject.Identity, error) {
 // typed is an identity as it was handed in, and where.
 type typed struct{ where, text string }
 
-func (a *about) fromFile(s *session) ([]typed, error) {
+func (a *whom) fromFile(s *session) ([]typed, error) {
 	in := s.In
 	if a.Identities != "-" {
 		f, err := os.Open(a.Identities)

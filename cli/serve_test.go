@@ -21,6 +21,7 @@ import (
 type shell struct {
 	t    *testing.T
 	data string
+	env  func(string) (string, bool) // nil for nothing
 }
 
 func (s shell) run(code int, args ...string) (out, errs string) {
@@ -33,7 +34,11 @@ func (s shell) run(code int, args ...string) (out, errs string) {
 }
 
 func (s shell) std(out, errs io.Writer) cli.IO {
-	return cli.IO{In: strings.NewReader(""), Out: out, Err: errs, Env: func(string) (string, bool) { return "", false }, User: "tester", Now: time.Now}
+	env := s.env
+	if env == nil {
+		env = func(string) (string, bool) { return "", false }
+	}
+	return cli.IO{In: strings.NewReader(""), Out: out, Err: errs, Env: env, User: "tester", Now: time.Now}
 }
 
 // serve starts a server and gives its address, what else it said at the
@@ -77,7 +82,7 @@ func get(t *testing.T, url, key string) (int, string) {
 }
 
 func TestServerTakesAKeyUntilItIsRevoked(t *testing.T) { // SE12
-	s := shell{t, filepath.Join(t.TempDir(), "data")}
+	s := shell{t: t, data: filepath.Join(t.TempDir(), "data")}
 	url, end := s.serve()
 	if status, body := get(t, url+"/readyz", ""); status != http.StatusOK {
 		t.Errorf("ready: %d %s", status, body)
@@ -125,7 +130,7 @@ func TestServerTakesAKeyUntilItIsRevoked(t *testing.T) { // SE12
 }
 
 func TestAPIKeyRefusesWhatItDoesNotUnderstand(t *testing.T) {
-	s := shell{t, filepath.Join(t.TempDir(), "data")}
+	s := shell{t: t, data: filepath.Join(t.TempDir(), "data")}
 	for _, args := range [][]string{{}, {"--scope", "everything"}, {"--scope", "audit:read", "--expires", "soon"}, {"--scope", "audit:read", "--expires", "0d"}, {"--scope", "audit:read", "--expires", "-1d"}, {"--scope", "audit:read", "--expires", "9999999999d"}, {"--scope", "audit:read", "--expires", "1dd"}} {
 		s.run(2, append([]string{"apikey", "create", "--data", s.data}, args...)...)
 	}
@@ -137,7 +142,7 @@ func TestAPIKeyRefusesWhatItDoesNotUnderstand(t *testing.T) {
 }
 
 func TestOperatorsAreInvitedListedAndKeptOut(t *testing.T) { // SE12, SE13
-	s := shell{t, filepath.Join(t.TempDir(), "data")}
+	s := shell{t: t, data: filepath.Join(t.TempDir(), "data")}
 	_, end := s.serve()
 	_, rest := end()
 	owner := regexp.MustCompile(`vi_\S+`).FindString(rest)
@@ -194,7 +199,7 @@ func TestOperatorsAreInvitedListedAndKeptOut(t *testing.T) { // SE12, SE13
 }
 
 func TestServerSaysThatItCannotListen(t *testing.T) {
-	s := shell{t, filepath.Join(t.TempDir(), "data")}
+	s := shell{t: t, data: filepath.Join(t.TempDir(), "data")}
 	if _, errs := s.run(1, "serve", "--data", s.data, "--listen", "127.0.0.1:99999"); !strings.Contains(errs, "listen on 127.0.0.1:99999") {
 		t.Error(errs)
 	}
