@@ -26,8 +26,10 @@ type Letter struct {
 // Kind is what a letter is for. Each has a template.
 type Kind string
 
-// The kinds of letters, and the values that their templates may use. All have
-// organisation: the name of the controller.
+// The kinds of letters, and the values that their templates may use. All that
+// are named are there, and empty where they do not apply; a date is a day like
+// 2026-12-24, or a time in RFC 3339. Render adds organisation to all: the name
+// of the controller.
 const (
 	// To the person. All have reference (the id of the request) and policy (its
 	// name).
