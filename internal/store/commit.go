@@ -60,7 +60,7 @@ func (db *DB) write(ctx context.Context, tenant string, fn func(context.Context,
 
 func (db *DB) writeWith(ctx context.Context, tenant string, keys *seal.Tenant, fn func(context.Context, *tx) error) error {
 	return db.engine.write(ctx, func(ctx context.Context, q querier, g *growth) error {
-		g.grew = db.watch.wake
+		g.grew, g.posted = db.watch.wake, func() { db.posts.wake("") }
 		return fn(ctx, &tx{querier: q, tenant: tenant, keys: keys, rand: db.config.Rand, growth: g})
 	})
 }

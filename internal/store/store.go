@@ -88,6 +88,7 @@ type DB struct {
 	consents consents
 	apikeys  apikeys
 	watch    watch
+	posts    watch // for letters, under no tenant
 }
 
 // engine is one of the two databases. As a querier it reads what is committed.

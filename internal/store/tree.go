@@ -26,6 +26,8 @@ type growth struct {
 	after []func(stands bool)
 	// grew is called then for the tenants whose trees have grown.
 	grew func(tenant string)
+	// posted is called by what posts a letter, then.
+	posted func()
 }
 
 // ended calls what waits for the commit.
