@@ -132,6 +132,17 @@ type Progress struct {
 	Message     string
 	Started     time.Time
 	Ended       time.Time
+	// Took is how long an attempt went on of whose beginning the store was not
+	// told: Started is then so long before Ended. It is not kept.
+	Took time.Duration
+}
+
+// Chunk is a piece of what a collection has given, sealed.
+type Chunk struct {
+	Address string
+	N       int // from 0
+	Rows    int
+	Sealed  []byte
 }
 
 // Action is what is done to a collection.

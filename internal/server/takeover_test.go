@@ -74,14 +74,9 @@ func (p *pauser) pause(point string) {
 	}
 }
 
-func (p *pauser) Chunk(ctx context.Context, l request.Lease, address string, n, rows int, sealed []byte) error {
-	p.pause("chunk")
-	return p.Work.Chunk(ctx, l, address, n, rows, sealed)
-}
-
-func (p *pauser) Intend(ctx context.Context, l request.Lease, address string, intent int64, entry audit.Entry) error {
+func (p *pauser) Intend(ctx context.Context, l request.Lease, pr request.Progress, entry audit.Entry) error {
 	p.pause("intent")
-	err := p.Work.Intend(ctx, l, address, intent, entry)
+	err := p.Work.Intend(ctx, l, pr, entry)
 	p.pause("batch")
 	return err
 }
@@ -92,11 +87,14 @@ func (p *pauser) Enter(ctx context.Context, l request.Lease, address string) (fu
 	return release, err
 }
 
-func (p *pauser) Save(ctx context.Context, l request.Lease, pr request.Progress, outcomes []request.FieldOutcome, line request.LogLine) error {
-	if pr.Action == request.Erasure {
+func (p *pauser) Save(ctx context.Context, l request.Lease, pr request.Progress, outcomes []request.FieldOutcome, line request.LogLine, rest ...request.Chunk) error {
+	switch {
+	case len(rest) > 0:
+		p.pause("chunk")
+	case pr.Action == request.Erasure:
 		p.pause("save")
 	}
-	return p.Work.Save(ctx, l, pr, outcomes, line)
+	return p.Work.Save(ctx, l, pr, outcomes, line, rest...)
 }
 
 type pausingRequests struct {

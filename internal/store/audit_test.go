@@ -138,7 +138,7 @@ func TestNothingChangesWhenItsEntryCannotBeWritten(t *testing.T) { // SE16
 					"apply":  db.Requests().Apply(ctx, tenant, waiting, request.Approve, entry("test.act")),
 					"claim":  claimed,
 					"move":   db.Requests().Move(ctx, l, request.Turn{Event: request.Finish}, entry("test.act")),
-					"intend": db.Work().Intend(ctx, l, people, 9, entry("test.act")),
+					"intend": db.Work().Intend(ctx, l, request.Progress{Address: people, Action: request.Erasure, Status: request.Running, Attempt: 1, Intent: 9}, entry("test.act")),
 					"tenant": db.CreateTenant(ctx, "other"),
 					"append": db.Audit().Append(ctx, tenant, entry("test.act")),
 				} {

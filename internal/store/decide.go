@@ -44,7 +44,10 @@ func (s *Requests) Replan(ctx context.Context, tenant, id, was, hash string, pla
 		if err != nil {
 			return err
 		}
-		return t.bind(ctx, entry, `UPDATE requests SET plan_hash = $4, plan = $5 WHERE tenant = $1 AND id = $2 AND plan_hash = $3`, tenant, id, was, hash, plan)
+		if err := t.bind(ctx, entry, `UPDATE requests SET plan_hash = $4 WHERE tenant = $1 AND id = $2 AND plan_hash = $3`, tenant, id, was, hash); err != nil {
+			return err
+		}
+		return t.storePlan(ctx, id, plan)
 	})
 }
 

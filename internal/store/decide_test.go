@@ -119,7 +119,7 @@ func TestWhoeverCarriesOutWritesNothingAfterACancel(t *testing.T) { // X23
 		must(t, db.Requests().Apply(ctx, tenant, l.Request, request.Cancel, entry("request.cancel")))
 		before := db.Dump(t)
 		for what, err := range map[string]error{
-			"a chunk": db.Work().Chunk(ctx, l, people, 0, 1, []byte("x")),
+			"a chunk": db.Work().Chunk(ctx, l, request.Chunk{Address: people, N: 0, Rows: 1, Sealed: []byte("x")}),
 			"a step":  db.Requests().Advance(ctx, l, "erasure"),
 			"an end":  db.Requests().Move(ctx, l, request.Turn{Event: request.Finish}, entry("request.complete")),
 		} {

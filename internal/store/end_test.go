@@ -33,7 +33,7 @@ func finish(e request.Event) func(*testing.T, *storetest.Database, string) {
 		key, err := db.Keys().RequestKey(ctx, tenant, id)
 		must(t, err)
 		must(t, db.Work().Begin(ctx, l, request.Progress{Address: people, Action: request.Access}))
-		must(t, db.Work().Chunk(ctx, l, people, 0, 1, key.Seal([]byte(canary), nil)))
+		must(t, db.Work().Chunk(ctx, l, request.Chunk{Address: people, N: 0, Rows: 1, Sealed: key.Seal([]byte(canary), nil)}))
 		must(t, db.Requests().Move(ctx, l, request.Turn{Event: e}, entry("request.end")))
 	}
 }

@@ -83,7 +83,8 @@ func (s *Holds) Enter(ctx context.Context, l request.Lease, address string) (rel
 // mayCommit shares what Place takes, and then reads.
 func mayCommit(ctx context.Context, q querier, keys *seal.Tenant, l request.Lease, address string) error {
 	err := q.each(ctx, func(scanner) error { return nil }, `
-		SELECT address FROM request_progress WHERE tenant = $1 AND request = $2 AND address = $3 AND action = $4 {share}`,
+		SELECT address FROM request_progress WHERE tenant = $1 AND request = $2 AND address = $3 AND action = $4
+			AND round = (SELECT round FROM requests WHERE tenant = $1 AND id = $2) {share}`,
 		l.Tenant, l.Request, address, request.Erasure)
 	if err != nil {
 		return fmt.Errorf("share the batch: %w", err)

@@ -32,7 +32,7 @@ func (s *Requests) Claim(ctx context.Context, tenant, id, owner string, ttl time
 			UPDATE requests SET status = `+next+`, lease_owner = $3, lease_until = {now} + $4, fence = fence + 1
 			WHERE tenant = $1 AND id = $2 AND `+possible+`
 				AND ($5 OR lease_owner IN ('', $3) OR lease_until <= {now})
-			RETURNING `+requestColumns+`, fence`, args...), &lease.Fence)
+			RETURNING `+requestColumns+planColumn+`, fence`, args...), &lease.Fence)
 		if errors.Is(err, sql.ErrNoRows) {
 			return t.whyNotClaimed(ctx, id)
 		}

@@ -79,7 +79,7 @@ func TestSkippedCollectionIsKeptWithItsReasonAndOnlyOnce(t *testing.T) { // X23
 func TestFinalisedRequestSaysWhyAndKeepsNothing(t *testing.T) { // X23, X16
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, l := db.Requests(), running(t, db)
-		must(t, db.Work().Chunk(ctx, l, people, 0, 1, []byte("x")))
+		must(t, db.Work().Chunk(ctx, l, request.Chunk{Address: people, N: 0, Rows: 1, Sealed: []byte("x")}))
 		must(t, s.Move(ctx, l, request.Turn{Event: request.Fail, Message: "why"}, entry("request.fail")))
 		must(t, s.Finalise(ctx, tenant, l.Request, "enough", entry("request.finalise")))
 		r, err := s.Get(ctx, tenant, l.Request)
@@ -101,9 +101,9 @@ func TestEachRoundHasItsOwnProgressAndChunks(t *testing.T) { // X17
 		access := request.Progress{Address: people, Action: request.Access, Attempt: 1}
 		erasure := request.Progress{Address: people, Action: request.Erasure, Attempt: 1}
 		must(t, w.Begin(ctx, l, access))
-		must(t, w.Chunk(ctx, l, people, 0, 1, []byte("one")))
+		must(t, w.Chunk(ctx, l, request.Chunk{Address: people, N: 0, Rows: 1, Sealed: []byte("one")}))
 		must(t, w.Begin(ctx, l, erasure))
-		must(t, w.Intend(ctx, l, people, 5, entry("request.mask")))
+		must(t, w.Intend(ctx, l, request.Progress{Address: people, Action: request.Erasure, Status: request.Running, Attempt: 1, Intent: 5}, entry("request.mask")))
 		failed := request.FieldOutcome{Address: people, Field: "email", Status: "failed", Rows: 1}
 		sent := erasure
 		sent.Intent = 5
@@ -119,9 +119,9 @@ func TestEachRoundHasItsOwnProgressAndChunks(t *testing.T) { // X17
 			t.Errorf("the same round again: %v, or something changed", err)
 		}
 		must(t, w.Begin(ctx, l, access))
-		must(t, w.Chunk(ctx, l, people, 0, 1, []byte("two")))
+		must(t, w.Chunk(ctx, l, request.Chunk{Address: people, N: 0, Rows: 1, Sealed: []byte("two")}))
 		must(t, w.Begin(ctx, l, access)) // again
-		must(t, w.Chunk(ctx, l, people, 0, 1, []byte("three")))
+		must(t, w.Chunk(ctx, l, request.Chunk{Address: people, N: 0, Rows: 1, Sealed: []byte("three")}))
 		must(t, w.Begin(ctx, l, erasure))
 		db.Reopen(t)
 		w = db.Work()

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"volenti.dev/volenti/request"
 )
@@ -34,7 +33,7 @@ func (s *Requests) Page(ctx context.Context, tenant string, status request.Statu
 	return page, nil
 }
 
-var selectPage = `SELECT ` + strings.Replace(requestColumns, " plan,", " NULL,", 1) + ` FROM requests`
+const selectPage = `SELECT ` + requestColumns + `, NULL FROM requests`
 
 // Ready says whether the database answers.
 func (db *DB) Ready(ctx context.Context) error {

@@ -120,7 +120,7 @@ func TestLeaseStaysUntilTheWriteCommits(t *testing.T) { // R4
 	var all sync.WaitGroup
 	all.Go(func() {
 		defer written.Add(1)
-		if err := db.Work().Chunk(ctx, old, people, 0, 1, []byte("x")); err != nil {
+		if err := db.Work().Chunk(ctx, old, request.Chunk{Address: people, N: 0, Rows: 1, Sealed: []byte("x")}); err != nil {
 			t.Error(err)
 		}
 	})

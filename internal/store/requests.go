@@ -37,15 +37,18 @@ func (s *Requests) Create(ctx context.Context, r request.Request, identities []s
 		}
 		made, err := t.exec(ctx, `
 			INSERT INTO requests (`+requestColumns+`, identities, lease_owner, lease_until, fence)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now}, 0, 1, $10, $11, '', $12, $13, $14, $15, CASE WHEN $16 = 0 THEN {now} ELSE $16 END, $17, 0, 0, '', '', $18, '', 0, 0)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {now}, 0, 1, $9, $10, '', $11, $12, $13, $14, CASE WHEN $15 = 0 THEN {now} ELSE $15 END, $16, 0, 0, '', '', $17, '', 0, 0)
 			ON CONFLICT DO NOTHING`,
-			r.Tenant, r.ID, r.Policy, r.Status, r.Step, r.PlanHash, append([]byte{}, r.Plan...), r.MaxRows, readable(r.Message),
+			r.Tenant, r.ID, r.Policy, r.Status, r.Step, r.PlanHash, r.MaxRows, readable(r.Message),
 			r.Author, r.Idempotency, r.Source, r.Language, r.Place, r.Law, micros(r.Received), micros(r.Due), together(identities, t.keys.RecallKey()))
 		if err != nil {
 			return fmt.Errorf("create request: %w", err)
 		}
 		if made == 0 {
 			return ErrExists
+		}
+		if err := t.storePlan(ctx, r.ID, r.Plan); err != nil {
+			return err
 		}
 		if err := t.keep(ctx, ownerOf(r.ID), wrapped); err != nil {
 			return err
@@ -55,6 +58,17 @@ func (s *Requests) Create(ctx context.Context, r request.Request, identities []s
 		}
 		return t.log(ctx, entry)
 	})
+}
+
+// storePlan keeps the plan of a request, in the place of another. It has a
+// table of its own because it is long, and the row of a request is read and
+// written again and again.
+func (t *tx) storePlan(ctx context.Context, id string, plan []byte) error {
+	if _, err := t.exec(ctx, `INSERT INTO request_plans (tenant, request, plan) VALUES ($1, $2, $3)
+		ON CONFLICT (tenant, request) DO UPDATE SET plan = excluded.plan`, t.tenant, id, append([]byte{}, plan...)); err != nil {
+		return fmt.Errorf("store a plan: %w", err)
+	}
+	return nil
 }
 
 // identify stores what is known of the data subject.
@@ -260,21 +274,26 @@ func together(identities []subject.Identity, digestKey []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-const selectRequests = `SELECT ` + requestColumns + ` FROM requests`
+const selectRequests = `SELECT ` + requestColumns + planColumn + ` FROM requests`
 
-const requestColumns = `tenant, id, policy, status, step, plan_hash, plan, max_rows, message, created, ended, round, author, idempotency, retry_only,
+// planColumn is the plan of the row of requests that a statement is about.
+const planColumn = `, (SELECT plan FROM request_plans WHERE request_plans.tenant = requests.tenant AND request_plans.request = requests.id)`
+
+// requestColumns are those of requests that scanRequest reads, after which it
+// reads the plan.
+const requestColumns = `tenant, id, policy, status, step, plan_hash, max_rows, message, created, ended, round, author, idempotency, retry_only,
 	source, language, place, law, received, due, extended, verified, duplicate_of, parked`
 
-// scanRequest reads requestColumns, and more columns where the caller has
-// asked for them after these.
+// scanRequest reads requestColumns and planColumn, and more columns where the
+// caller has asked for them after these.
 func scanRequest(row scanner) (request.Request, error) { return scanRequestAnd(row) }
 
 func scanRequestAnd(row scanner, more ...any) (r request.Request, err error) {
 	var created, ended, received, due, extended, verified int64
 	var parked string
 	err = row.Scan(append([]any{
-		&r.Tenant, &r.ID, &r.Policy, &r.Status, &r.Step, &r.PlanHash, &r.Plan, &r.MaxRows, &r.Message, &created, &ended, &r.Round, &r.Author, &r.Idempotency, &r.Only,
-		&r.Source, &r.Language, &r.Place, &r.Law, &received, &due, &extended, &verified, &r.Of, &parked,
+		&r.Tenant, &r.ID, &r.Policy, &r.Status, &r.Step, &r.PlanHash, &r.MaxRows, &r.Message, &created, &ended, &r.Round, &r.Author, &r.Idempotency, &r.Only,
+		&r.Source, &r.Language, &r.Place, &r.Law, &received, &due, &extended, &verified, &r.Of, &parked, &r.Plan,
 	}, more...)...)
 	r.Created, r.Ended, r.Received, r.Due = instant(created), instant(ended), instant(received), instant(due)
 	r.Extended, r.Verified = instant(extended), instant(verified)

@@ -21,14 +21,18 @@ func TestRequestComesBackAsItWasStored(t *testing.T) {
 		want := request.Request{
 			ID: uuid.Must(uuid.NewV7()).String(), Tenant: tenant, Policy: "p", Status: request.AwaitingApproval,
 			Step: "access", PlanHash: "abc", Plan: []byte(`{"a": 1}`), MaxRows: 7, Message: "m", Round: 1, Author: "apikey/a", Idempotency: "k",
+			Source: "letter", Language: "de", Place: "US-CA", Law: "ccpa", Due: time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC),
 		}
 		before := time.Now().Add(-time.Second)
 		must(t, db.Requests().Create(ctx, want, person(canary), entry("request.create")))
 		db.Reopen(t)
 		got, err := db.Requests().Get(ctx, tenant, want.ID)
 		must(t, err)
-		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(request.Request{}, "Created")); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(request.Request{}, "Created", "Received")); diff != "" {
 			t.Error(diff)
+		}
+		if d := got.Received.Sub(got.Created); d < 0 || d > time.Second {
+			t.Errorf("received %v, created %v", got.Received, got.Created)
 		}
 		if got.Created.Before(before) || got.Created.Location() != time.UTC {
 			t.Errorf("created %v", got.Created)

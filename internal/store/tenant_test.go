@@ -16,7 +16,7 @@ func TestOtherTenantFindsNothing(t *testing.T) { // SE14
 		must(t, db.CreateTenant(ctx, other))
 		l := running(t, db)
 		must(t, db.Work().Begin(ctx, l, request.Progress{Address: "shop:people", Action: request.Access}))
-		must(t, db.Work().Chunk(ctx, l, "shop:people", 0, 1, []byte("x")))
+		must(t, db.Work().Chunk(ctx, l, request.Chunk{Address: "shop:people", N: 0, Rows: 1, Sealed: []byte("x")}))
 		foreign := l
 		foreign.Tenant = other
 

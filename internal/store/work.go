@@ -47,26 +47,33 @@ func (w *Work) Begin(ctx context.Context, l request.Lease, p request.Progress) e
 
 // Chunk is described in fulfill.Work. A chunk that is stored again replaces
 // the one with its number.
-func (w *Work) Chunk(ctx context.Context, l request.Lease, address string, n int, rows int, sealed []byte) error {
-	return w.db.hold(ctx, l, func(ctx context.Context, t *tx, _ int64) error {
-		if _, err := t.exec(ctx, `
-			INSERT INTO request_chunks (tenant, request, address, round, n, rows, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (tenant, request, address, round, n) DO UPDATE SET rows = excluded.rows, sealed = excluded.sealed`,
-			l.Tenant, l.Request, address, t.round, n, rows, sealed); err != nil {
-			return fmt.Errorf("store a chunk: %w", err)
-		}
-		t.growth.bulk += len(sealed)
-		return nil
-	})
+func (w *Work) Chunk(ctx context.Context, l request.Lease, c request.Chunk) error {
+	return w.db.hold(ctx, l, func(ctx context.Context, t *tx, _ int64) error { return t.storeChunk(ctx, l.Request, c) })
+}
+
+func (t *tx) storeChunk(ctx context.Context, id string, c request.Chunk) error {
+	if _, err := t.exec(ctx, `
+		INSERT INTO request_chunks (tenant, request, address, round, n, rows, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (tenant, request, address, round, n) DO UPDATE SET rows = excluded.rows, sealed = excluded.sealed`,
+		t.tenant, id, c.Address, t.round, c.N, c.Rows, c.Sealed); err != nil {
+		return fmt.Errorf("store a chunk: %w", err)
+	}
+	t.growth.bulk += len(c.Sealed)
+	return nil
 }
 
 // Save is described in fulfill.Work. The line gets its number and its time
 // here. It adds: after ErrUnknown, look at Progress before saving again.
-func (w *Work) Save(ctx context.Context, l request.Lease, p request.Progress, outcomes []request.FieldOutcome, line request.LogLine) error {
+func (w *Work) Save(ctx context.Context, l request.Lease, p request.Progress, outcomes []request.FieldOutcome, line request.LogLine, rest ...request.Chunk) error {
 	return w.db.hold(ctx, l, func(ctx context.Context, t *tx, now int64) error {
 		p := p
 		if p.Ended.IsZero() && p.Status != request.Pending && p.Status != request.Running {
 			p.Ended = instant(now)
+		}
+		for _, c := range rest {
+			if err := t.storeChunk(ctx, l.Request, c); err != nil {
+				return err
+			}
 		}
 		if err := t.storeProgress(ctx, l.Request, p); err != nil {
 			return err
@@ -106,27 +113,24 @@ func (t *tx) append(ctx context.Context, id string, now int64, line request.LogL
 
 // Intend is described in fulfill.Work. An intent that stands already is not
 // logged again.
-func (w *Work) Intend(ctx context.Context, l request.Lease, address string, intent int64, entry audit.Entry) error {
-	return w.db.hold(ctx, l, func(ctx context.Context, t *tx, _ int64) error {
+func (w *Work) Intend(ctx context.Context, l request.Lease, p request.Progress, entry audit.Entry) error {
+	return w.db.hold(ctx, l, func(ctx context.Context, t *tx, now int64) error {
+		p := p
 		var stands int64
 		err := t.row(ctx, `
 			SELECT intent FROM request_progress
 			WHERE tenant = $1 AND request = $2 AND address = $3 AND action = $4 AND round = $5`,
-			l.Tenant, l.Request, address, request.Erasure, t.round).Scan(&stands)
+			l.Tenant, l.Request, p.Address, request.Erasure, t.round).Scan(&stands)
 		if errors.Is(err, sql.ErrNoRows) {
-			return fmt.Errorf("intend: the erasure of %s has not begun", address)
-		}
-		if err != nil {
+			p.Started = instant(now)
+		} else if err != nil {
 			return fmt.Errorf("intend: %w", err)
 		}
-		if intent <= stands {
+		if p.Intent <= stands {
 			return nil
 		}
-		if _, err := t.exec(ctx, `
-			UPDATE request_progress SET intent = $6
-			WHERE tenant = $1 AND request = $2 AND address = $3 AND action = $4 AND round = $5 AND intent < $6`,
-			l.Tenant, l.Request, address, request.Erasure, t.round, intent); err != nil {
-			return fmt.Errorf("intend: %w", err)
+		if err := t.storeProgress(ctx, l.Request, p); err != nil {
+			return err
 		}
 		return t.log(ctx, entry)
 	})
@@ -192,6 +196,10 @@ const progressColumns = `address, action, status, attempt, position, intent, row
 	rows_already, rows_failed, rows_residue, message, started, ended, round`
 
 func (t *tx) storeProgress(ctx context.Context, id string, p request.Progress) error {
+	reckoned := p.Took > 0 && p.Started.IsZero() && !p.Ended.IsZero()
+	if reckoned {
+		p.Started = p.Ended.Add(-p.Took)
+	}
 	if _, err := t.exec(ctx, `
 		INSERT INTO request_progress (tenant, request, `+progressColumns+`)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
@@ -200,9 +208,10 @@ func (t *tx) storeProgress(ctx context.Context, id string, p request.Progress) e
 			rows_read = excluded.rows_read, rows_matched = excluded.rows_matched, rows_masked = excluded.rows_masked,
 			rows_already = excluded.rows_already, rows_failed = excluded.rows_failed, rows_residue = excluded.rows_residue,
 			message = excluded.message, ended = excluded.ended,
-			started = CASE WHEN excluded.started = 0 THEN request_progress.started ELSE excluded.started END`,
+			started = CASE WHEN excluded.started = 0 OR $19 AND request_progress.started <> 0 AND request_progress.attempt = excluded.attempt
+				THEN request_progress.started ELSE excluded.started END`,
 		t.tenant, id, p.Address, p.Action, p.Status, p.Attempt, p.Position, p.Intent, p.RowsRead, p.RowsMatched, p.RowsMasked,
-		p.RowsAlready, p.RowsFailed, p.RowsResidue, readable(p.Message), micros(p.Started), micros(p.Ended), t.round); err != nil {
+		p.RowsAlready, p.RowsFailed, p.RowsResidue, readable(p.Message), micros(p.Started), micros(p.Ended), t.round, reckoned); err != nil {
 		return fmt.Errorf("store progress: %w", err)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -101,9 +102,9 @@ func TestChunksComeInOrderAndANewAttemptForgetsThem(t *testing.T) {
 		w, l := db.Work(), running(t, db)
 		const n = 37
 		for i := n - 1; i >= 0; i-- {
-			must(t, w.Chunk(ctx, l, people, i, 1, fmt.Appendf(nil, "chunk %d", i)))
+			must(t, w.Chunk(ctx, l, request.Chunk{Address: people, N: i, Rows: 1, Sealed: fmt.Appendf(nil, "chunk %d", i)}))
 		}
-		must(t, w.Chunk(ctx, l, people, 3, 1, []byte("chunk 3"))) // again: harmless
+		must(t, w.Chunk(ctx, l, request.Chunk{Address: people, N: 3, Rows: 1, Sealed: []byte("chunk 3")})) // again: harmless
 		next := 0
 		must(t, w.Chunks(ctx, tenant, l.Request, people, 1, func(i int, sealed []byte) error {
 			if i != next || string(sealed) != fmt.Sprint("chunk ", i) {
@@ -141,7 +142,7 @@ func TestChunksDestroyedWhileTheyAreReadAreAnError(t *testing.T) { // X16
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w, l := db.Work(), running(t, db)
 		for i := range 20 {
-			must(t, w.Chunk(ctx, l, people, i, 1, []byte("x")))
+			must(t, w.Chunk(ctx, l, request.Chunk{Address: people, N: i, Rows: 1, Sealed: []byte("x")}))
 		}
 		err := w.Chunks(ctx, tenant, l.Request, people, 1, func(i int, _ []byte) error {
 			if i == 0 {
@@ -158,8 +159,8 @@ func TestChunksDestroyedWhileTheyAreReadAreAnError(t *testing.T) { // X16
 func TestMissingChunkIsAnError(t *testing.T) { // X16
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w, l := db.Work(), running(t, db)
-		must(t, w.Chunk(ctx, l, people, 0, 1, []byte("x")))
-		must(t, w.Chunk(ctx, l, people, 2, 1, []byte("x")))
+		must(t, w.Chunk(ctx, l, request.Chunk{Address: people, N: 0, Rows: 1, Sealed: []byte("x")}))
+		must(t, w.Chunk(ctx, l, request.Chunk{Address: people, N: 2, Rows: 1, Sealed: []byte("x")}))
 		if err := w.Chunks(ctx, tenant, l.Request, people, 1, func(int, []byte) error { return nil }); err == nil {
 			t.Error("a gap was passed over")
 		}
@@ -183,9 +184,9 @@ func TestFencedWorkerWritesNothing(t *testing.T) { // R4
 				"advance": s.Advance(ctx, l, "x"),
 				"move":    s.Move(ctx, l, request.Turn{Event: request.Finish}, entry("test.act")),
 				"begin":   w.Begin(ctx, l, p),
-				"chunk":   w.Chunk(ctx, l, people, 0, 1, []byte("x")),
+				"chunk":   w.Chunk(ctx, l, request.Chunk{Address: people, N: 0, Rows: 1, Sealed: []byte("x")}),
 				"save":    w.Save(ctx, l, p, []request.FieldOutcome{{Field: "x"}}, request.LogLine{}),
-				"intend":  w.Intend(ctx, l, people, 9, entry("test.act")),
+				"intend":  w.Intend(ctx, l, request.Progress{Address: people, Action: request.Erasure, Status: request.Running, Attempt: 1, Intent: 9}, entry("test.act")),
 				"audit":   w.Audit(ctx, l, entry("test.act")),
 				"reserve": reserve,
 			} {
@@ -249,18 +250,34 @@ func TestWorkersThatTakeOverFromEachOtherLeaveOneStory(t *testing.T) { // R4
 func TestIntentIsLoggedOnceAndBeforeItCounts(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w, l := db.Work(), running(t, db)
-		if err := w.Intend(ctx, l, people, 5, entry("request.mask")); err == nil {
-			t.Error("intended what has not begun")
-		}
-		must(t, w.Begin(ctx, l, request.Progress{Address: people, Action: request.Erasure}))
 		before := records(t, db)
 		for _, intent := range []int64{5, 5, 3, 9} {
-			must(t, w.Intend(ctx, l, people, intent, entry("request.mask")))
+			must(t, w.Intend(ctx, l, request.Progress{Address: people, Action: request.Erasure, Status: request.Running, Attempt: 1, Intent: intent}, entry("request.mask")))
 		}
 		p, err := w.Progress(ctx, tenant, l.Request)
 		must(t, err)
-		if p[0].Intent != 9 || records(t, db) != before+2 {
-			t.Errorf("intent %d, %d records", p[0].Intent, records(t, db)-before)
+		if p[0].Intent != 9 || p[0].Status != request.Running || p[0].Started.IsZero() || records(t, db) != before+2 {
+			t.Errorf("intent %d, %s since %v, %d records", p[0].Intent, p[0].Status, p[0].Started, records(t, db)-before)
+		}
+	})
+}
+
+func TestRestOfTheRowsIsStoredWithTheOutcome(t *testing.T) { // X16, X24
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		w, l := db.Work(), running(t, db)
+		done := request.Progress{Address: people, Action: request.Access, Status: request.Done, Attempt: 1, Took: time.Minute}
+		stale := l
+		stale.Fence--
+		if err := w.Save(ctx, stale, done, nil, request.LogLine{}, request.Chunk{Address: people, Rows: 1, Sealed: []byte("x")}); !errors.Is(err, request.ErrFenced) {
+			t.Errorf("fenced: %v", err)
+		}
+		must(t, w.Save(ctx, l, done, nil, request.LogLine{Address: people, Action: request.Access}, request.Chunk{Address: people, Rows: 1, Sealed: []byte("one")}))
+		var got []string
+		must(t, w.Chunks(ctx, tenant, l.Request, people, 1, func(_ int, sealed []byte) error { got = append(got, string(sealed)); return nil }))
+		p, err := w.Progress(ctx, tenant, l.Request)
+		must(t, err)
+		if !slices.Equal(got, []string{"one"}) || len(p) != 1 || p[0].Ended.Sub(p[0].Started) != time.Minute {
+			t.Errorf("chunks %q, progress %+v", got, p)
 		}
 	})
 }

@@ -131,7 +131,9 @@ func TestFullDiskRefusesWritesAndNeedsNoRepair(t *testing.T) { // R5
 	failed := make([]error, 64)
 	var all sync.WaitGroup
 	for i := range failed {
-		all.Go(func() { failed[i] = db.Work().Chunk(ctx, l, fmt.Sprint("shop:", i), 0, 1, big) })
+		all.Go(func() {
+			failed[i] = db.Work().Chunk(ctx, l, request.Chunk{Address: fmt.Sprint("shop:", i), N: 0, Rows: 1, Sealed: big})
+		})
 	}
 	all.Wait()
 	stored := func(i int) (stored bool) {

@@ -73,11 +73,12 @@ func (r *run) accessOne(ctx context.Context, n *graph.Node) error {
 	if err != nil {
 		return err
 	}
-	return r.attempt(ctx, p, func(p *request.Progress) error {
+	return r.attempt(ctx, p, func(p *request.Progress, begun func() error) ([]request.Chunk, error) {
 		chunks := r.newChunks(ctx, n, n.Keyed && len(n.Partitions) > 1)
+		chunks.begun = begun
 		chunks.sift = sift(n, r.tables[n.Address], found.matches)
 		if chunks.earlier, err = r.earlier(ctx, n); err != nil {
-			return err
+			return nil, err
 		}
 		misfits := 0
 		result, err := r.read(ctx, n, found.matches, func(row connector.Row) error {
@@ -90,28 +91,38 @@ func (r *run) accessOne(ctx context.Context, n *graph.Node) error {
 			err = r.readStale(ctx, chunks)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		p.Message = found.remark(result.Dropped, misfits)
-		err = chunks.finish(p)
+		rest := chunks.finish(p)
 		crash("collection.read")
-		return err
+		return rest, nil
 	})
 }
 
 // attempt does one collection until it succeeds, fails for good or has been
-// tried often enough; each attempt is in the execution log.
-func (r *run) attempt(ctx context.Context, p request.Progress, do func(*request.Progress) error) error {
+// tried often enough; each attempt is in the execution log. What do gives is
+// stored with its outcome. Before do stores anything itself, it waits until the
+// attempt is begun. Where it never does, the store hears of an attempt when it
+// is over.
+func (r *run) attempt(ctx context.Context, p request.Progress, do func(p *request.Progress, begun func() error) ([]request.Chunk, error)) error {
 	tries := 0
 	err := r.patiently(ctx, func() error {
-		var err error
-		if p, err = r.begin(ctx, p); err != nil {
-			return err
+		since, begun := r.Now(), func() error { return nil }
+		if p.Action == request.Access {
+			p, begun = r.beginAside(ctx, p)
+		} else {
+			p = anew(p)
+		}
+		rest, err := do(&p, begun)
+		if lost := begun(); lost != nil {
+			return lost
 		}
 		crash("collection.begun")
-		if err = do(&p); err == nil {
+		p.Took = r.Now().Sub(since)
+		if err == nil {
 			p.Status = request.Done
-			return r.save(ctx, p, nil)
+			return r.save(ctx, p, nil, rest...)
 		}
 		if ctx.Err() != nil || errors.Is(err, request.ErrFenced) || lost(err) {
 			return err
@@ -177,6 +188,7 @@ func (r *run) accessCycle(ctx context.Context, group []*graph.Node) error {
 		return nil
 	}
 	return r.patiently(ctx, func() error {
+		rest := make([][]request.Chunk, len(members))
 		c := cycle{run: r, group: members, inside: inside, asked: map[string]map[string]bool{}}
 		for _, n := range members {
 			p, err := r.begin(ctx, r.at(n.Address, request.Access))
@@ -191,19 +203,19 @@ func (r *run) accessCycle(ctx context.Context, group []*graph.Node) error {
 			c.members = append(c.members, m)
 		}
 		err := c.rounds(ctx)
-		for _, m := range c.members {
+		for k, m := range c.members {
 			m.progress.Status = request.Done
 			m.progress.Message = c.remark(m)
 			if err == nil {
-				err = m.chunks.finish(&m.progress)
+				rest[k] = m.chunks.finish(&m.progress)
 			}
 			if err != nil {
 				m.progress.Status, m.progress.Message = request.Failed, err.Error()
 			}
 		}
-		for _, m := range c.members {
+		for k, m := range c.members {
 			if ctx.Err() == nil && !lost(err) {
-				err = errors.Join(err, r.save(ctx, m.progress, nil))
+				err = errors.Join(err, r.save(ctx, m.progress, nil, rest[k]...))
 			}
 		}
 		return err

@@ -25,6 +25,8 @@ type chunks struct {
 	node *graph.Node
 	sift sifter
 	seen map[[16]byte]bool // nil where no row can come twice
+	// begun, where it is set, waits until the attempt is recorded.
+	begun func() error
 	// earlier is nil in the first round.
 	earlier *earlier
 	buffer  []byte
@@ -90,26 +92,40 @@ func (c *chunks) flush() error {
 	if c.rows == 0 {
 		return nil
 	}
-	sealed := c.key.Seal(c.buffer, chunkName(c.lease.Tenant, c.lease.Request, c.node.Address, c.request.Round, c.n))
-	if err := c.work.Chunk(c.ctx, c.lease, c.node.Address, c.n, c.rows, sealed); err != nil {
+	if c.begun != nil {
+		if err := c.begun(); err != nil {
+			return err
+		}
+	}
+	if err := c.work.Chunk(c.ctx, c.lease, c.seal()); err != nil {
 		return fmt.Errorf("store rows of %s: %w", c.node.Address, err)
 	}
 	crash("chunk.stored")
-	c.n++
-	c.rows = 0
-	c.buffer = c.buffer[:0]
 	return nil
 }
 
-// finish stores what is left and counts: rows that no round knew before, and
-// those that were read anew.
-func (c *chunks) finish(p *request.Progress) error {
+// seal makes a chunk of the rows that have come since the last.
+func (c *chunks) seal() request.Chunk {
+	name := chunkName(c.lease.Tenant, c.lease.Request, c.node.Address, c.request.Round, c.n)
+	sealed := request.Chunk{Address: c.node.Address, N: c.n, Rows: c.rows, Sealed: c.key.Seal(c.buffer, name)}
+	c.n++
+	c.rows = 0
+	c.buffer = c.buffer[:0]
+	return sealed
+}
+
+// finish gives what is left to be stored, and counts: rows that no round knew
+// before, and those that were read anew.
+func (c *chunks) finish(p *request.Progress) []request.Chunk {
 	p.RowsMatched = 0
 	if c.earlier != nil {
 		p.RowsMatched = c.earlier.anew
 	}
 	p.RowsRead = c.total - p.RowsMatched
-	return c.flush()
+	if c.rows == 0 {
+		return nil
+	}
+	return []request.Chunk{c.seal()}
 }
 
 // rows streams the stored rows of a collection, of all rounds, in the order of

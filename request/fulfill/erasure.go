@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/datamap/value"
@@ -95,16 +96,26 @@ func (r *run) eraseOne(ctx context.Context, n *graph.Node, hindered error) error
 	if err != nil {
 		return err
 	}
-	if p, err = r.begin(ctx, p); err != nil {
+	// The first intent says that it has begun, but where it stands already, or
+	// where what failed in earlier rounds is to be forgotten.
+	if r.request.Round > 1 || p.Intent > p.Position {
+		p, err = r.begin(ctx, p)
+	} else {
+		p = anew(p)
+	}
+	if err != nil {
 		return err
 	}
-	e.progress = p
+	e.progress, e.since = p, r.Now()
 	err = r.rowsOf(ctx, n.Address, r.request.Round, func(row connector.Row, keep graph.Keep) error { return e.add(ctx, row, keep) })
 	if err == nil {
-		err = e.flush(ctx)
+		err = e.flush(ctx, request.Done)
 	}
 	p = e.progress
-	p.Status = request.Done
+	if p.Status == request.Done {
+		return nil // it was saved with its last batch
+	}
+	p.Status, p.Took = request.Done, r.Now().Sub(e.since)
 	if err != nil {
 		if ctx.Err() != nil || errors.Is(err, request.ErrFenced) || lost(err) {
 			return err
@@ -135,7 +146,8 @@ type eraser struct {
 	columns  []string
 	masks    []mask
 	progress request.Progress
-	seen     int64 // rows so far in this pass; those before progress.Position were dealt with
+	since    time.Time // when the attempt began
+	seen     int64     // rows so far in this pass; those before progress.Position were dealt with
 	batch    []connector.Change
 	weight   int   // of the batch, in bytes, roughly
 	already  int64 // rows of the batch that need nothing
@@ -191,7 +203,7 @@ func (e *eraser) add(ctx context.Context, row connector.Row, keep graph.Keep) er
 		e.weight += weight(change.Before) + weight(change.After)
 	}
 	if len(e.batch) >= e.limits.Batch || e.weight >= batchBytes || e.shared >= int64(e.limits.Batch) || e.already >= 20*int64(e.limits.Batch) {
-		return e.flush(ctx)
+		return e.flush(ctx, request.Running)
 	}
 	return nil
 }
@@ -271,20 +283,22 @@ func sameRow(a, b connector.Row) bool {
 	return true
 }
 
-// flush sends the batch and records what became of it. What may be sent is
-// recorded before it is sent: after a crash in between, a row that holds its
-// mask was masked by this request.
-func (e *eraser) flush(ctx context.Context) error {
+// flush sends the batch and records what became of it, and what the status is
+// then. What may be sent is recorded before it is sent: after a crash in
+// between, a row that holds its mask was masked by this request.
+func (e *eraser) flush(ctx context.Context, then request.CollectionStatus) error {
 	if e.seen <= e.progress.Position {
 		return nil
 	}
 	repeated := e.progress.Intent > e.progress.Position
 	if len(e.batch) > 0 && e.progress.Intent < e.seen {
 		entry := e.entry("request.mask", map[string]any{"collection": e.node.Address, "rows": len(e.batch), "from": e.progress.Position})
-		if err := e.work.Intend(ctx, e.lease, e.node.Address, e.seen, entry); err != nil {
+		intended := e.progress
+		intended.Intent = e.seen
+		if err := e.work.Intend(ctx, e.lease, intended, entry); err != nil {
 			return fmt.Errorf("record the intent: %w", err)
 		}
-		e.progress.Intent = e.seen
+		e.progress = intended
 		crash("batch.intended")
 	}
 	outcomes, tries, err := e.send(ctx)
@@ -298,6 +312,7 @@ func (e *eraser) flush(ctx context.Context) error {
 	e.progress.RowsFailed += e.shared
 	e.progress.RowsAlready += e.already
 	e.progress.Position = e.seen
+	e.progress.Status, e.progress.Took = then, e.Now().Sub(e.since)
 	if err := e.save(ctx, e.progress, fields); err != nil {
 		e.progress = unsaved
 		return err

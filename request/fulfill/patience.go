@@ -119,13 +119,13 @@ func (p patient) Begin(ctx context.Context, l request.Lease, pr request.Progress
 	return p.try(ctx, func() error { return p.Work.Begin(ctx, l, pr) })
 }
 
-func (p patient) Chunk(ctx context.Context, l request.Lease, address string, n int, rows int, sealed []byte) error {
-	return p.try(ctx, func() error { return p.Work.Chunk(ctx, l, address, n, rows, sealed) })
+func (p patient) Chunk(ctx context.Context, l request.Lease, c request.Chunk) error {
+	return p.try(ctx, func() error { return p.Work.Chunk(ctx, l, c) })
 }
 
 // Save adds, so that it must not be made twice: the progress that is stored
 // with it is its marker.
-func (p patient) Save(ctx context.Context, l request.Lease, pr request.Progress, outcomes []request.FieldOutcome, line request.LogLine) error {
+func (p patient) Save(ctx context.Context, l request.Lease, pr request.Progress, outcomes []request.FieldOutcome, line request.LogLine, rest ...request.Chunk) error {
 	unknown := false
 	return p.try(ctx, func() error {
 		if unknown {
@@ -133,7 +133,7 @@ func (p patient) Save(ctx context.Context, l request.Lease, pr request.Progress,
 				return err
 			}
 		}
-		err := p.Work.Save(ctx, l, pr, outcomes, line)
+		err := p.Work.Save(ctx, l, pr, outcomes, line, rest...)
 		unknown = unknown || errors.Is(err, request.ErrUnknown)
 		return err
 	})
@@ -153,12 +153,12 @@ func (p patient) stands(ctx context.Context, l request.Lease, pr request.Progres
 			round, stored = o.Round, o
 		}
 	}
-	stored.Round, stored.Started, stored.Ended, stored.Message = pr.Round, pr.Started, pr.Ended, pr.Message // the store has its own
+	stored.Round, stored.Started, stored.Ended, stored.Message, stored.Took = pr.Round, pr.Started, pr.Ended, pr.Message, pr.Took // the store has its own
 	return stored == pr, err
 }
 
-func (p patient) Intend(ctx context.Context, l request.Lease, address string, intent int64, entry audit.Entry) error {
-	return p.try(ctx, func() error { return p.Work.Intend(ctx, l, address, intent, entry) })
+func (p patient) Intend(ctx context.Context, l request.Lease, pr request.Progress, entry audit.Entry) error {
+	return p.try(ctx, func() error { return p.Work.Intend(ctx, l, pr, entry) })
 }
 
 func (p patient) Skips(ctx context.Context, tenant, id string) (map[string]string, error) {

@@ -339,7 +339,7 @@ func (r *run) recheck(ctx context.Context, n *graph.Node) error {
 	if err != nil {
 		return err
 	}
-	return r.attempt(ctx, r.at(n.Address, request.Recheck), func(p *request.Progress) error {
+	return r.attempt(ctx, r.at(n.Address, request.Recheck), func(p *request.Progress, _ func() error) ([]request.Chunk, error) {
 		known, states := map[[16]byte]bool{}, map[[16]byte]bool{}
 		*p = request.Progress{Address: p.Address, Action: p.Action, Attempt: p.Attempt}
 		err := r.rows(ctx, n.Address, func(row connector.Row, _ graph.Keep) error {
@@ -348,7 +348,7 @@ func (r *run) recheck(ctx context.Context, n *graph.Node) error {
 			return nil
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		of := slices.Concat(n.KeyColumns, e.columns)
 		work := map[[16]byte]bool{} // of this round
@@ -358,7 +358,7 @@ func (r *run) recheck(ctx context.Context, n *graph.Node) error {
 			return nil
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		var changed, fresh int64
 		_, err = r.read(ctx, columnsOf(n, of), found.matches, func(row connector.Row) error {
@@ -380,7 +380,7 @@ func (r *run) recheck(ctx context.Context, n *graph.Node) error {
 		r.mu.Lock()
 		r.fresh[n.Address] = fresh
 		r.mu.Unlock()
-		return err
+		return nil, err
 	})
 }
 

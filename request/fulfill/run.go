@@ -345,8 +345,9 @@ func (r *run) found(address string) (rows int64) {
 	return rows
 }
 
-// save stores the progress of a collection with its line in the execution log.
-func (r *run) save(ctx context.Context, p request.Progress, outcomes []request.FieldOutcome) error {
+// save stores the progress of a collection with its line in the execution log,
+// and with what is left to be stored of its rows.
+func (r *run) save(ctx context.Context, p request.Progress, outcomes []request.FieldOutcome, rest ...request.Chunk) error {
 	rows := p.RowsRead
 	if p.Action == request.Erasure || p.Action == request.Verification {
 		rows = p.RowsMasked
@@ -355,7 +356,7 @@ func (r *run) save(ctx context.Context, p request.Progress, outcomes []request.F
 		Address: p.Address, Action: p.Action, Status: string(p.Status), Attempt: p.Attempt, Message: p.Message,
 		Fields: r.affected(p, outcomes), RowsRead: p.RowsRead, RowsMasked: p.RowsMasked,
 	}
-	if err := r.work.Save(ctx, r.lease, p, outcomes, line); err != nil {
+	if err := r.work.Save(ctx, r.lease, p, outcomes, line, rest...); err != nil {
 		return fmt.Errorf("store progress of %s: %w", p.Address, err)
 	}
 	r.mu.Lock()
@@ -382,15 +383,31 @@ func (r *run) affected(p request.Progress, outcomes []request.FieldOutcome) []st
 	return fields
 }
 
-// begin marks a collection as running, in a new attempt.
-func (r *run) begin(ctx context.Context, p request.Progress) (request.Progress, error) {
+// anew is a progress in a new attempt.
+func anew(p request.Progress) request.Progress {
 	p.Attempt++
 	p.Status = request.Running
 	p.Message = ""
+	return p
+}
+
+// begin marks a collection as running, in a new attempt.
+func (r *run) begin(ctx context.Context, p request.Progress) (request.Progress, error) {
+	p = anew(p)
 	if err := r.work.Begin(ctx, r.lease, p); err != nil {
 		return p, fmt.Errorf("begin %s: %w", p.Address, err)
 	}
 	return p, nil
+}
+
+// beginAside does so while the caller goes on; begun waits for it.
+func (r *run) beginAside(ctx context.Context, p request.Progress) (_ request.Progress, begun func() error) {
+	done := make(chan error, 1)
+	go func() {
+		_, err := r.begin(ctx, p)
+		done <- err
+	}()
+	return anew(p), sync.OnceValue(func() error { return <-done })
 }
 
 // Survey finds the rows of a request and counts them by collection; nothing

@@ -45,13 +45,14 @@ type Work interface {
 	// earlier attempt when p.Action is Access, and what had failed in earlier
 	// rounds with the first attempt of an erasure.
 	Begin(ctx context.Context, l request.Lease, p request.Progress) error
-	// Chunk stores sealed rows of a collection; n counts from 0.
-	Chunk(ctx context.Context, l request.Lease, address string, n int, rows int, sealed []byte) error
-	// Save stores p and the log line; outcomes are added to those stored.
-	Save(ctx context.Context, l request.Lease, p request.Progress, outcomes []request.FieldOutcome, line request.LogLine) error
-	// Intend records that the changes of a collection up to intent may be
-	// sent from now on, together with its audit entry.
-	Intend(ctx context.Context, l request.Lease, address string, intent int64, entry audit.Entry) error
+	// Chunk stores sealed rows of a collection.
+	Chunk(ctx context.Context, l request.Lease, c request.Chunk) error
+	// Save stores p, the log line and what was left to be stored of the rows;
+	// outcomes are added to those stored.
+	Save(ctx context.Context, l request.Lease, p request.Progress, outcomes []request.FieldOutcome, line request.LogLine, rest ...request.Chunk) error
+	// Intend stores p as running, and records with it that the changes of its
+	// collection up to p.Intent may be sent from now on.
+	Intend(ctx context.Context, l request.Lease, p request.Progress, entry audit.Entry) error
 	// Skips gives the collections that an operator has taken out of a request,
 	// each with the reason.
 	Skips(ctx context.Context, tenant, id string) (map[string]string, error)

@@ -66,7 +66,7 @@ func (r *run) verifyOne(ctx context.Context, n *graph.Node) error {
 	if err != nil {
 		return err
 	}
-	return r.attempt(ctx, p, func(p *request.Progress) error {
+	return r.attempt(ctx, p, func(p *request.Progress, _ func() error) ([]request.Chunk, error) {
 		p.RowsMatched, p.RowsResidue = 0, 0
 		known := map[[16]byte]bool{}
 		var stale int64
@@ -79,16 +79,16 @@ func (r *run) verifyOne(ctx context.Context, n *graph.Node) error {
 			return nil
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		fresh, err := r.newRows(ctx, n, found.matches, known, p.RowsMatched)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		crash("collection.verified")
 		p.RowsResidue = stale + fresh
 		p.Message = remarks(note{fmt.Sprintf("not as it must be, of %d", p.RowsMatched), stale}, note{"new since access", fresh})
-		return nil
+		return nil, nil
 	})
 }
 
