@@ -16,17 +16,22 @@ import (
 
 type serveCommand struct {
 	place
-	AllowPrivateWebhooks bool   `help:"Let webhooks that ask for it be in private networks and without TLS." env:"VOLENTI_ALLOW_PRIVATE_WEBHOOKS"`
-	FourEyes             bool   `help:"Let an erasure be approved only by an operator who did not submit it." env:"VOLENTI_FOUR_EYES"`
-	Packages             string `help:"Directory for packages, where it is not packages in that of the data. Servers that share a database share it, too." placeholder:"DIR" env:"VOLENTI_PACKAGES"`
-	PublicURL            string `name:"public-url" help:"Where people reach this server: what links in letters begin with. Where it listens unless told." placeholder:"URL" env:"VOLENTI_PUBLIC_URL"`
-	Listen               string `default:"127.0.0.1:8080" help:"Address to listen on. It speaks HTTP; put a proxy in front that speaks TLS." placeholder:"HOST:PORT" env:"VOLENTI_LISTEN"`
+	AllowPrivateWebhooks bool    `help:"Let webhooks that ask for it be in private networks and without TLS." env:"VOLENTI_ALLOW_PRIVATE_WEBHOOKS"`
+	FourEyes             bool    `help:"Let an erasure be approved only by an operator who did not submit it." env:"VOLENTI_FOUR_EYES"`
+	Mailing              mailing `embed:""`
+	Packages             string  `help:"Directory for packages, where it is not packages in that of the data. Servers that share a database share it, too." placeholder:"DIR" env:"VOLENTI_PACKAGES"`
+	PublicURL            string  `name:"public-url" help:"Where people reach this server: what links in letters begin with. Where it listens unless told." placeholder:"URL" env:"VOLENTI_PUBLIC_URL"`
+	Listen               string  `default:"127.0.0.1:8080" help:"Address to listen on. It speaks HTTP; put a proxy in front that speaks TLS." placeholder:"HOST:PORT" env:"VOLENTI_LISTEN"`
 }
 
 // Run answers HTTP requests until the process is told to end. The log goes to
 // standard error, a JSON object a line.
 func (c *serveCommand) Run(s *session) (err error) {
 	log := slog.New(slog.NewJSONHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	mailer, err := c.Mailing.transport()
+	if err != nil {
+		return err
+	}
 	house, err := c.openWith(s, func(err error) { log.Warn("the store tries again", "error", err) })
 	if err != nil {
 		return err
@@ -49,6 +54,9 @@ func (c *serveCommand) Run(s *session) (err error) {
 		PublicURL:     strings.TrimSuffix(cmp.Or(c.PublicURL, "http://"+listener.Addr().String()), "/"),
 		Configuration: config.Options{Registry: builtin.Registry(), Env: s.Env},
 		Packages:      cmp.Or(c.Packages, filepath.Join(cmp.Or(c.Data, server.DefaultPlace), "packages")),
+	}
+	if mailer != nil {
+		srv.Mail = mailer
 	}
 	return srv.Serve(s.ctx, listener)
 }

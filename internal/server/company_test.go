@@ -69,7 +69,7 @@ func (c *company) build() {
 	shop := c.world
 	c.add(shop, "person", "id INTEGER PRIMARY KEY, email VARCHAR(60), name VARCHAR(40)", "",
 		"id {primary_key: true}", "email {identity: email}", "name [user.name]")
-	c.insert(shop, "person", 1, func(p, _ int) string { return fmt.Sprintf("%d, '%s', 'N%d'", p, mail(p), p) })
+	c.insert(shop, "person", 1, func(p, _ int) string { return fmt.Sprintf("%d, '%s', 'N%d'", p, mailOf(p), p) })
 	up := func(w *world, name, parent, referred, category, override string, rows int) {
 		c.add(w, name, "id INTEGER PRIMARY KEY, up INTEGER, body VARCHAR(80)"+referred, override,
 			"id {primary_key: true}", "up {references: [{dataset: "+parent+", direction: from}]}", "body ["+category+"]")
@@ -111,14 +111,14 @@ func (c *company) build() {
 		name := fmt.Sprint("ring", i)
 		c.add(shop, name, "id INTEGER PRIMARY KEY, mail VARCHAR(60), next INTEGER, body VARCHAR(80)", "", fields...)
 		c.insert(shop, name, 4, func(p, i int) string {
-			return fmt.Sprintf("%d, '%s', %d, 'body %d'", p*10_000+i, mail(p), p*10_000+(i+1)%4, i%2)
+			return fmt.Sprintf("%d, '%s', %d, 'body %d'", p*10_000+i, mailOf(p), p*10_000+(i+1)%4, i%2)
 		})
 	}
 	self := func(name, override string) {
 		c.add(shop, name, "id INTEGER PRIMARY KEY, mail VARCHAR(60), boss INTEGER REFERENCES "+name+" (id), body VARCHAR(80)", override,
 			"id {primary_key: true}", "mail {identity: email}", "boss {references: [{dataset: shop, field: "+name+".id, direction: to}]}", "body [user.content]")
 		c.insert(shop, name, 5, func(p, i int) string {
-			return fmt.Sprintf("%d, '%s', %d, 'body %d'", p*10_000+i, mail(p), p*10_000+max(0, i-1), i%2)
+			return fmt.Sprintf("%d, '%s', %d, 'body %d'", p*10_000+i, mailOf(p), p*10_000+max(0, i-1), i%2)
 		})
 	}
 	self("staff", "")
@@ -167,7 +167,7 @@ func (c *company) build() {
 	shop.exec(late)
 }
 
-func mail(person int) string { return []string{"", "anna@example.com", "ben@example.com"}[person] }
+func mailOf(person int) string { return []string{"", "anna@example.com", "ben@example.com"}[person] }
 
 // add makes a table and describes it. A field is its name and either [its
 // category] or {what leads to it}.

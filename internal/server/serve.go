@@ -39,13 +39,16 @@ type Server struct {
 	// PublicURL is where people reach this server: what links in letters begin
 	// with, without a slash at the end.
 	PublicURL string
+	// Mail is what letters are handed to; nil for nothing: they wait.
+	Mail Mailer
 	// FourEyes lets an erasure be approved only by an operator who did not
 	// submit it.
 	FourEyes bool
 	// Routes is the table; nil for api.Table.
 	Routes []api.Route
 	// pauses between attempts to deliver; nil for those of the standard.
-	pauses []time.Duration
+	pauses       []time.Duration
+	letterPauses []time.Duration // nil for the usual
 	// Consents is the ledger; nil for the one of the house.
 	Consents api.Consents
 	limits   fulfill.Limits // zero for those of the standard
@@ -87,6 +90,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	besides.Go(func() { s.worker().run(aside) })
 	besides.Go(func() { s.upkeep(aside) })
 	besides.Go(func() { s.deliver(aside) })
+	besides.Go(func() { s.sendLetters(aside) })
 	defer besides.Wait()
 	defer rest()
 	server := &http.Server{

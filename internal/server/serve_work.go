@@ -71,7 +71,7 @@ func (w *worker) run(ctx context.Context) {
 
 // look finds what there is to do, from each tenant in turn, and not more than
 // there is room for beside what is under way.
-func (w *worker) look(ctx context.Context, under map[job]bool) (next []job) {
+func (w *worker) look(ctx context.Context, under map[job]bool) []job {
 	room := mostRequests - len(under)
 	if room == 0 {
 		return nil
@@ -88,14 +88,22 @@ func (w *worker) look(ctx context.Context, under map[job]bool) (next []job) {
 			}
 		}
 	}
-	for turn := range mostRequests {
+	return inTurn(waiting, room)
+}
+
+// inTurn takes up to room jobs, one of each tenant in turn.
+func inTurn(waiting [][]job, room int) (next []job) {
+	for turn := 0; ; turn++ {
+		before := len(next)
 		for _, of := range waiting {
 			if turn < len(of) && len(next) < room {
 				next = append(next, of[turn])
 			}
 		}
+		if len(next) == before {
+			return next
+		}
 	}
-	return next
 }
 
 // carryOut carries a request out, as far as it comes. What stops it is in the

@@ -1,0 +1,258 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"time"
+
+	"volenti.dev/volenti/internal/mail"
+	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/message"
+)
+
+// Mailer hands messages over to a mail server; see mail.Transport. Its errors
+// are *mail.Error.
+type Mailer interface {
+	Send(ctx context.Context, id, to string, m message.Mail) error
+	Check(ctx context.Context) error
+	Domain() string
+}
+
+var _ Mailer = (*mail.Transport)(nil)
+
+// mostLetters is how many letters one server sends at once.
+const mostLetters = 8
+
+// lettersLease is how long an attempt may take before another one is made,
+// here or in another process. It is longer than a Mailer tries.
+const lettersLease = 5 * time.Minute
+
+// letterPauses lie between the attempts to send a letter; the last is repeated.
+var letterPauses = []time.Duration{
+	10 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour,
+}
+
+// patienceFor is how long after it was posted a letter is tried. Nobody can do
+// anything with a code that comes later.
+func patienceFor(kind message.Kind) time.Duration {
+	if kind == message.Code {
+		return 10 * time.Minute
+	}
+	return 72 * time.Hour
+}
+
+// letterCourier sends what was posted, of all tenants. What it is sending when
+// the server ends has lastTime to get through.
+type letterCourier struct {
+	house  *House
+	mail   Mailer
+	words  *wording
+	pauses []time.Duration
+	log    *slog.Logger
+}
+
+// lastTime is for letters under way at the end.
+const lastTime = 5 * time.Second
+
+// sendLetters sends letters until ctx ends. Without a mail server they wait.
+func (s *Server) sendLetters(ctx context.Context) {
+	if s.Mail == nil {
+		s.Log.Info("letters wait: no mail server was named", "mend", "start with --smtp and --mail-from")
+		return
+	}
+	if err := s.Mail.Check(ctx); err != nil && ctx.Err() == nil {
+		s.Log.Warn("letters wait: the mail server cannot be used now", "error", err)
+	}
+	pauses := s.letterPauses
+	if pauses == nil {
+		pauses = letterPauses
+	}
+	c := &letterCourier{house: s.House, mail: s.Mail, words: s.wording(), pauses: pauses, log: s.Log}
+	c.run(ctx)
+}
+
+func (c *letterCourier) run(ctx context.Context) {
+	hard, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	c.recover(ctx)
+	under, done := map[job]bool{}, make(chan job)
+	tick := time.NewTicker(pollTime)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		changed := c.house.Store.Letters().Changed()
+		for _, next := range c.look(ctx, under) {
+			under[next] = true
+			go func() {
+				c.carry(hard, next)
+				done <- next
+			}()
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		case <-changed:
+		case ended := <-done:
+			delete(under, ended)
+		}
+	}
+	last := time.AfterFunc(lastTime, cut)
+	defer last.Stop()
+	for len(under) > 0 {
+		delete(under, <-done)
+	}
+}
+
+// recover takes up what an earlier process has left.
+func (c *letterCourier) recover(ctx context.Context) {
+	tenants, err := c.house.Store.Tenants(ctx)
+	c.trouble(ctx, err)
+	for _, tenant := range tenants {
+		c.trouble(ctx, c.house.Store.Letters().Recover(ctx, tenant))
+	}
+}
+
+// look finds what there is to send, from each tenant in turn, and not more than
+// there is room for.
+func (c *letterCourier) look(ctx context.Context, under map[job]bool) []job {
+	room := mostLetters - len(under)
+	if room == 0 {
+		return nil
+	}
+	tenants, err := c.house.Store.Tenants(ctx)
+	c.trouble(ctx, err)
+	waiting := make([][]job, len(tenants))
+	for i, tenant := range tenants {
+		due, err := c.house.Store.Letters().Due(ctx, tenant, mostLetters)
+		c.trouble(ctx, err)
+		for _, id := range due {
+			if j := (job{tenant, id}); !under[j] {
+				waiting[i] = append(waiting[i], j)
+			}
+		}
+	}
+	return inTurn(waiting, room)
+}
+
+// carry makes one attempt to send a letter.
+func (c *letterCourier) carry(ctx context.Context, j job) {
+	letters := c.house.Store.Letters()
+	try, err := letters.Take(ctx, j.tenant, j.id, lettersLease)
+	switch {
+	case errors.Is(err, message.ErrTaken):
+		return
+	case errors.Is(err, message.ErrUnreadable):
+		c.record(ctx, j, func(ctx context.Context) error { return letters.GiveUp(ctx, j.tenant, try, err.Error()) })
+		return
+	case err != nil:
+		c.trouble(ctx, err)
+		pause(ctx, pollTime)
+		return
+	}
+	failed := c.send(ctx, j.tenant, try)
+	if failed == nil {
+		c.record(ctx, j, func(ctx context.Context) error { return letters.Sent(ctx, j.tenant, try) })
+		return
+	}
+	again := c.pauseAfter(try.Attempt)
+	if ctx.Err() != nil {
+		again = 0 // it was cut off here
+	}
+	c.log.Warn("a letter was not sent", "tenant", j.tenant, "letter", j.id, "kind", try.Kind, "attempt", try.Attempt, "error", failed)
+	reason := failed.Error()
+	over := try.Age+again > patienceFor(try.Kind)
+	if over {
+		reason = "it was tried until it was too late; at last: " + reason
+	}
+	if over || failed.Outcome == mail.Refused {
+		c.record(ctx, j, func(ctx context.Context) error { return letters.GiveUp(ctx, j.tenant, try, reason) })
+		return
+	}
+	c.record(ctx, j, func(ctx context.Context) error {
+		return letters.PutOff(ctx, j.tenant, try, reason, failed.Outcome != mail.Unknown, again)
+	})
+}
+
+// send writes the letter and hands it over. Where the words are not to be had
+// now, it is for later.
+func (c *letterCourier) send(ctx context.Context, tenant string, try message.Try) *mail.Error {
+	if try.Kind == message.Code && try.Age > patienceFor(try.Kind) {
+		return &mail.Error{Outcome: mail.Refused, What: "the code is not good any more"}
+	}
+	organisation, overrides, err := c.words.of(ctx, tenant)
+	if err != nil {
+		c.trouble(ctx, err)
+		return &mail.Error{Outcome: mail.Later, What: "the configuration could not be read"}
+	}
+	written, err := message.Render(try.Letter, cmp.Or(organisation, c.mail.Domain()), overrides)
+	if err != nil {
+		return &mail.Error{Outcome: mail.Refused, What: err.Error()}
+	}
+	var failed *mail.Error
+	if err := c.mail.Send(ctx, try.ID, try.To.Reveal(), written); errors.As(err, &failed) {
+		return failed
+	}
+	return nil
+}
+
+// record stores an outcome. As long as the store does not take it, it is tried
+// again: else a letter that was sent would be sent once more.
+func (c *letterCourier) record(ctx context.Context, j job, outcome func(context.Context) error) {
+	for {
+		own, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+		err := outcome(own)
+		cancel()
+		switch {
+		case err == nil:
+			return
+		case errors.Is(err, message.ErrTaken): // it stands already, or another attempt has begun
+			return
+		case ctx.Err() != nil:
+			c.log.Error("what became of a letter was not recorded: it is sent again", "tenant", j.tenant, "letter", j.id, "error", err)
+			return
+		}
+		c.trouble(ctx, err)
+		pause(ctx, pollTime)
+	}
+}
+
+// recordTime bounds one attempt to store an outcome.
+const recordTime = 2 * time.Second
+
+func (c *letterCourier) pauseAfter(attempt int) time.Duration {
+	const jitter = 0.1 // so that what failed together does not come back together
+	usual := c.pauses[min(attempt, len(c.pauses))-1]
+	return time.Duration(float64(usual) * (1 + jitter*(2*mathrand.Float64()-1)))
+}
+
+func (c *letterCourier) trouble(ctx context.Context, err error) {
+	if err != nil && ctx.Err() == nil {
+		c.log.Warn("letters go on later", "error", err)
+	}
+}
+
+// pause waits, but not longer than ctx.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// wording is who the letters of each tenant are from, and templates of its own.
+type wording struct {
+	db *store.DB
+}
+
+func (s *Server) wording() *wording { return &wording{db: s.House.Store} }
+
+func (w *wording) of(ctx context.Context, tenant string) (organisation string, overrides []message.Override, err error) {
+	rules, err := w.db.Consents().Rules(ctx, tenant)
+	if err != nil {
+		return "", nil, fmt.Errorf("read who writes: %w", err)
+	}
+	return rules.Controller.Name, nil, nil
+}
