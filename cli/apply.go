@@ -42,8 +42,8 @@ func (c *applyCommand) Run(s *session) (err error) {
 	if bad := errorsAmong(append(found, config.Check(loaded)...)); len(bad) > 0 {
 		return problems(bad)
 	}
-	if len(loaded.Purposes)+len(loaded.Datasets)+len(loaded.Policies)+len(loaded.Connections) == 0 {
-		return failure{exitProblems, errors.New("the directory names no purpose, dataset, policy or connection: there is nothing to apply")}
+	if len(loaded.Purposes)+len(loaded.Datasets)+len(loaded.Policies)+len(loaded.Connections)+len(loaded.Messages) == 0 {
+		return failure{exitProblems, errors.New("the directory names no purpose, dataset, policy, connection or message: there is nothing to apply")}
 	}
 	house, err := c.open(s)
 	if err != nil {

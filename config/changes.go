@@ -11,7 +11,7 @@ import (
 
 // Change is how one thing differs between two configurations.
 type Change struct {
-	Kind string `json:"kind"` // dataset, policy, connection
+	Kind string `json:"kind"` // dataset, policy, connection, message
 	Key  string `json:"key"`
 	What string `json:"what"` // added, changed, removed
 }
@@ -21,8 +21,8 @@ func (c Change) String() string {
 	return map[string]string{"added": "+", "changed": "~", "removed": "-"}[c.What] + " " + c.Kind + " " + c.Key
 }
 
-// Changes tells what becomes of the datasets, policies and connections of one
-// configuration when another takes its place; nil is one that holds nothing.
+// Changes tells what becomes of the datasets, policies, connections and
+// messages of one configuration when another takes its place; nil is one that holds nothing.
 // Where something stands, and how it is laid out, is no change; another secret
 // is one.
 func Changes(from, to *Config) []Change {
@@ -68,6 +68,9 @@ func things(c *Config) map[thing]string {
 	}
 	for _, n := range c.Connections {
 		put("connection", n.Key, n, revealed(n.Secrets))
+	}
+	for _, m := range c.Messages {
+		put("message", string(m.Kind)+" in "+m.Language, m)
 	}
 	return all
 }

@@ -1,7 +1,7 @@
 // Package config reads a configuration directory: what data a company holds
 // (dataset), how it is reached (connection), what requests may touch (policy),
-// what people are asked for (purpose) and the words for it (data_category,
-// data_use, data_subject). Load reads and finds what is wrong with the text;
+// what people are asked for (purpose) and written to (message), and the words
+// for it (data_category, data_use, data_subject). Load reads and finds what is wrong with the text;
 // Check judges what the text says.
 package config
 
@@ -16,6 +16,7 @@ import (
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/datamap/dataset"
 	"volenti.dev/volenti/datamap/taxonomy"
+	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/request/policy"
 )
 
@@ -26,6 +27,7 @@ type Config struct {
 	Policies    []policy.Policy
 	Taxonomy    *taxonomy.Set
 	Purposes    []consent.Purpose
+	Messages    []message.Override
 	// Digest is the SHA-256, in hex, of what the datasets, the policies and
 	// the connections without their secrets say. It does not depend on files,
 	// comments, layout or the order of lists whose order means nothing.
@@ -56,6 +58,7 @@ var lists = []struct {
 	{"policy", (*loader).policies},
 	{"connection", (*loader).connections},
 	{"purpose", (*loader).purposes},
+	{"message", (*loader).messages},
 }
 
 // Load reads a directory. The Config holds whatever could be read; it is fit

@@ -1,5 +1,10 @@
 package message
 
+import (
+	"maps"
+	"slices"
+)
+
 // samples are made-up values for letters of a kind: one with everything in it,
 // and then others, so that a template comes through its other branches, too.
 func samples(kind Kind) []Values {
@@ -62,6 +67,11 @@ func samples(kind Kind) []Values {
 // Sample is a made-up letter of a kind with everything in it.
 func Sample(kind Kind, language string) Letter {
 	return Letter{Kind: kind, Language: language, Values: samples(kind)[0]}
+}
+
+// Names gives the names of the values that templates for a kind may use.
+func Names(kind Kind) []string {
+	return append(slices.Sorted(maps.Keys(samples(kind)[0])), "organisation")
 }
 
 // Check finds what is wrong with an override, before it is used: it is filled

@@ -29,6 +29,9 @@ type Fault struct {
 	Part string // "subject", "text", "html"
 	Line int    // within the part, from 1; 0 when not known
 	What string // holds no value of a letter
+	// Missing is the value that the template uses and letters of its kind do
+	// not have; "" where something else is wrong.
+	Missing string
 }
 
 // Error names the part and what is wrong there.
@@ -158,7 +161,7 @@ var (
 
 // malformed tells what is wrong with the text of a template.
 func malformed(part string, err error) *Fault {
-	return &Fault{part, line(err), strings.TrimLeft(place.ReplaceAllString(err.Error(), ""), ":0123456789 ")}
+	return &Fault{Part: part, Line: line(err), What: strings.TrimLeft(place.ReplaceAllString(err.Error(), ""), ":0123456789 ")}
 }
 
 // unfilled tells why a template could not be filled in. What the standard
@@ -170,9 +173,11 @@ func unfilled(part string, err error) *Fault {
 	case errors.Is(err, errLong):
 		f.What = fmt.Sprintf("it becomes longer than %d KiB", mostBytes>>10)
 	case errors.As(err, &escape): // it is about the template alone
-		f.Line, f.What = escape.Line, escape.Description
+		f.Line = escape.Line
+		f.What, _, _ = strings.Cut(escape.Description, ": {") // and the state of the parser
 	case m != nil:
 		f.What = "there is no value " + m[1]
+		f.Missing, _ = strconv.Unquote(m[1])
 	}
 	return f
 }

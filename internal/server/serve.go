@@ -53,8 +53,10 @@ type Server struct {
 	Consents api.Consents
 	limits   fulfill.Limits // zero for those of the standard
 
-	once sync.Once
-	work *worker
+	once   sync.Once
+	work   *worker
+	worded sync.Once
+	words  *wording
 }
 
 // The store is what the interface needs.

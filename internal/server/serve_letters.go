@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
+	"sync"
 	"time"
 
+	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/internal/mail"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/message"
@@ -182,12 +184,11 @@ func (c *letterCourier) send(ctx context.Context, tenant string, try message.Try
 	if try.Kind == message.Code && try.Age > patienceFor(try.Kind) {
 		return &mail.Error{Outcome: mail.Refused, What: "the code is not good any more"}
 	}
-	organisation, overrides, err := c.words.of(ctx, tenant)
-	if err != nil {
+	written, err := c.words.render(ctx, tenant, c.mail.Domain(), try.Letter)
+	if errors.Is(err, errNoWords) {
 		c.trouble(ctx, err)
-		return &mail.Error{Outcome: mail.Later, What: "the configuration could not be read"}
+		return &mail.Error{Outcome: mail.Later, What: "the templates of letters could not be read"}
 	}
-	written, err := message.Render(try.Letter, cmp.Or(organisation, c.mail.Domain()), overrides)
 	if err != nil {
 		return &mail.Error{Outcome: mail.Refused, What: err.Error()}
 	}
@@ -242,17 +243,65 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// wording is who the letters of each tenant are from, and templates of its own.
+// wording is who the letters of each tenant are from, and the templates of its
+// own, of the configuration that was applied last. What else is wrong with that
+// does not stop letters.
 type wording struct {
-	db *store.DB
+	db      *store.DB
+	options config.Options
+
+	mu sync.Mutex
+	of map[string]templates // by tenant
 }
 
-func (s *Server) wording() *wording { return &wording{db: s.House.Store} }
+type templates struct {
+	version   int64
+	overrides []message.Override
+}
 
-func (w *wording) of(ctx context.Context, tenant string) (organisation string, overrides []message.Override, err error) {
+// wording gives the one of this server.
+func (s *Server) wording() *wording {
+	s.worded.Do(func() {
+		s.words = &wording{db: s.House.Store, options: s.Configuration, of: map[string]templates{}}
+	})
+	return s.words
+}
+
+// render writes a letter; sender is who it is from where the tenant has said
+// nothing of itself.
+func (w *wording) render(ctx context.Context, tenant, sender string, l message.Letter) (message.Mail, error) {
 	rules, err := w.db.Consents().Rules(ctx, tenant)
 	if err != nil {
-		return "", nil, fmt.Errorf("read who writes: %w", err)
+		return message.Mail{}, fmt.Errorf("%w: %w", errNoWords, err)
 	}
-	return rules.Controller.Name, nil, nil
+	overrides, err := w.overrides(ctx, tenant)
+	if err != nil {
+		return message.Mail{}, fmt.Errorf("%w: %w", errNoWords, err)
+	}
+	return message.Render(l, cmp.Or(rules.Controller.Name, sender), overrides)
+}
+
+// errNoWords: the templates cannot be had now.
+var errNoWords = errors.New("read the templates of letters")
+
+func (w *wording) overrides(ctx context.Context, tenant string) ([]message.Override, error) {
+	version, err := w.db.Configurations().Version(ctx, tenant)
+	if err != nil || version == 0 {
+		return nil, err
+	}
+	w.mu.Lock()
+	known := w.of[tenant]
+	w.mu.Unlock()
+	if known.version == version {
+		return known.overrides, nil
+	}
+	version, files, err := w.db.Configurations().Latest(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	c, _ := config.Read(files, w.options)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.of[tenant] = templates{version, c.Messages}
+	return c.Messages, nil
 }
