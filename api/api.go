@@ -50,6 +50,7 @@ type Config struct {
 	Checks    consent.Checker
 	Events    Events
 	Webhooks  Webhooks
+	Letters   Letters
 	// Poll is how often to look for events of which Events.Changed does not
 	// tell, because another process made them; 0 when there is none.
 	Poll time.Duration

@@ -34,6 +34,10 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/finalise", Scope: auth.OperateRequests, Does: "End a request that has stopped as it is", Example: `{"reason":"the rest is done by hand"}`, Act: Handle(finaliseRequest)},
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/package", Scope: auth.ReadPackages, Reveals: "package.read", Streams: true, Does: "Give the package for the person, as a ZIP file", Act: Handle(readPackage)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/package/destroy", Scope: auth.OperateRequests, Does: "Destroy the key of a package, for good", Act: Handle(destroyPackage)},
+		// Letters: letters.go.
+		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/letters", Scope: auth.ReadRequests, Does: "List the letters about a request, and what became of them", Act: Handle(listLetters)},
+		{Method: http.MethodPost, Path: "/api/v1/letters/preview", Scope: auth.ReadRequests, Repeats: Harmless, Does: "Show a letter as it would be sent, with made-up values", Example: `{"kind":"receipt","language":"de"}`, Act: Handle(previewLetter)},
+		{Method: http.MethodPost, Path: "/api/v1/letters/trial", Scope: auth.OperateRequests, Does: "Send a letter that is about nobody, to see that mail arrives", Example: `{"to":"officer@example.org"}`, Act: Handle(tryLetters)},
 		{Method: http.MethodGet, Path: "/api/v1/events", Scope: auth.ReadEvents, Does: "List what happened, in its order", Act: Handle(listEvents)},
 		{Method: http.MethodGet, Path: "/api/v1/events/stream", Scope: auth.ReadEvents, Streams: true, Does: "Follow what happens, as server-sent events", Act: Handle(streamEvents)},
 		{Method: http.MethodPost, Path: "/api/v1/webhooks", Scope: auth.ManageWebhooks, Does: "Send events to a URL", Example: exampleWebhook, Act: Handle(createWebhook)},

@@ -91,6 +91,10 @@ type commands struct {
 		Disable operatorDisableCommand `cmd:"" help:"Keep an operator out."`
 		Enable  operatorEnableCommand  `cmd:"" help:"Let an operator in again."`
 	} `cmd:"" help:"Say which people may operate, and as what."`
+	Message struct {
+		Preview messagePreviewCommand `cmd:"" help:"Show a letter as it would be sent, with made-up values."`
+		Trial   messageTrialCommand   `cmd:"" help:"Send a letter that is about nobody, to see that mail arrives."`
+	} `cmd:"" help:"Look at the letters that people are sent, and try the mail server."`
 	Keys struct {
 		Rotate keysRotateCommand `cmd:"" help:"Replace a key of this installation."`
 	} `cmd:"" help:"Look after the keys of this installation."`
@@ -113,6 +117,7 @@ func Main(ctx context.Context, args []string, std IO) (code int) {
 		kong.Name("volenti"),
 		kong.Description("Keeps consent as evidence and carries out privacy requests, on your own machines."),
 		kong.Writers(std.Out, std.Err),
+		kong.Vars{"kinds": kinds()},
 		kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.UsageOnError(),
