@@ -37,7 +37,7 @@ type Transport struct {
 	from           mail.Address
 	// Roots are the certificates that are trusted; nil for those of the system.
 	Roots *x509.CertPool
-	// Patience is how long one attempt may take in all; zero for a minute.
+	// Patience is how long one attempt may take in all; zero for two minutes.
 	Patience time.Duration
 }
 
@@ -50,7 +50,7 @@ const (
 )
 
 // defaultPatience bounds an attempt.
-const defaultPatience = time.Minute
+const defaultPatience = 2 * time.Minute
 
 // Parse reads where letters are handed over, and who writes them: "smtp://"
 // with a host uses STARTTLS at port 587, "smtps://" begins with TLS at port

@@ -49,6 +49,7 @@ type Server struct {
 	// pauses between attempts to deliver; nil for those of the standard.
 	pauses       []time.Duration
 	letterPauses []time.Duration // nil for the usual
+	letterLease  time.Duration   // 0 for the usual
 	// Consents is the ledger; nil for the one of the house.
 	Consents api.Consents
 	limits   fulfill.Limits // zero for those of the standard

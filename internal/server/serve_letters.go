@@ -29,9 +29,9 @@ var _ Mailer = (*mail.Transport)(nil)
 // mostLetters is how many letters one server sends at once.
 const mostLetters = 8
 
-// lettersLease is how long an attempt may take before another one is made,
-// here or in another process. It is longer than a Mailer tries.
-const lettersLease = 5 * time.Minute
+// letterLease is after what time another process makes an attempt, when the one
+// that was at it says nothing any more.
+const letterLease = 20 * time.Second
 
 // letterPauses lie between the attempts to send a letter; the last is repeated.
 var letterPauses = []time.Duration{
@@ -54,6 +54,7 @@ type letterCourier struct {
 	mail   Mailer
 	words  *wording
 	pauses []time.Duration
+	lease  time.Duration
 	log    *slog.Logger
 }
 
@@ -73,7 +74,7 @@ func (s *Server) sendLetters(ctx context.Context) {
 	if pauses == nil {
 		pauses = letterPauses
 	}
-	c := &letterCourier{house: s.House, mail: s.Mail, words: s.wording(), pauses: pauses, log: s.Log}
+	c := &letterCourier{house: s.House, mail: s.Mail, words: s.wording(), pauses: pauses, lease: cmp.Or(s.letterLease, letterLease), log: s.Log}
 	c.run(ctx)
 }
 
@@ -142,7 +143,7 @@ func (c *letterCourier) look(ctx context.Context, under map[job]bool) []job {
 // carry makes one attempt to send a letter.
 func (c *letterCourier) carry(ctx context.Context, j job) {
 	letters := c.house.Store.Letters()
-	try, err := letters.Take(ctx, j.tenant, j.id, lettersLease)
+	try, err := letters.Take(ctx, j.tenant, j.id, c.lease)
 	switch {
 	case errors.Is(err, message.ErrTaken):
 		return
@@ -154,7 +155,9 @@ func (c *letterCourier) carry(ctx context.Context, j job) {
 		pause(ctx, pollTime)
 		return
 	}
+	release := c.hold(ctx, j, try)
 	failed := c.send(ctx, j.tenant, try)
+	release()
 	if failed == nil {
 		c.record(ctx, j, func(ctx context.Context) error { return letters.Sent(ctx, j.tenant, try) })
 		return
@@ -165,17 +168,36 @@ func (c *letterCourier) carry(ctx context.Context, j job) {
 	}
 	c.log.Warn("a letter was not sent", "tenant", j.tenant, "letter", j.id, "kind", try.Kind, "attempt", try.Attempt, "error", failed)
 	reason := failed.Error()
-	over := try.Age+again > patienceFor(try.Kind)
-	if over {
-		reason = "it was tried until it was too late; at last: " + reason
+	over := failed.Outcome == mail.Refused
+	if !over && try.Age+again > patienceFor(try.Kind) {
+		over, reason = true, "it was tried until it was too late; at last: "+reason
 	}
-	if over || failed.Outcome == mail.Refused {
+	if over {
 		c.record(ctx, j, func(ctx context.Context) error { return letters.GiveUp(ctx, j.tenant, try, reason) })
 		return
 	}
 	c.record(ctx, j, func(ctx context.Context) error {
 		return letters.PutOff(ctx, j.tenant, try, reason, failed.Outcome != mail.Unknown, again)
 	})
+}
+
+// hold keeps the attempt from other processes until it is released.
+func (c *letterCourier) hold(ctx context.Context, j job, try message.Try) (release func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var holding sync.WaitGroup
+	holding.Go(func() {
+		tick := time.NewTicker(c.lease / 4)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				c.trouble(ctx, c.house.Store.Letters().Hold(ctx, j.tenant, try, c.lease))
+			}
+		}
+	})
+	return func() { cancel(); holding.Wait() }
 }
 
 // send writes the letter and hands it over. Where the words are not to be had

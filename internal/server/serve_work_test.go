@@ -21,6 +21,7 @@ import (
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/connector/builtin"
+	"volenti.dev/volenti/internal/mail"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/request"
@@ -48,6 +49,12 @@ func serveInChild() error {
 	s := &Server{
 		House: house, Now: time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), limits: fulfill.Limits{Lease: 2 * time.Second},
 		Configuration: config.Options{Registry: builtin.Registry()}, Packages: filepath.Join(words[0], "packages"),
+	}
+	if url := os.Getenv("VOLENTI_SMTP"); url != "" {
+		if s.Mail, err = mail.Parse(url, "privacy@example.com"); err != nil {
+			return err
+		}
+		s.letterLease = 2 * time.Second
 	}
 	return s.Serve(context.Background(), listener)
 }

@@ -158,6 +158,14 @@ func (t *tx) begin(ctx context.Context, id string, from message.State, ttl time.
 	return try, sealed, nil
 }
 
+// Hold keeps an attempt that is under way from others, for ttl from now;
+// message.ErrTaken when it is not.
+func (s *Letters) Hold(ctx context.Context, tenant string, try message.Try, ttl time.Duration) error {
+	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		return t.settle(ctx, `UPDATE letters SET due = {now} + $4 WHERE `+underWay, try, ttl.Microseconds())
+	})
+}
+
 // Sent records that a mail server has accepted the letter, and destroys its
 // contents. It may be called again; message.ErrTaken when the attempt is not
 // the one under way.
@@ -215,7 +223,7 @@ const underWay = `tenant = $1 AND id = $2 AND attempt = $3 AND state = 'sending'
 func (t *tx) settle(ctx context.Context, statement string, try message.Try, args ...any) error {
 	settled, err := t.exec(ctx, statement, append([]any{t.tenant, try.ID, try.Attempt}, args...)...)
 	if err != nil {
-		return fmt.Errorf("record what became of a letter: %w", err)
+		return fmt.Errorf("record how a letter is: %w", err)
 	}
 	if settled == 0 {
 		return message.ErrTaken

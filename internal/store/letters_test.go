@@ -245,6 +245,25 @@ func TestWhoWasSendingAndDiedLeavesADoubtfulLetter(t *testing.T) { // E18, R1
 	})
 }
 
+func TestAttemptIsHeldAsLongAsItTakes(t *testing.T) { // R4
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		l := post(t, db, create(t, db))
+		first, err := db.Letters().Take(ctx, tenant, l.ID, 0)
+		must(t, err)
+		must(t, db.Letters().Hold(ctx, tenant, first, holding))
+		if _, err := db.Letters().Take(ctx, tenant, l.ID, holding); !errors.Is(err, message.ErrTaken) {
+			t.Errorf("taken while it is held: %v", err)
+		}
+		must(t, db.Letters().Hold(ctx, tenant, first, 0))
+		if _, err := db.Letters().Take(ctx, tenant, l.ID, holding); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Letters().Hold(ctx, tenant, first, holding); !errors.Is(err, message.ErrTaken) {
+			t.Errorf("held by who has lost it: %v", err)
+		}
+	})
+}
+
 func TestEachLetterIsTakenByOne(t *testing.T) { // R4
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		about := create(t, db)
