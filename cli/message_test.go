@@ -2,14 +2,15 @@ package cli_test
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"volenti.dev/volenti/internal/mailcatch"
 )
 
 func TestTrialSaysWhetherTheMailServerTakesIt(t *testing.T) { // E14
-	fault := mailcatch.None
-	caught, err := mailcatch.Start(mailcatch.Config{Behave: func(int) mailcatch.Fault { return fault }})
+	var fault atomic.Int64
+	caught, err := mailcatch.Start(mailcatch.Config{Behave: func(int) mailcatch.Fault { return mailcatch.Fault(fault.Load()) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +25,7 @@ func TestTrialSaysWhetherTheMailServerTakesIt(t *testing.T) { // E14
 		mailcatch.Refuse: {5, "the mail server does not accept the address: 550 5.1.1"},
 		mailcatch.Defer:  {7, "the mail server asks to try again later: 451 4.7.1"},
 	} {
-		fault = f
+		fault.Store(int64(f))
 		out, errs := s.run(want.code, args...)
 		if !strings.Contains(out+errs, want.says) || strings.Contains(out+errs, "canary") {
 			t.Errorf("%s%s", out, errs)

@@ -79,7 +79,7 @@ func find(kind Kind, language string, overrides []Override) (*words, error) {
 // candidates gives a language and those that may stand in for it: de-AT, de, en.
 func candidates(language string) []string {
 	var all []string
-	for language != "" {
+	for language = strings.ReplaceAll(language, "_", "-"); language != ""; {
 		all = append(all, language)
 		language = language[:max(strings.LastIndexByte(language, '-'), 0)]
 	}

@@ -84,6 +84,7 @@ func TestLanguageFallsBackToTheNearestThatThereIs(t *testing.T) { // E16
 		"own":                           {"de", nil, "Ihr Code für Example GmbH"},
 		"region":                        {"de-AT", nil, "Ihr Code für Example GmbH"},
 		"script and region":             {"de-Latn-CH", nil, "Ihr Code für Example GmbH"},
+		"as POSIX has it":               {"de_DE", nil, "Ihr Code für Example GmbH"},
 		"case":                          {"DE-at", nil, "Ihr Code für Example GmbH"},
 		"none":                          {"", nil, "Your code for Example GmbH"},
 		"unknown":                       {"nl", nil, "Your code for Example GmbH"},

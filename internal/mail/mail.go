@@ -26,15 +26,17 @@ import (
 	gomail "github.com/wneessen/go-mail"
 
 	"volenti.dev/volenti/message"
+	"volenti.dev/volenti/subject"
 )
 
 // Transport is a mail server and who writes.
 type Transport struct {
-	host           string
-	port           int
-	security       security
-	user, password string
-	from           mail.Address
+	host     string
+	port     int
+	security security
+	user     string
+	password subject.Personal[string]
+	from     mail.Address
 	// Roots are the certificates that are trusted; nil for those of the system.
 	Roots *x509.CertPool
 	// Patience is how long one attempt may take in all; zero for two minutes.
@@ -63,7 +65,8 @@ func Parse(address, from string) (*Transport, error) {
 		return nil, errors.New("the mail server must be an URL like smtp://user:password@mail.example.com:587")
 	}
 	t := &Transport{host: u.Hostname(), user: u.User.Username()}
-	t.password, _ = u.User.Password()
+	password, _ := u.User.Password()
+	t.password = subject.Conceal(password)
 	switch u.Scheme {
 	case "smtp":
 		t.port = 587
@@ -225,7 +228,7 @@ func (t *Transport) client(ctx context.Context) (*gomail.Client, error) {
 		options = append(options, gomail.WithTLSPolicy(gomail.NoTLS))
 	}
 	if t.user != "" {
-		options = append(options, gomail.WithUsername(t.user), gomail.WithPassword(t.password),
+		options = append(options, gomail.WithUsername(t.user), gomail.WithPassword(t.password.Reveal()),
 			gomail.WithOpportunisticSMTPAuth(gomail.SMTPAuthSCRAMSHA256, gomail.SMTPAuthSCRAMSHA1, gomail.SMTPAuthPlain, gomail.SMTPAuthLogin, gomail.SMTPAuthCramMD5))
 	}
 	client, err := gomail.NewClient(t.host, options...)

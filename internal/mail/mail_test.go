@@ -258,7 +258,10 @@ func TestSettingsOfTheServerAreChecked(t *testing.T) {
 		"smtp://u:hunter2@127.0.0.1:25":               "",
 		"smtp://u:hunter2@[::1]:25?tls=starttls":      "",
 	} {
-		_, err := mail.Parse(url, from)
+		parsed, err := mail.Parse(url, from)
+		if strings.Contains(fmt.Sprintf("%+v %#v", parsed, parsed), "hunter2") {
+			t.Errorf("%s shows its password", url)
+		}
 		if got := fmt.Sprint(err); want == "" && err != nil || !strings.Contains(got, want) || strings.Contains(got, "hunter2") {
 			t.Errorf("%s: %v", url, err)
 		}

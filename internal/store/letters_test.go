@@ -306,6 +306,12 @@ func TestLetterThatCannotBeOpenedIsToldSo(t *testing.T) {
 			t.Fatalf("the contents of one letter opened in another: %v", err)
 		}
 		must(t, db.Letters().GiveUp(ctx, tenant, try, err.Error()))
+		if _, err := db.Raw(t).Exec(`DELETE FROM keys WHERE owner = $1`, "letter/"+other.ID); err != nil {
+			t.Fatal(err)
+		}
+		if try, err = db.Letters().Take(ctx, tenant, other.ID, holding); !errors.Is(err, message.ErrUnreadable) || try.Attempt != 1 {
+			t.Errorf("a letter whose key is gone: %v", err)
+		}
 	})
 }
 
