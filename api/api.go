@@ -44,13 +44,17 @@ type Config struct {
 	Operators Operators
 	Requests  Requests
 	Desk      Desk
-	Audit     Audit
-	Answers   Answers
-	Consents  Consents
-	Checks    consent.Checker
-	Events    Events
-	Webhooks  Webhooks
-	Letters   Letters
+	Front     Front
+	Intake    Intake
+	// Limiter bounds the routes for people; nil for no bound.
+	Limiter  *Limiter
+	Audit    Audit
+	Answers  Answers
+	Consents Consents
+	Checks   consent.Checker
+	Events   Events
+	Webhooks Webhooks
+	Letters  Letters
 	// Poll is how often to look for events of which Events.Changed does not
 	// tell, because another process made them; 0 when there is none.
 	Poll time.Duration
@@ -116,7 +120,7 @@ func New(c Config, table []Route) *API {
 			panic("api: two routes " + route.Method + " " + route.Path)
 		}
 		route.Act(a, route, route.operation())
-		paths[route.Path][route.Method] = a.guard(route)
+		paths[route.Path][route.Method] = a.limited(route, a.guard(route))
 	}
 	for p, m := range paths {
 		a.mux.Handle(p, m)

@@ -48,10 +48,12 @@ type Submission struct {
 	Policy      string
 	Identities  []subject.Identity
 	Note        string
+	Circumstances
 }
 
 type submitInput struct {
 	Body struct {
+		Circumstances
 		Policy     string     `json:"policy" minLength:"1" maxLength:"256" doc:"The key of the policy"`
 		Identities []Identity `json:"identities" minItems:"1" maxItems:"20" doc:"What the person is known by. Whoever sends it vouches for it"`
 		Note       string     `json:"note,omitempty" maxLength:"2000" doc:"How it is known that the person asks. It is kept in the audit log for good: it must not say who that is"`
@@ -69,7 +71,7 @@ func submitRequest(a *API, ctx context.Context, caller auth.Caller, in *submitIn
 	if len(wrong) > 0 {
 		return nil, &Problem{Status: http.StatusUnprocessableEntity, Detail: notValid, Errors: wrong}
 	}
-	r, err := a.config.Desk.Submit(ctx, caller, Submission{idempotency(ctx), in.Body.Policy, subject.Together(identities), in.Body.Note})
+	r, err := a.config.Desk.Submit(ctx, caller, Submission{idempotency(ctx), in.Body.Policy, subject.Together(identities), in.Body.Note, in.Body.Circumstances})
 	if err != nil {
 		return nil, err
 	}

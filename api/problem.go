@@ -71,6 +71,9 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 	if p := ofOperator(err); p != nil {
 		return p
 	}
+	if p := ofFront(err); p != nil {
+		return p
+	}
 	if p := ofDesk(err); p != nil {
 		return p
 	}

@@ -38,6 +38,17 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/letters", Scope: auth.ReadRequests, Does: "List the letters about a request, and what became of them", Act: Handle(listLetters)},
 		{Method: http.MethodPost, Path: "/api/v1/letters/preview", Scope: auth.ReadRequests, Repeats: Harmless, Does: "Show a letter as it would be sent, with made-up values", Example: `{"kind":"receipt","language":"de"}`, Act: Handle(previewLetter)},
 		{Method: http.MethodPost, Path: "/api/v1/letters/trial", Scope: auth.OperateRequests, Does: "Send a letter that is about nobody, to see that mail arrives", Example: `{"to":"officer@example.org"}`, Act: Handle(tryLetters)},
+		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/person", Scope: auth.ReadPackages, Reveals: "request.reveal", Does: "Show who a request is about, and who asks", Act: Handle(showPerson)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/vouch", Scope: auth.WriteRequests, Does: "Vouch for who asks, in the place of a proof", Example: `{"note":"called back on the number that we have"}`, Act: Handle(vouchRequest)},
+
+		// What people ask for themselves.
+		{Method: http.MethodGet, Path: "/api/v1/public/policies", Public: true, Does: "List what people can ask for", Act: Handle(listForms)},
+		{Method: http.MethodPost, Path: "/api/v1/public/requests", Public: true, Proof: "nothing: it is worth nothing until a code proves it", Repeats: Convergent, Does: "Ask for something as the person that it is about", Example: exampleAsk, Act: Handle(askFor)},
+		{Method: http.MethodPost, Path: "/api/v1/public/requests/code", Public: true, Proof: "nothing: the code goes to the address that was given before", Repeats: Convergent, Does: "Have another code sent", Example: exampleCode, Act: Handle(sendCode)},
+		{Method: http.MethodPost, Path: "/api/v1/public/requests/prove", Public: true, Proof: "the code", Repeats: Convergent, Does: "Prove by a code who asks", Example: exampleProve, Act: Handle(proveRequest)},
+		{Method: http.MethodPost, Path: "/api/v1/public/requests/status", Public: true, Proof: "the token of the link", Repeats: Harmless, Does: "Show the person how far a request is", Example: exampleToken, Act: Handle(followRequest)},
+		{Method: http.MethodPost, Path: "/api/v1/public/requests/withdraw", Public: true, Proof: "the token of the link", Repeats: Convergent, Does: "Give a request up, as the person", Example: exampleToken, Act: Handle(withdrawRequest)},
+
 		{Method: http.MethodGet, Path: "/api/v1/events", Scope: auth.ReadEvents, Does: "List what happened, in its order", Act: Handle(listEvents)},
 		{Method: http.MethodGet, Path: "/api/v1/events/stream", Scope: auth.ReadEvents, Streams: true, Does: "Follow what happens, as server-sent events", Act: Handle(streamEvents)},
 		{Method: http.MethodPost, Path: "/api/v1/webhooks", Scope: auth.ManageWebhooks, Does: "Send events to a URL", Example: exampleWebhook, Act: Handle(createWebhook)},
@@ -82,6 +93,10 @@ const (
 	examplePassword = `{"old":"correct horse battery staple","new":"another four words here"}`
 	exampleAccept   = `{"invitation":"vi_...","email":"officer@example.org","name":"Olga Officer","password":"correct horse battery staple"}`
 	exampleRequest  = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"note":"called back on the number that we have"}`
+	exampleAsk      = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"language":"de","place":"DE"}`
+	exampleCode     = `{"reference":"0198c0de-0000-7000-8000-000000000001"}`
+	exampleProve    = `{"reference":"0198c0de-0000-7000-8000-000000000001","code":"12345678"}`
+	exampleToken    = `{"token":"vr_..."}`
 	exampleApproval = `{"plan_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`
 	exampleChoices  = `{"identities":[{"type":"email","value":"anna@example.org"}],"purposes":{"analytics":true,"research":false},"source":"signup_form"}`
 	exampleBatch    = `{"purpose":"analytics","subjects":["0198c0de-0000-7000-8000-000000000001"]}`

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"strings"
 
+	"volenti.dev/volenti/api"
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/internal/server"
@@ -16,12 +18,13 @@ import (
 
 type serveCommand struct {
 	place
-	AllowPrivateWebhooks bool    `help:"Let webhooks that ask for it be in private networks and without TLS." env:"VOLENTI_ALLOW_PRIVATE_WEBHOOKS"`
-	FourEyes             bool    `help:"Let an erasure be approved only by an operator who did not submit it." env:"VOLENTI_FOUR_EYES"`
-	Mailing              mailing `embed:""`
-	Packages             string  `help:"Directory for packages, where it is not packages in that of the data. Servers that share a database share it, too." placeholder:"DIR" env:"VOLENTI_PACKAGES"`
-	PublicURL            string  `name:"public-url" help:"Where people reach this server: what links in letters begin with. Where it listens unless told." placeholder:"URL" env:"VOLENTI_PUBLIC_URL"`
-	Listen               string  `default:"127.0.0.1:8080" help:"Address to listen on. It speaks HTTP; put a proxy in front that speaks TLS." placeholder:"HOST:PORT" env:"VOLENTI_LISTEN"`
+	AllowPrivateWebhooks bool           `help:"Let webhooks that ask for it be in private networks and without TLS." env:"VOLENTI_ALLOW_PRIVATE_WEBHOOKS"`
+	FourEyes             bool           `help:"Let an erasure be approved only by an operator who did not submit it." env:"VOLENTI_FOUR_EYES"`
+	Mailing              mailing        `embed:""`
+	Packages             string         `help:"Directory for packages, where it is not packages in that of the data. Servers that share a database share it, too." placeholder:"DIR" env:"VOLENTI_PACKAGES"`
+	PublicURL            string         `name:"public-url" help:"Where people reach this server: what links in letters begin with. Where it listens unless told." placeholder:"URL" env:"VOLENTI_PUBLIC_URL"`
+	TrustedProxies       []netip.Prefix `help:"Networks of proxies in front, as CIDR: from them X-Forwarded-For is believed." placeholder:"CIDR,..." env:"VOLENTI_TRUSTED_PROXIES"`
+	Listen               string         `default:"127.0.0.1:8080" help:"Address to listen on. It speaks HTTP; put a proxy in front that speaks TLS." placeholder:"HOST:PORT" env:"VOLENTI_LISTEN"`
 }
 
 // Run answers HTTP requests until the process is told to end. The log goes to
@@ -51,6 +54,7 @@ func (c *serveCommand) Run(s *session) (err error) {
 	}
 	srv := &server.Server{
 		House: house, Now: s.Now, Version: version(), Log: log, AllowPrivateWebhooks: c.AllowPrivateWebhooks, FourEyes: c.FourEyes,
+		Limiter:       &api.Limiter{Proxies: c.TrustedProxies, Now: s.Now},
 		PublicURL:     strings.TrimSuffix(cmp.Or(c.PublicURL, "http://"+listener.Addr().String()), "/"),
 		Configuration: config.Options{Registry: builtin.Registry(), Env: s.Env},
 		Packages:      cmp.Or(c.Packages, filepath.Join(cmp.Or(c.Data, server.DefaultPlace), "packages")),

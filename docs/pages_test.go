@@ -107,6 +107,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 	says := map[string][]string{
 		"datasets.md": {"0 errors, 0 warnings"},
 		"requests.md": {": complete", "deleted    the whole row", "is canceled"},
+		"intake.md":   {`"policy":"my-data"`, "a code of 8 digits is on its way", `"status":403`},
 		"holds.md":    {"under legal hold, nothing of it may be erased: the person, by an identity of type email", "tax audit 2026", "Lifted ", ": complete"},
 		"audit.md":    {"Verified: ", "forged.jsonl does not verify: line "},
 		"consent.md":  {"yes: granted", "no: refused", "no: reconsent_due", "line 4: granted", "3 rows: 1 recorded, 0 as before, 1 older", "forged.json does not verify", "no: no_record"},
@@ -259,6 +260,7 @@ func TestEveryKeyOfTheConfigurationIsExplained(t *testing.T) {
 	for page, files := range map[string][]string{
 		"datasets.md": {"../datamap/dataset/decode.go", "../datamap/dataset/field.go"},
 		"policies.md": {"../request/policy/decode.go", "../request/masking/spec.go"},
+		"intake.md":   {"../request/policy/intake_decode.go"},
 		"requests.md": {"../config/connection.go"},
 	} {
 		text := read(t, page)

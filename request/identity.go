@@ -20,15 +20,23 @@ type Key interface {
 }
 
 // SealIdentity makes the stored form of an identity: found by the digest
-// under the tenant's digest key, read only with the request's key.
+// under the tenant's digest key, read only with the request's key. It makes
+// none that is Proven: see Proof.Seal.
 func SealIdentity(k Sealer, tenant, id string, i subject.Identity, from Origin, digestKey []byte) Identity {
+	if from == Proven {
+		panic("request: an identity is proven by a Proof alone")
+	}
 	stored := Identity{Type: i.Type, Origin: from, Digest: i.Digest(digestKey)}
-	forms := []string{i.Value.Reveal()} // none can hold a 0 byte
-	for _, g := range i.Given {
+	stored.seal(k, tenant, id, i)
+	return stored
+}
+
+func (i *Identity) seal(k Sealer, tenant, id string, known subject.Identity) {
+	forms := []string{known.Value.Reveal()} // none can hold a 0 byte
+	for _, g := range known.Given {
 		forms = append(forms, g.Reveal())
 	}
-	stored.Sealed = k.Seal([]byte(strings.Join(forms, "\x00")), stored.associated(tenant, id))
-	return stored
+	i.Sealed = k.Seal([]byte(strings.Join(forms, "\x00")), i.associated(tenant, id))
 }
 
 // Unseal opens a stored identity.

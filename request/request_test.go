@@ -60,7 +60,7 @@ func TestSealedIdentitiesOpenOnlyInTheirRow(t *testing.T) { // SE1, SE9
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored := SealIdentity(place{}, "acme", "r1", id, Proven, []byte("digest key"))
+	stored := SealIdentity(place{}, "acme", "r1", id, Derived, []byte("digest key"))
 	back, err := stored.Unseal(place{}, "acme", "r1")
 	if err != nil || back.Value.Reveal() != "ann@example.org" || len(back.Values()) != 2 {
 		t.Errorf("it opens as %d forms, %v", len(back.Values()), err)

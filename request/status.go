@@ -94,6 +94,12 @@ func (s Status) Next(e Event) (Status, error) {
 // Terminal says whether nothing can happen to the request any more.
 func (s Status) Terminal() bool { return len(transitions[s]) == 0 }
 
+// MayWithdraw says whether a person may still give a request up where nothing
+// was erased yet: not when others were told to erase, or all is done.
+func MayWithdraw(s Status) bool {
+	return !s.Terminal() && s != AwaitingEmailSend && s != RequiresFinalization
+}
+
 // From lists the statuses in which the event is possible, and what follows.
 func (e Event) From() map[Status]Status {
 	from := map[Status]Status{}

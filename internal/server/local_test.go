@@ -165,9 +165,11 @@ dataset:
 const shopPolicies = `
 policy:
 - key: access
+  intake: {public: true}
   rules:
   - {key: all, action: access, targets: [user]}
 - key: erasure
+  intake: {public: true}
   rules:
   - {key: all, action: access, targets: [user]}
   - {key: email, action: erasure, targets: [user.contact.email], masking: {strategy: hash, configuration: {algorithm: SHA-256}}}

@@ -44,6 +44,9 @@ type Server struct {
 	// FourEyes lets an erasure be approved only by an operator who did not
 	// submit it.
 	FourEyes bool
+	// Limiter bounds what people can ask without an account, for the interface
+	// and pages alike; nil for the usual bounds, and no proxies.
+	Limiter *api.Limiter
 	// Routes is the table; nil for api.Table.
 	Routes []api.Route
 	// pauses between attempts to deliver; nil for those of the standard.
@@ -140,7 +143,7 @@ func (s *Server) worker() *worker {
 
 func (s *Server) desk() *frontDesk {
 	w := s.worker()
-	return &frontDesk{house: s.House, latest: w.latest, packages: w.packages, fourEyes: s.FourEyes, wake: w.wake, now: s.Now}
+	return &frontDesk{house: s.House, latest: w.latest, packages: w.packages, fourEyes: s.FourEyes, wake: w.wake, now: s.Now, log: s.Log}
 }
 
 // Handler is the interface over the house. Its streams end with ending.
@@ -153,8 +156,12 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 	if ledger == nil {
 		ledger = db.Consents()
 	}
+	front := s.front()
+	if s.Limiter == nil {
+		s.Limiter = &api.Limiter{Now: s.Now}
+	}
 	return api.New(api.Config{
-		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: s.desk(), Audit: db.Audit(), Answers: db.Answers(),
+		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: s.desk(), Front: front, Intake: front, Limiter: s.Limiter, Audit: db.Audit(), Answers: db.Answers(),
 		Consents: ledger, Checks: &checks{db: db},
 		Events: db.Events(), Poll: s.poll(), Ending: ending,
 		Webhooks:    s.webhooks(),

@@ -46,14 +46,14 @@ const (
 )
 
 // upkeep makes records of grants that have expired, writes down who is to be
-// asked again, and saves the states that checks read, until ctx ends. No check
-// waits for any of it.
+// asked again, saves the states that checks read, and looks after requests that
+// wait to be proven or planned, until ctx ends. No check waits for any of it.
 func (s *Server) upkeep(ctx context.Context) {
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
 	for saved := s.Now(); ; {
 		makeRoom()
-		err := keepUp(ctx, s.House.Store)
+		err := errors.Join(keepUp(ctx, s.House.Store), s.front().keepUp(ctx))
 		if now := s.Now(); now.Sub(saved) >= saveEvery {
 			saved = now
 			err = errors.Join(err, s.House.Store.Consents().SaveChecks(ctx))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"volenti.dev/volenti/api"
@@ -28,6 +29,7 @@ type frontDesk struct {
 	fourEyes bool
 	wake     func() // tells that there is something to carry out
 	now      func() time.Time
+	log      *slog.Logger
 }
 
 var _ api.Desk = (*frontDesk)(nil)
@@ -53,6 +55,11 @@ func (d *frontDesk) Submit(ctx context.Context, caller auth.Caller, s api.Submis
 	for _, i := range s.Identities {
 		types = append(types, i.Type)
 	}
+	r := request.Request{Author: caller.By(), Idempotency: s.Idempotency}
+	papers, err := d.circumstances(&r, e, s)
+	if err != nil {
+		return request.Request{}, err
+	}
 	plan, err := e.plan(ctx, s.Policy, types, d.today())
 	if err != nil {
 		return request.Request{}, err
@@ -61,7 +68,7 @@ func (d *frontDesk) Submit(ctx context.Context, caller auth.Caller, s api.Submis
 	if err := l.Held(ctx, plan, s.Identities); err != nil {
 		return request.Request{}, err
 	}
-	id, err := l.keep(ctx, request.Request{Author: caller.By(), Idempotency: s.Idempotency}, plan, s.Identities, s.Note)
+	id, err := l.keep(ctx, r, plan, s.Identities, s.Note, papers...)
 	if errors.Is(err, store.ErrExists) { // another was quicker
 		return d.submitted(ctx, caller, s)
 	}
@@ -94,6 +101,9 @@ func (d *frontDesk) submitted(ctx context.Context, caller auth.Caller, s api.Sub
 // Plan implements api.Desk.
 func (d *frontDesk) Plan(ctx context.Context, tenant, id string) ([]byte, error) {
 	r, err := d.house.Store.Requests().Get(ctx, tenant, id)
+	if err == nil && r.PlanHash == "" {
+		err = request.ErrNotFound
+	}
 	return r.Plan, err
 }
 
@@ -116,6 +126,9 @@ func (d *frontDesk) Approve(ctx context.Context, caller auth.Caller, id, hash st
 	}
 	if _, err := r.Status.Next(request.Approve); err != nil {
 		return err
+	}
+	if r.PlanHash == "" {
+		return d.planNow(ctx, r)
 	}
 	plan := &graph.Plan{}
 	if err := json.Unmarshal(r.Plan, plan); err != nil {

@@ -76,6 +76,7 @@ func newSiteWith(t *testing.T, db *storetest.Database, set func(*Server)) *site 
 	server := &Server{
 		House: &House{Store: db.DB}, Now: time.Now, Version: "test", AllowPrivateWebhooks: true, pauses: []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, time.Hour},
 		Routes:        append(api.Table(), s.routes()...),
+		Limiter:       &api.Limiter{Most: 1_000_000, Now: time.Now},
 		Configuration: config.Options{Registry: builtin.Registry()}, Packages: s.packs.dir,
 		Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

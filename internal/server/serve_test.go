@@ -126,7 +126,7 @@ func TestNothingIsRevealedWithoutItsAuditEntry(t *testing.T) { // SE16
 				s.ready[route.Does] = route.Example
 			}
 			if route.Proof != "" {
-				s.ready[route.Does] = s.prove(route)
+				s.ready[route.Does] = s.provenBody(route)
 			}
 		}
 		exec(spoil)

@@ -44,7 +44,7 @@ func (s *Requests) Replan(ctx context.Context, tenant, id, was, hash string, pla
 		if err != nil {
 			return err
 		}
-		if err := t.bind(ctx, entry, `UPDATE requests SET plan_hash = $4 WHERE tenant = $1 AND id = $2 AND plan_hash = $3`, tenant, id, was, hash); err != nil {
+		if err := t.bind(ctx, entry, `UPDATE requests SET plan_hash = $4, message = '' WHERE tenant = $1 AND id = $2 AND plan_hash = $3`, tenant, id, was, hash); err != nil {
 			return err
 		}
 		return t.storePlan(ctx, id, plan)

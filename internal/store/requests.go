@@ -23,37 +23,15 @@ import (
 type Requests struct{ db *DB }
 
 // Create stores a new request with its entry. It makes the request's key and
-// seals the identities of its data subject under it. ErrExists when the tenant
-// has a request with this id, or one that was submitted under the same key.
-// Created is set by the database's clock.
-func (s *Requests) Create(ctx context.Context, r request.Request, identities []subject.Identity, entry audit.Entry) error {
+// seals the identities of its data subject and the papers under it. ErrExists
+// when the tenant has a request with this id, or one that was submitted under
+// the same key. Created is set by the database's clock.
+func (s *Requests) Create(ctx context.Context, r request.Request, identities []subject.Identity, entry audit.Entry, papers ...Paper) error {
 	if r.ID == "" || r.Status == "" {
 		return errors.New("create request: it needs an id and a status")
 	}
 	return s.db.write(ctx, r.Tenant, func(ctx context.Context, t *tx) error {
-		key, wrapped, err := t.keys.NewKey(ownerOf(r.ID))
-		if err != nil {
-			return fmt.Errorf("create request: %w", err)
-		}
-		made, err := t.exec(ctx, `
-			INSERT INTO requests (`+requestColumns+`, identities, lease_owner, lease_until, fence)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {now}, 0, 1, $9, $10, '', $11, $12, $13, $14, CASE WHEN $15 = 0 THEN {now} ELSE $15 END, $16, 0, 0, '', '', $17, '', 0, 0)
-			ON CONFLICT DO NOTHING`,
-			r.Tenant, r.ID, r.Policy, r.Status, r.Step, r.PlanHash, r.MaxRows, readable(r.Message),
-			r.Author, r.Idempotency, r.Source, r.Language, r.Place, r.Law, micros(r.Received), micros(r.Due), together(identities, t.keys.RecallKey()))
-		if err != nil {
-			return fmt.Errorf("create request: %w", err)
-		}
-		if made == 0 {
-			return ErrExists
-		}
-		if err := t.storePlan(ctx, r.ID, r.Plan); err != nil {
-			return err
-		}
-		if err := t.keep(ctx, ownerOf(r.ID), wrapped); err != nil {
-			return err
-		}
-		if err := t.identify(ctx, r.ID, identities, request.Vouched, key); err != nil {
+		if err := t.create(ctx, r, identities, request.Vouched, papers); err != nil {
 			return err
 		}
 		return t.log(ctx, entry)
@@ -67,6 +45,40 @@ func (t *tx) storePlan(ctx context.Context, id string, plan []byte) error {
 	if _, err := t.exec(ctx, `INSERT INTO request_plans (tenant, request, plan) VALUES ($1, $2, $3)
 		ON CONFLICT (tenant, request) DO UPDATE SET plan = excluded.plan`, t.tenant, id, append([]byte{}, plan...)); err != nil {
 		return fmt.Errorf("store a plan: %w", err)
+	}
+	return nil
+}
+
+func (t *tx) create(ctx context.Context, r request.Request, identities []subject.Identity, from request.Origin, papers []Paper) error {
+	key, wrapped, err := t.keys.NewKey(ownerOf(r.ID))
+	if err != nil {
+		return fmt.Errorf("create request: %w", err)
+	}
+	made, err := t.exec(ctx, `
+		INSERT INTO requests (`+requestColumns+`, identities, lease_owner, lease_until, fence)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {now}, 0, 1, $9, $10, '', $11, $12, $13, $14, CASE WHEN CAST($15 AS bigint) = 0 THEN {now} ELSE $15 END, $16, 0, 0, '', '', $17, '', 0, 0)
+		ON CONFLICT DO NOTHING`,
+		r.Tenant, r.ID, r.Policy, r.Status, r.Step, r.PlanHash, r.MaxRows, readable(r.Message),
+		r.Author, r.Idempotency, r.Source, r.Language, r.Place, r.Law, micros(r.Received), micros(r.Due), together(identities, t.keys.RecallKey()))
+	if err != nil {
+		return fmt.Errorf("create request: %w", err)
+	}
+	if made == 0 {
+		return ErrExists
+	}
+	if err := t.storePlan(ctx, r.ID, r.Plan); err != nil {
+		return err
+	}
+	if err := t.keep(ctx, ownerOf(r.ID), wrapped); err != nil {
+		return err
+	}
+	if err := t.identify(ctx, r.ID, identities, from, key); err != nil {
+		return err
+	}
+	for _, p := range papers {
+		if err := t.putPaper(ctx, r.ID, request.NewPaper(key, t.tenant, r.ID, p.Kind, p.Name, p.Plain.Reveal())); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -128,10 +140,7 @@ func (s *Requests) List(ctx context.Context, tenant, before string, limit int) (
 // Identities gives the request's identities, sealed; what was sealed is empty
 // once the request has ended.
 func (s *Requests) Identities(ctx context.Context, tenant, id string) ([]request.Identity, error) {
-	all, err := collect(ctx, s.db.engine, func(row scanner) (i request.Identity, err error) {
-		err = row.Scan(&i.Type, &i.Digest, &i.Sealed, &i.Origin)
-		return i, err
-	}, `SELECT type, digest, sealed, origin FROM request_identities WHERE tenant = $1 AND request = $2 ORDER BY type, digest`, tenant, id)
+	all, err := collect(ctx, s.db.engine, scanIdentity, selectIdentities, tenant, id)
 	if err != nil {
 		return nil, fmt.Errorf("read identities: %w", err)
 	}
@@ -141,9 +150,20 @@ func (s *Requests) Identities(ctx context.Context, tenant, id string) ([]request
 	return all, err
 }
 
+const selectIdentities = `SELECT type, digest, sealed, origin FROM request_identities WHERE tenant = $1 AND request = $2 ORDER BY type, digest`
+
+func scanIdentity(row scanner) (i request.Identity, err error) {
+	err = row.Scan(&i.Type, &i.Digest, &i.Sealed, &i.Origin)
+	return i, err
+}
+
 // Apply lets an event happen to a request that nobody carries out: approve,
-// deny, cancel. request.ErrTransition, and no entry, when it cannot.
+// deny, cancel. request.ErrTransition, and no entry, when it cannot. It verifies
+// nothing: see Intake.Prove.
 func (s *Requests) Apply(ctx context.Context, tenant, id string, e request.Event, entry audit.Entry) error {
+	if e == request.Verify {
+		return fmt.Errorf("%w: it takes a proof to verify a request", request.ErrTransition)
+	}
 	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
 		if err := t.apply(ctx, id, e); err != nil {
 			return err
@@ -238,6 +258,7 @@ func (t *tx) end(ctx context.Context, id string) (err error) {
 		`UPDATE request_identities SET sealed = NULL WHERE tenant = $1 AND request = $2`,
 		`DELETE FROM request_chunks WHERE tenant = $1 AND request = $2`,
 		`DELETE FROM request_papers WHERE tenant = $1 AND request = $2`,
+		`DELETE FROM request_codes WHERE tenant = $1 AND request = $2`,
 	} {
 		if _, err := t.exec(ctx, statement, t.tenant, id); err != nil {
 			return fmt.Errorf("end request: %w", err)
@@ -267,10 +288,16 @@ func transition(e request.Event, args ...any) (next, possible string, all []any)
 func together(identities []subject.Identity, digestKey []byte) string {
 	lines := make([]string, len(identities))
 	for i, identity := range identities {
-		lines[i] = string(identity.Type) + " " + identity.Digest(digestKey) + "\n"
+		lines[i] = identityLine(identity.Type, identity.Digest(digestKey))
 	}
-	slices.Sort(lines)
-	sum := sha256.Sum256([]byte(strings.Join(slices.Compact(lines), "")))
+	return digestOf(lines)
+}
+
+func identityLine(kind subject.Type, digest string) string { return string(kind) + " " + digest + "\n" }
+
+func digestOf(lines []string) string {
+	lines = slices.Compact(slices.Sorted(slices.Values(lines)))
+	sum := sha256.Sum256([]byte(strings.Join(lines, "")))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -30,7 +30,7 @@ var keyForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 func (d decoder) policy(n *source.Node) Policy {
 	m := n.Mapping("a policy", d.report)
 	m.Need("key", "rules")
-	p := Policy{Key: d.key(m, "policy"), Name: m.String("name"), At: n.At}
+	p := Policy{Key: d.key(m, "policy"), Name: m.String("name"), Intake: d.intake(m), At: n.At}
 	seen := map[string]source.Position{}
 	for _, entry := range m.List("rules") {
 		rule := d.rule(entry)
@@ -51,14 +51,20 @@ func (d decoder) policy(n *source.Node) Policy {
 
 func (d decoder) key(m *source.Mapping, what string) string {
 	key := m.String("key")
-	switch {
-	case m.Node("key") == nil:
-	case source.Refused(key):
-		d.report.Errorf(m.Where("key"), "use another name", "%s is not allowed as a key", key)
-	case m.Node("key").Kind == source.String && !keyForm.MatchString(key):
-		d.report.Errorf(m.Where("key"), "use letters, digits and _ . -", "%q cannot be the key of a %s", key, what)
+	if n := m.Node("key"); n != nil && n.Kind == source.String {
+		d.fit(key, m.Where("key"), what)
 	}
 	return key
+}
+
+// fit reports what cannot be a key.
+func (d decoder) fit(key string, at source.Position, what string) {
+	switch {
+	case source.Refused(key):
+		d.report.Errorf(at, "use another name", "%s is not allowed as a key", key)
+	case !keyForm.MatchString(key):
+		d.report.Errorf(at, "use letters, digits and _ . -", "%q cannot be the key of a %s", key, what)
+	}
 }
 
 // apart checks what the rules of one policy must not have in common: two

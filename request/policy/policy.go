@@ -14,7 +14,9 @@ type Policy struct {
 	Key   string
 	Name  string
 	Rules []Rule
-	At    source.Position
+	// Intake is how people ask under it by themselves; nil: they cannot.
+	Intake *Intake
+	At     source.Position
 }
 
 // Action is what a rule does.

@@ -162,5 +162,6 @@ func TestRulesMatchByWholeSegments(t *testing.T) { // D3, D4
 func FuzzDecode(f *testing.F) {
 	f.Add(rules(erase("a", "user", ", keep: [{category: user.name, reason: r, ground: g}]")))
 	f.Add(rules("{key: a, action: consent}", "{key: b, action: access, targets: [user], storage: x}"))
+	f.Add(form("{public: true, approval: automatic, window: 3, fields: [{key: a, label: {en: A}, type: choice, choices: [x, {key: y, label: Y}]}]}"))
 	f.Fuzz(func(t *testing.T, text string) { read(t, text) })
 }

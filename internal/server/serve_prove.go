@@ -1,0 +1,193 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"volenti.dev/volenti/api"
+	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/message"
+	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/deadline"
+	"volenti.dev/volenti/request/policy"
+	"volenti.dev/volenti/subject"
+)
+
+// Prove implements api.Front.
+func (f *front) Prove(ctx context.Context, tenant, reference string, party request.Party, code string) (api.Standing, string, error) {
+	none := api.Standing{}
+	challenge, err := f.store().Intake().Judge(ctx, tenant, reference, party)
+	if err != nil {
+		return none, "", err
+	}
+	keys, err := f.store().Tenant(ctx, tenant)
+	if err != nil {
+		return none, "", err
+	}
+	proof, err := challenge.Answer(code, keys.RecallKey())
+	if err != nil {
+		return none, "", err
+	}
+	r, err := f.store().Requests().Get(ctx, tenant, reference)
+	if err != nil {
+		return none, "", err
+	}
+	if party == request.Agent {
+		return f.proveAgent(ctx, r, proof)
+	}
+	stands, token, err := f.settle(ctx, r, "request.verify", map[string]any{"by": byPerson}, func(how store.Settling) (request.Request, error) {
+		return f.store().Intake().Prove(ctx, proof, how)
+	})
+	if errors.Is(err, request.ErrTransition) {
+		err = request.ErrRefused // another was quicker with the same code
+	}
+	if err != nil {
+		return none, "", err
+	}
+	s, err := f.standing(ctx, stands)
+	return s, token, err
+}
+
+const agentWaits = "the agent has answered at their address, the person has not: judge the agent's authority, and vouch for the identities or deny the request"
+
+func (f *front) proveAgent(ctx context.Context, r request.Request, proof request.Proof) (api.Standing, string, error) {
+	entry := audit.Entry{Act: "request.agent", Object: "request/" + r.ID, Details: map[string]any{"by": byAgent}}
+	if err := f.store().Intake().ProveAgent(ctx, proof, agentWaits, entry); err != nil {
+		return api.Standing{}, "", err
+	}
+	s, err := f.standing(ctx, r)
+	return s, "", err
+}
+
+// settle lets a request stand, with a receipt and a link to follow it, and
+// plans it.
+func (f *front) settle(ctx context.Context, r request.Request, act string, details map[string]any, commit func(store.Settling) (request.Request, error)) (stands request.Request, token string, err error) {
+	p, err := f.policyOf(ctx, r)
+	if err != nil { // it is still proven, and somebody looks at it
+		p = policy.Policy{Key: r.Policy}
+	}
+	how := store.Settling{Window: window(p)}
+	law, known := lawOf(p, r)
+	due := ""
+	if known {
+		day, end, err := (deadline.Clock{Law: law, Received: r.Received}).Due()
+		if err != nil {
+			return r, "", err
+		}
+		how.Law, how.Due, due = law.Key, end, string(day)
+	}
+	how.Tell = func(stands request.Request, address subject.Personal[string]) (pass auth.Pass, letters []message.Letter, entry audit.Entry, err error) {
+		entry = audit.Entry{Act: act, Object: "request/" + r.ID, Details: details}
+		if stands.ID != r.ID {
+			entry.Act, entry.Details = "request.duplicate", map[string]any{"of": stands.ID}
+			for name, value := range details {
+				entry.Details[name] = value
+			}
+			if due = ""; !stands.Due.IsZero() {
+				due = stands.Due.Add(-time.Second).Format(time.DateOnly)
+			}
+		}
+		if pass, token, err = auth.NewPass(r.Tenant, auth.FollowRequest, "request/"+stands.ID, auth.AnyUses, f.desk.now().Add(followTime), f.random); err != nil {
+			return pass, nil, entry, err
+		}
+		if address.Reveal() == "" {
+			return pass, nil, entry, nil
+		}
+		stands.Language = r.Language
+		letter, err := letterTo(stands, message.Receipt, address, message.Values{"reference": stands.ID, "policy": named(p), "due": due, "url": f.public + "/requests/" + token})
+		return pass, []message.Letter{letter}, entry, err
+	}
+	if stands, err = commit(how); err != nil {
+		return r, "", err
+	}
+	if stands.ID == r.ID {
+		f.desk.firstPlans(context.WithoutCancel(ctx), r.Tenant, []request.Request{stands})
+	}
+	stands, err = f.store().Requests().Get(ctx, r.Tenant, stands.ID)
+	return stands, token, err
+}
+
+func window(p policy.Policy) time.Duration {
+	days := policy.DefaultWindow
+	if p.Intake != nil {
+		days = p.Intake.Window
+	}
+	return time.Duration(days) * 24 * time.Hour
+}
+
+// lawOf gives the law of a request: its own, that of the policy, or that of
+// the place.
+func lawOf(p policy.Policy, r request.Request) (deadline.Law, bool) {
+	key := r.Law
+	if p.Intake != nil {
+		key = cmp.Or(key, p.Intake.Law)
+	}
+	if law, err := deadline.ByKey(key); err == nil {
+		return law, true
+	}
+	return deadline.For(r.Place)
+}
+
+// Follow implements api.Front.
+func (f *front) Follow(ctx context.Context, token string) (api.Standing, error) {
+	r, err := f.followed(ctx, token)
+	if err != nil {
+		return api.Standing{}, err
+	}
+	return f.standing(ctx, r)
+}
+
+func (f *front) followed(ctx context.Context, token string) (request.Request, error) {
+	pass, err := f.store().Passes().Find(ctx, auth.FollowRequest, token)
+	if err != nil {
+		return request.Request{}, err
+	}
+	id, ok := strings.CutPrefix(pass.Object, "request/")
+	if !ok {
+		return request.Request{}, auth.ErrRefused
+	}
+	return f.store().Requests().Get(ctx, pass.Tenant, id)
+}
+
+func (f *front) standing(ctx context.Context, r request.Request) (api.Standing, error) {
+	s := api.Standing{
+		Reference: r.ID, Policy: r.Policy, Status: api.ForPerson(r.Status), Received: r.Received, Verified: r.Verified, Due: r.Due, Extended: r.Extended, Ended: r.Ended,
+	}
+	if p, err := f.policyOf(ctx, r); err == nil {
+		s.Policy = named(p)
+	}
+	if r.Status == request.Denied {
+		s.Reason = r.Message
+	}
+	if r.Status == request.IdentityUnverified || !request.MayWithdraw(r.Status) {
+		return s, nil
+	}
+	began, err := f.store().Intake().ErasureBegan(ctx, r.Tenant, r.ID)
+	s.Withdraw = !began
+	return s, err
+}
+
+// Withdraw implements api.Front.
+func (f *front) Withdraw(ctx context.Context, token string) (api.Standing, error) {
+	r, err := f.followed(ctx, token)
+	if err != nil {
+		return api.Standing{}, err
+	}
+	entry := audit.Entry{Act: "request.cancel", Object: "request/" + r.ID, Details: map[string]any{"by": byPerson}}
+	failed := f.store().Intake().Withdraw(ctx, r.Tenant, r.ID, entry)
+	if failed != nil && !errors.Is(failed, request.ErrTransition) {
+		return api.Standing{}, failed
+	}
+	if r, err = f.store().Requests().Get(ctx, r.Tenant, r.ID); err != nil {
+		return api.Standing{}, err
+	}
+	if failed != nil && r.Status != request.Canceled { // given up already is given up
+		return api.Standing{}, failed
+	}
+	return f.standing(ctx, r)
+}
