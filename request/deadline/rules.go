@@ -59,6 +59,23 @@ func (r Rules) LawOf(policy, place string) (Law, bool) {
 	return l, err == nil
 }
 
+// Clock gives the clock of a request, without pauses and extension. It is false
+// where no time runs: there is no law, or time runs from the proof of who asks
+// and there is none yet. verified is zero for somebody who was known.
+func (r Rules) Clock(law string, received, verified time.Time, known bool) (Clock, bool, error) {
+	if law == "" || r.Start == Verification && !known {
+		return Clock{}, false, nil
+	}
+	l, err := ByKey(law)
+	if err != nil {
+		return Clock{}, false, err
+	}
+	if r.Start == Verification && !verified.IsZero() {
+		received = verified
+	}
+	return Clock{Law: l, Calendar: r.Calendar, Received: received}, true, nil
+}
+
 // Refused says why the clock of a request cannot be changed in some way. It
 // names days and the law, and nobody.
 type Refused struct{ Why string }
