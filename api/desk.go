@@ -73,7 +73,7 @@ func submitRequest(a *API, ctx context.Context, caller auth.Caller, in *submitIn
 	if err != nil {
 		return nil, err
 	}
-	return &madeOutput{http.StatusCreated, "/api/v1/requests/" + r.ID, shown(r)}, nil
+	return &madeOutput{http.StatusCreated, "/api/v1/requests/" + r.ID, a.shown(r)}, nil
 }
 
 func showPlan(a *API, ctx context.Context, caller auth.Caller, in *showInput) (*documentOutput, error) {
@@ -153,7 +153,7 @@ func (a *API) decided(ctx context.Context, caller auth.Caller, id string, err er
 	if err != nil {
 		return nil, err
 	}
-	return &requestOutput{shown(r)}, nil
+	return &requestOutput{a.shown(r)}, nil
 }
 
 type approveInput struct {

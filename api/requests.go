@@ -18,6 +18,12 @@ type Request struct {
 	Status   string     `json:"status"`
 	PlanHash string     `json:"plan_hash"`
 	Message  string     `json:"message,omitempty" doc:"Why it is in this status"`
+	Law      string     `json:"law,omitempty" doc:"Key of the law that its time runs under"`
+	Received *time.Time `json:"received,omitempty" doc:"From when its time runs"`
+	Due      *time.Time `json:"due,omitempty" doc:"When the last day for the answer ends; absent while its clock stands still"`
+	Extended *time.Time `json:"extended,omitempty" doc:"When the answer was put off"`
+	Overdue  bool       `json:"overdue" doc:"The answer is late"`
+	Of       string     `json:"of,omitempty" doc:"The request that it is a duplicate of, or that it was submitted again for"`
 	Created  time.Time  `json:"created"`
 	Ended    *time.Time `json:"ended,omitempty"`
 }
@@ -91,7 +97,7 @@ func listRequests(a *API, ctx context.Context, caller auth.Caller, in *listInput
 		page.Next = cursor(found[len(found)-1].ID)
 	}
 	for _, r := range found {
-		page.Items = append(page.Items, shown(r))
+		page.Items = append(page.Items, a.shown(r))
 	}
 	return &listOutput{page}, nil
 }
@@ -115,15 +121,29 @@ func showRequest(a *API, ctx context.Context, caller auth.Caller, in *showInput)
 	if err != nil {
 		return nil, err
 	}
-	return &showOutput{RequestWithReport{shown(r), report}}, nil
+	return &showOutput{RequestWithReport{a.shown(r), report}}, nil
+}
+
+// shown is a request as it stands now.
+func (a *API) shown(r request.Request) Request {
+	s := shown(r)
+	s.Overdue = r.Overdue(a.config.Now())
+	return s
 }
 
 func shown(r request.Request) Request {
-	s := Request{ID: r.ID, Policy: r.Policy, Status: string(r.Status), PlanHash: r.PlanHash, Message: r.Message, Created: r.Created}
-	if !r.Ended.IsZero() {
-		s.Ended = &r.Ended
+	return Request{
+		ID: r.ID, Policy: r.Policy, Status: string(r.Status), PlanHash: r.PlanHash, Message: r.Message, Law: r.Law, Of: r.Of, Created: r.Created,
+		Received: there(&r.Received), Due: there(&r.Due), Extended: there(&r.Extended), Ended: there(&r.Ended),
 	}
-	return s
+}
+
+// there leaves a time out that is none.
+func there(t *time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return t
 }
 
 // cursor hides that a page goes on behind an id, so that it may change.

@@ -38,6 +38,11 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/letters", Scope: auth.ReadRequests, Does: "List the letters about a request, and what became of them", Act: Handle(listLetters)},
 		{Method: http.MethodPost, Path: "/api/v1/letters/preview", Scope: auth.ReadRequests, Repeats: Harmless, Does: "Show a letter as it would be sent, with made-up values", Example: `{"kind":"receipt","language":"de"}`, Act: Handle(previewLetter)},
 		{Method: http.MethodPost, Path: "/api/v1/letters/trial", Scope: auth.OperateRequests, Does: "Send a letter that is about nobody, to see that mail arrives", Example: `{"to":"officer@example.org"}`, Act: Handle(tryLetters)},
+		// Time and decisions.
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/pause", Scope: auth.OperateRequests, Does: "Let the clock of a request stand still", Example: `{"ground":"identity","note":"asked for a copy of the contract"}`, Act: Handle(pauseClock)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/continue", Scope: auth.OperateRequests, Does: "Let the clock of a request go on", Act: Handle(continueClock)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/extend", Scope: auth.OperateRequests, Does: "Put the answer to a request off, once, and tell the person why", Example: `{"reason":"many systems have to be searched"}`, Act: Handle(extendRequest)},
+
 		{Method: http.MethodGet, Path: "/api/v1/events", Scope: auth.ReadEvents, Does: "List what happened, in its order", Act: Handle(listEvents)},
 		{Method: http.MethodGet, Path: "/api/v1/events/stream", Scope: auth.ReadEvents, Streams: true, Does: "Follow what happens, as server-sent events", Act: Handle(streamEvents)},
 		{Method: http.MethodPost, Path: "/api/v1/webhooks", Scope: auth.ManageWebhooks, Does: "Send events to a URL", Example: exampleWebhook, Act: Handle(createWebhook)},

@@ -139,7 +139,7 @@ func (s *Server) worker() *worker {
 
 func (s *Server) desk() *frontDesk {
 	w := s.worker()
-	return &frontDesk{house: s.House, latest: w.latest, packages: w.packages, fourEyes: s.FourEyes, wake: w.wake, now: s.Now}
+	return &frontDesk{house: s.House, latest: w.latest, packages: w.packages, fourEyes: s.FourEyes, publicURL: s.PublicURL, wake: w.wake, now: s.Now}
 }
 
 // Handler is the interface over the house. Its streams end with ending.
@@ -152,8 +152,9 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 	if ledger == nil {
 		ledger = db.Consents()
 	}
+	desk := s.desk()
 	return api.New(api.Config{
-		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: s.desk(), Audit: db.Audit(), Answers: db.Answers(),
+		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: desk, Deadlines: desk, Audit: db.Audit(), Answers: db.Answers(),
 		Consents: ledger, Checks: &checks{db: db},
 		Events: db.Events(), Poll: s.poll(), Ending: ending,
 		Webhooks:    s.webhooks(),

@@ -22,12 +22,13 @@ import (
 
 // frontDesk takes requests in over HTTP, and lets operators decide on them.
 type frontDesk struct {
-	house    *House
-	latest   *Latest
-	packages packages
-	fourEyes bool
-	wake     func() // tells that there is something to carry out
-	now      func() time.Time
+	house     *House
+	latest    *Latest
+	packages  packages
+	fourEyes  bool
+	publicURL string // what links in letters begin with
+	wake      func() // tells that there is something to carry out
+	now       func() time.Time
 }
 
 var _ api.Desk = (*frontDesk)(nil)
@@ -61,7 +62,11 @@ func (d *frontDesk) Submit(ctx context.Context, caller auth.Caller, s api.Submis
 	if err := l.Held(ctx, plan, s.Identities); err != nil {
 		return request.Request{}, err
 	}
-	id, err := l.keep(ctx, request.Request{Author: caller.By(), Idempotency: s.Idempotency}, plan, s.Identities, s.Note)
+	r, err := e.timed(request.Request{Author: caller.By(), Idempotency: s.Idempotency}, "", d.now())
+	if err != nil {
+		return request.Request{}, err
+	}
+	id, err := l.keep(ctx, r, plan, s.Identities, s.Note)
 	if errors.Is(err, store.ErrExists) { // another was quicker
 		return d.submitted(ctx, caller, s)
 	}

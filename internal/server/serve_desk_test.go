@@ -25,6 +25,7 @@ import (
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/deadline"
 	"volenti.dev/volenti/request/graph"
 	"volenti.dev/volenti/subject"
 )
@@ -83,12 +84,16 @@ func (s *site) makeRequestFor(route api.Route, tenant string) string {
 	s.openShop()
 	plan, err := json.Marshal(s.plan)
 	s.must(err)
-	r := request.Request{ID: uuid.Must(uuid.NewV7()).String(), Tenant: tenant, Policy: "erasure", Status: request.AwaitingApproval, PlanHash: s.plan.Hash, Plan: plan}
+	r := request.Request{ID: uuid.Must(uuid.NewV7()).String(), Tenant: tenant, Policy: "erasure", Status: request.AwaitingApproval, PlanHash: s.plan.Hash, Plan: plan, Law: "gdpr"}
+	r.Received, r.Due = time.Now().UTC(), time.Now().UTC().AddDate(0, 1, 0)
 	switch _, does, _ := strings.Cut(route.Path, "{id}/"); does {
 	case "retry", "skip", "finalise":
 		r.Status = request.Errored
 	}
 	s.must(s.db.Requests().Create(s.t.Context(), r, nil, act("request.vouch")))
+	if strings.HasSuffix(route.Path, "/continue") {
+		s.must(s.db.Requests().StopClock(s.t.Context(), tenant, r.ID, deadline.Identity, deadline.Rules{}, act("request.stop_clock")))
+	}
 	if strings.Contains(route.Path, "/package") {
 		s.must(shelf{s.packs, tenant, r.ID}.Put(s.t.Context(), packageName, func(w io.Writer) error {
 			_, err := fmt.Fprint(w, "the package")

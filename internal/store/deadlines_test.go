@@ -41,7 +41,9 @@ func received(t *testing.T, db *storetest.Database, law string, ago time.Duratio
 const aDay = 24 * time.Hour
 
 // quietly is a notice to nobody.
-func quietly(request.Request, value.Date) ([]message.Letter, []auth.Pass, error) { return nil, nil, nil }
+func quietly(request.Request, value.Date) ([]message.Letter, []auth.Pass, error) {
+	return nil, nil, nil
+}
 
 func refused(t *testing.T, what, why string, err error) {
 	t.Helper()

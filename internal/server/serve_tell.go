@@ -1,0 +1,105 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/message"
+	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/subject"
+)
+
+// followTime is how long the link in a letter leads to its request.
+const followTime = 180 * 24 * time.Hour
+
+// tell makes a letter to the person who asks, with what every letter about a
+// request says, and the pass of the link in it. There is none where no address
+// is known: only one that is vouched for or proven is written to.
+func (d *frontDesk) tell(ctx context.Context, r request.Request, kind message.Kind, values message.Values) ([]message.Letter, []auth.Pass, error) {
+	to, ok, err := d.addressOf(ctx, r)
+	if err != nil || !ok {
+		return nil, nil, err
+	}
+	rules, err := d.house.Store.Consents().Rules(ctx, r.Tenant)
+	if err != nil {
+		return nil, nil, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, nil, err
+	}
+	pass, token, err := auth.NewPass(r.Tenant, auth.FollowRequest, "request/"+r.ID, auth.AnyUses, d.now().Add(followTime), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	values["organisation"], values["reference"], values["policy"] = rules.Controller.Name, r.ID, d.nameOf(ctx, r)
+	values["url"] = d.publicURL + "/requests/" + token
+	letter := message.Letter{ID: id.String(), Request: r.ID, Kind: kind, Language: r.Language, To: to, Values: values}
+	return []message.Letter{letter}, []auth.Pass{pass}, nil
+}
+
+// nameOf gives the name of a request's policy as people read it; its key where
+// the configuration does not say.
+func (d *frontDesk) nameOf(ctx context.Context, r request.Request) string {
+	e, release, err := d.latest.Use(ctx, r.Tenant)
+	if err != nil {
+		return r.Policy
+	}
+	defer release()
+	for _, p := range e.config.Policies {
+		if p.Key == r.Policy && p.Name != "" {
+			return p.Name
+		}
+	}
+	return r.Policy
+}
+
+// addressOf gives where to write to the person.
+func (d *frontDesk) addressOf(ctx context.Context, r request.Request) (to subject.Personal[string], ok bool, err error) {
+	known, err := d.identities(ctx, r, request.Proven, request.Vouched)
+	if err != nil {
+		return to, false, err
+	}
+	at := slices.IndexFunc(known, func(i subject.Identity) bool { return i.Type == subject.Email })
+	if at < 0 {
+		return to, false, nil
+	}
+	return known[at].Value, true, nil
+}
+
+// identities opens those of a request that came in one of these ways, in the
+// order of the ways. A request that has ended has none.
+func (d *frontDesk) identities(ctx context.Context, r request.Request, from ...request.Origin) ([]subject.Identity, error) {
+	sealed, err := d.house.Store.Requests().Identities(ctx, r.Tenant, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	key, err := d.house.Store.Keys().RequestKey(ctx, r.Tenant, r.ID)
+	if errors.Is(err, request.ErrDestroyed) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the request's key: %w", err)
+	}
+	var all []subject.Identity
+	for _, origin := range from {
+		for _, s := range sealed {
+			if s.Origin != origin {
+				continue
+			}
+			i, err := s.Unseal(key, r.Tenant, r.ID)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, i)
+		}
+	}
+	return all, nil
+}
