@@ -27,7 +27,7 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/plan", Scope: auth.ReadRequests, Does: "Show the plan of a request", Act: Handle(showPlan)},
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/log", Scope: auth.ReadRequests, Does: "Show the execution log of a request, in its order", Act: Handle(showLog)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/approve", Scope: auth.ApproveRequests, Does: "Approve a request under the plan that was seen", Example: exampleApproval, Act: Handle(approveRequest)},
-		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/deny", Scope: auth.ApproveRequests, Does: "Deny a request", Example: `{"reason":"it is not clear who asks"}`, Act: Handle(denyRequest)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/deny", Scope: auth.ApproveRequests, Does: "Deny a request, and tell the person why", Example: `{"reason":"it is not clear who asks"}`, Act: Handle(denyRequest)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/cancel", Scope: auth.WriteRequests, Does: "Give a request up", Act: Handle(cancelRequest)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/retry", Scope: auth.OperateRequests, Does: "Let a request that has stopped go on", Example: `{}`, Act: Handle(retryRequest)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/skip", Scope: auth.OperateRequests, Does: "Take a collection out of a request that has stopped", Example: `{"collection":"shop:customers","reason":"it is in the archive"}`, Act: Handle(skipCollection)},
@@ -39,6 +39,8 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/letters/preview", Scope: auth.ReadRequests, Repeats: Harmless, Does: "Show a letter as it would be sent, with made-up values", Example: `{"kind":"receipt","language":"de"}`, Act: Handle(previewLetter)},
 		{Method: http.MethodPost, Path: "/api/v1/letters/trial", Scope: auth.OperateRequests, Does: "Send a letter that is about nobody, to see that mail arrives", Example: `{"to":"officer@example.org"}`, Act: Handle(tryLetters)},
 		// Time and decisions.
+		{Method: http.MethodPost, Path: "/api/v1/requests/decide", Scope: auth.ApproveRequests, Does: "Approve or deny many requests, each by itself", Example: exampleDecision, Act: Handle(decideRequests)},
+		{Method: http.MethodGet, Path: "/api/v1/denials", Scope: auth.ReadRequests, Does: "List the templates of denials", Act: Handle(listDenials)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/pause", Scope: auth.OperateRequests, Does: "Let the clock of a request stand still", Example: `{"ground":"identity","note":"asked for a copy of the contract"}`, Act: Handle(pauseClock)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/continue", Scope: auth.OperateRequests, Does: "Let the clock of a request go on", Act: Handle(continueClock)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/extend", Scope: auth.OperateRequests, Does: "Put the answer to a request off, once, and tell the person why", Example: `{"reason":"many systems have to be searched"}`, Act: Handle(extendRequest)},
@@ -88,6 +90,7 @@ const (
 	exampleAccept   = `{"invitation":"vi_...","email":"officer@example.org","name":"Olga Officer","password":"correct horse battery staple"}`
 	exampleRequest  = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"note":"called back on the number that we have"}`
 	exampleApproval = `{"plan_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`
+	exampleDecision = `{"decision":"deny","requests":[{"id":"0198c0de-0000-7000-8000-000000000001"}],"reason":"it is not clear who asks"}`
 	exampleChoices  = `{"identities":[{"type":"email","value":"anna@example.org"}],"purposes":{"analytics":true,"research":false},"source":"signup_form"}`
 	exampleBatch    = `{"purpose":"analytics","subjects":["0198c0de-0000-7000-8000-000000000001"]}`
 	exampleRows     = "email,purpose,granted,given_at\nanna@example.org,analytics,yes,2026-02-01\n"

@@ -139,7 +139,7 @@ func (s *Server) worker() *worker {
 
 func (s *Server) desk() *frontDesk {
 	w := s.worker()
-	return &frontDesk{house: s.House, latest: w.latest, packages: w.packages, fourEyes: s.FourEyes, publicURL: s.PublicURL, wake: w.wake, now: s.Now}
+	return &frontDesk{house: s.House, latest: w.latest, packages: w.packages, fourEyes: s.FourEyes, publicURL: s.PublicURL, limits: s.limits, wake: w.wake, now: s.Now}
 }
 
 // Handler is the interface over the house. Its streams end with ending.

@@ -16,6 +16,7 @@ import (
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/fulfill"
 	"volenti.dev/volenti/request/graph"
 	"volenti.dev/volenti/subject"
 )
@@ -27,6 +28,7 @@ type frontDesk struct {
 	packages  packages
 	fourEyes  bool
 	publicURL string // what links in letters begin with
+	limits    fulfill.Limits
 	wake      func() // tells that there is something to carry out
 	now       func() time.Time
 }
@@ -129,7 +131,8 @@ func (d *frontDesk) Approve(ctx context.Context, caller auth.Caller, id, hash st
 	if hash != r.PlanHash {
 		return request.ErrOtherPlan
 	}
-	if d.fourEyes && erases(plan) && (caller.Session == "" || caller.By() == r.Author) {
+	alone := erases(plan) && (caller.Session == "" || caller.By() == r.Author)
+	if d.fourEyes && alone {
 		return request.ErrFourEyes
 	}
 	if err := d.renew(ctx, caller, r, plan); err != nil {
@@ -140,6 +143,11 @@ func (d *frontDesk) Approve(ctx context.Context, caller auth.Caller, id, hash st
 	}
 	maxRows = cmp.Or(maxRows, r.MaxRows)
 	entry := audit.Entry{Act: "request.approve", Object: "request/" + id, Details: map[string]any{"by": caller.By(), "plan": hash, "max_rows": maxRows}}
+	if alone {
+		if err := d.mayAlone(ctx, caller, r, plan); err != nil {
+			return err
+		}
+	}
 	if err := requests.Approve(ctx, caller.Tenant, id, hash, maxRows, entry); err != nil {
 		return err
 	}
@@ -185,12 +193,6 @@ func (d *frontDesk) held(ctx context.Context, tenant, id string, plan *graph.Pla
 }
 
 func erases(plan *graph.Plan) bool { return len(erasing(plan)) > 0 }
-
-// Deny implements api.Desk.
-func (d *frontDesk) Deny(ctx context.Context, caller auth.Caller, id, reason string) error {
-	entry := audit.Entry{Act: "request.deny", Object: "request/" + id, Details: map[string]any{"by": caller.By(), "reason": reason}}
-	return d.house.Store.Requests().Deny(ctx, caller.Tenant, id, reason, entry)
-}
 
 // Cancel implements api.Desk. Whoever carries the request out writes nothing
 // more.
