@@ -45,6 +45,7 @@ type Config struct {
 	Requests  Requests
 	Desk      Desk
 	Deadlines Deadlines
+	Reviews   Reviews
 	Audit     Audit
 	Answers   Answers
 	Consents  Consents

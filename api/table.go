@@ -39,6 +39,8 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/letters/preview", Scope: auth.ReadRequests, Repeats: Harmless, Does: "Show a letter as it would be sent, with made-up values", Example: `{"kind":"receipt","language":"de"}`, Act: Handle(previewLetter)},
 		{Method: http.MethodPost, Path: "/api/v1/letters/trial", Scope: auth.OperateRequests, Does: "Send a letter that is about nobody, to see that mail arrives", Example: `{"to":"officer@example.org"}`, Act: Handle(tryLetters)},
 		// Time and decisions.
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/finish", Scope: auth.OperateRequests, Does: "Let a request that was looked at come to its end", Act: Handle(finishRequest)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/resubmit", Scope: auth.WriteRequests, Repeats: Committed, Does: "Submit a request again that was denied, canceled or ended with residue", Example: exampleResubmit, Act: Handle(resubmitRequest)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/decide", Scope: auth.ApproveRequests, Does: "Approve or deny many requests, each by itself", Example: exampleDecision, Act: Handle(decideRequests)},
 		{Method: http.MethodGet, Path: "/api/v1/denials", Scope: auth.ReadRequests, Does: "List the templates of denials", Act: Handle(listDenials)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/pause", Scope: auth.OperateRequests, Does: "Let the clock of a request stand still", Example: `{"ground":"identity","note":"asked for a copy of the contract"}`, Act: Handle(pauseClock)},
@@ -90,6 +92,7 @@ const (
 	exampleAccept   = `{"invitation":"vi_...","email":"officer@example.org","name":"Olga Officer","password":"correct horse battery staple"}`
 	exampleRequest  = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"note":"called back on the number that we have"}`
 	exampleApproval = `{"plan_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`
+	exampleResubmit = `{"identities":[{"type":"email","value":"anna@example.org"}],"note":"it was canceled by mistake"}`
 	exampleDecision = `{"decision":"deny","requests":[{"id":"0198c0de-0000-7000-8000-000000000001"}],"reason":"it is not clear who asks"}`
 	exampleChoices  = `{"identities":[{"type":"email","value":"anna@example.org"}],"purposes":{"analytics":true,"research":false},"source":"signup_form"}`
 	exampleBatch    = `{"purpose":"analytics","subjects":["0198c0de-0000-7000-8000-000000000001"]}`

@@ -154,7 +154,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 	}
 	desk := s.desk()
 	return api.New(api.Config{
-		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: desk, Deadlines: desk, Audit: db.Audit(), Answers: db.Answers(),
+		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: desk, Deadlines: desk, Reviews: desk, Audit: db.Audit(), Answers: db.Answers(),
 		Consents: ledger, Checks: &checks{db: db},
 		Events: db.Events(), Poll: s.poll(), Ending: ending,
 		Webhooks:    s.webhooks(),

@@ -68,17 +68,17 @@ func (d *frontDesk) Extend(ctx context.Context, caller auth.Caller, id, reason s
 	if err != nil {
 		return err
 	}
-	letters, passes, err := d.tell(ctx, r, message.Extension, message.Values{"reason": reason})
+	told, err := d.tell(ctx, r, message.Extension, message.Values{"reason": reason})
 	if err != nil {
 		return err
 	}
-	notice := func(_ request.Request, due value.Date) ([]message.Letter, []auth.Pass, error) {
-		for _, l := range letters {
+	notice := func(_ request.Request, due value.Date) (request.Told, error) {
+		for _, l := range told.Letters {
 			l.Values["due"] = string(due)
 		}
-		return letters, passes, nil
+		return told, nil
 	}
-	entry := audit.Entry{Act: "request.extend", Object: "request/" + id, Details: map[string]any{"by": caller.By(), "reason": reason, "told": len(letters) > 0}}
+	entry := audit.Entry{Act: "request.extend", Object: "request/" + id, Details: map[string]any{"by": caller.By(), "reason": reason, "told": len(told.Letters) > 0}}
 	return requests.Extend(ctx, caller.Tenant, id, rules, notice, entry)
 }
 

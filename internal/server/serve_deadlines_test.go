@@ -103,8 +103,9 @@ func TestWhoAsksIsWrittenToWhereAnAddressIsKnown(t *testing.T) { // X21, SE1
 	defer func() { s.must(desk.latest.Close()) }()
 	r, err := db.Requests().Get(t.Context(), store.DefaultTenant, submitted.ID)
 	s.must(err)
-	letters, passes, err := desk.tell(t.Context(), r, message.Extension, message.Values{"reason": "many systems"})
+	told, err := desk.tell(t.Context(), r, message.Extension, message.Values{"reason": "many systems"})
 	s.must(err)
+	letters, passes := told.Letters, told.Passes
 	if len(letters) != 1 || len(passes) != 1 || letters[0].To.Reveal() != "anna@example.com" {
 		t.Fatalf("%d letters, %d passes", len(letters), len(passes))
 	}
@@ -118,12 +119,12 @@ func TestWhoAsksIsWrittenToWhereAnAddressIsKnown(t *testing.T) { // X21, SE1
 	}
 	_, err = db.Raw(t).Exec(`UPDATE request_identities SET origin = 'claimed'`)
 	s.must(err)
-	if letters, _, err := desk.tell(t.Context(), r, message.Extension, message.Values{}); err != nil || len(letters) != 0 {
-		t.Errorf("what was only claimed is written to: %d, %v", len(letters), err)
+	if told, err := desk.tell(t.Context(), r, message.Extension, message.Values{}); err != nil || len(told.Letters) != 0 {
+		t.Errorf("what was only claimed is written to: %d, %v", len(told.Letters), err)
 	}
 	s.must(db.Requests().Apply(t.Context(), store.DefaultTenant, r.ID, request.Cancel, audit.Entry{Act: "request.cancel", Object: "request/" + r.ID}))
-	if letters, _, err := desk.tell(t.Context(), r, message.Extension, message.Values{}); err != nil || len(letters) != 0 {
-		t.Errorf("after its end: %d, %v", len(letters), err)
+	if told, err := desk.tell(t.Context(), r, message.Extension, message.Values{}); err != nil || len(told.Letters) != 0 {
+		t.Errorf("after its end: %d, %v", len(told.Letters), err)
 	}
 }
 

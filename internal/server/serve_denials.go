@@ -32,11 +32,12 @@ func (d *frontDesk) Deny(ctx context.Context, caller auth.Caller, id string, why
 	} else {
 		details["reason"] = why.Reason
 	}
-	turn := request.Turn{Event: request.Deny, Message: words}
-	if turn.Letters, turn.Passes, err = d.tell(ctx, r, message.Denial, message.Values{"reason": words}); err != nil {
+	told, err := d.tell(ctx, r, message.Denial, message.Values{"reason": words})
+	if err != nil {
 		return err
 	}
-	details["told"] = len(turn.Letters) > 0
+	details["told"] = len(told.Letters) > 0
+	turn := request.Turn{Event: request.Deny, Message: words, Letters: told.Letters, Passes: told.Passes}
 	return requests.Decide(ctx, caller.Tenant, id, turn, audit.Entry{Act: "request.deny", Object: "request/" + id, Details: details})
 }
 

@@ -44,6 +44,11 @@ func (d *frontDesk) today() value.Date { return value.Date(d.now().UTC().Format(
 
 // Submit implements api.Desk.
 func (d *frontDesk) Submit(ctx context.Context, caller auth.Caller, s api.Submission) (request.Request, error) {
+	return d.submit(ctx, caller, s, request.Request{})
+}
+
+// submit submits a request of which some is known already.
+func (d *frontDesk) submit(ctx context.Context, caller auth.Caller, s api.Submission, r request.Request) (request.Request, error) {
 	if r, err := d.submitted(ctx, caller, s); !errors.Is(err, request.ErrNotFound) {
 		return r, err
 	}
@@ -64,8 +69,8 @@ func (d *frontDesk) Submit(ctx context.Context, caller auth.Caller, s api.Submis
 	if err := l.Held(ctx, plan, s.Identities); err != nil {
 		return request.Request{}, err
 	}
-	r, err := e.timed(request.Request{Author: caller.By(), Idempotency: s.Idempotency}, "", d.now())
-	if err != nil {
+	r.Author, r.Idempotency = caller.By(), s.Idempotency
+	if r, err = e.timed(r, r.Law, d.now()); err != nil {
 		return request.Request{}, err
 	}
 	id, err := l.keep(ctx, r, plan, s.Identities, s.Note)

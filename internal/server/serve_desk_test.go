@@ -89,8 +89,14 @@ func (s *site) makeRequestFor(route api.Route, tenant string) string {
 	switch _, does, _ := strings.Cut(route.Path, "{id}/"); does {
 	case "retry", "skip", "finalise":
 		r.Status = request.Errored
+	case "finish":
+		r.Status = request.RequiresFinalization
 	}
-	s.must(s.db.Requests().Create(s.t.Context(), r, nil, act("request.vouch")))
+	var who []subject.Identity
+	if strings.HasSuffix(route.Path, "/resubmit") {
+		r.Status, who = request.Canceled, person(s.t, subject.Email, "anna@example.org")
+	}
+	s.must(s.db.Requests().Create(s.t.Context(), r, who, act("request.vouch")))
 	if strings.HasSuffix(route.Path, "/continue") {
 		s.must(s.db.Requests().StopClock(s.t.Context(), tenant, r.ID, deadline.Identity, deadline.Rules{}, act("request.stop_clock")))
 	}
@@ -103,6 +109,9 @@ func (s *site) makeRequestFor(route api.Route, tenant string) string {
 	}
 	return r.ID
 }
+
+// someID is in examples of bodies.
+const someID = "0198c0de-0000-7000-8000-000000000001"
 
 // aboutShop makes an example one of the shop.
 func (s *site) aboutShop(body string) string {

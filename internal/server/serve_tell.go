@@ -22,27 +22,27 @@ const followTime = 180 * 24 * time.Hour
 // tell makes a letter to the person who asks, with what every letter about a
 // request says, and the pass of the link in it. There is none where no address
 // is known: only one that is vouched for or proven is written to.
-func (d *frontDesk) tell(ctx context.Context, r request.Request, kind message.Kind, values message.Values) ([]message.Letter, []auth.Pass, error) {
+func (d *frontDesk) tell(ctx context.Context, r request.Request, kind message.Kind, values message.Values) (told request.Told, err error) {
 	to, ok, err := d.addressOf(ctx, r)
 	if err != nil || !ok {
-		return nil, nil, err
+		return told, err
 	}
 	rules, err := d.house.Store.Consents().Rules(ctx, r.Tenant)
 	if err != nil {
-		return nil, nil, err
+		return told, err
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
-		return nil, nil, err
+		return told, err
 	}
 	pass, token, err := auth.NewPass(r.Tenant, auth.FollowRequest, "request/"+r.ID, auth.AnyUses, d.now().Add(followTime), rand.Reader)
 	if err != nil {
-		return nil, nil, err
+		return told, err
 	}
 	values["organisation"], values["reference"], values["policy"] = rules.Controller.Name, r.ID, d.nameOf(ctx, r)
 	values["url"] = d.publicURL + "/requests/" + token
 	letter := message.Letter{ID: id.String(), Request: r.ID, Kind: kind, Language: r.Language, To: to, Values: values}
-	return []message.Letter{letter}, []auth.Pass{pass}, nil
+	return request.Told{Letters: []message.Letter{letter}, Passes: []auth.Pass{pass}}, nil
 }
 
 // nameOf gives the name of a request's policy as people read it; its key where

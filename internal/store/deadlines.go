@@ -8,16 +8,14 @@ import (
 	"time"
 
 	"volenti.dev/volenti/audit"
-	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/datamap/value"
-	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/deadline"
 )
 
 // Notice makes what a change of a request's time tells the person, out of the
 // new last day. It may be called more than once.
-type Notice func(r request.Request, due value.Date) ([]message.Letter, []auth.Pass, error)
+type Notice func(r request.Request, due value.Date) (request.Told, error)
 
 // StopClock lets the clock of a request stand still from now on.
 // *deadline.Refused where the law does not, request.ErrTransition where the
@@ -69,28 +67,18 @@ func (s *Requests) Extend(ctx context.Context, tenant, id string, rules deadline
 		if err != nil {
 			return err
 		}
-		letters, passes, err := tell(was.request, due)
+		told, err := tell(was.request, due)
 		if err != nil {
 			return err
 		}
 		if _, err := t.exec(ctx, `UPDATE requests SET extended = $3 WHERE tenant = $1 AND id = $2`, tenant, id, micros(was.now)); err != nil {
 			return fmt.Errorf("put the answer off: %w", err)
 		}
-		if err := t.send(ctx, letters, passes); err != nil {
+		if err := t.tell(ctx, told); err != nil {
 			return err
 		}
 		return t.retimed(ctx, id, rules, entry)
 	})
-}
-
-// send stores letters and the passes whose tokens they hold.
-func (t *tx) send(ctx context.Context, letters []message.Letter, passes []auth.Pass) error {
-	for _, p := range passes {
-		if err := t.issue(ctx, p); err != nil {
-			return err
-		}
-	}
-	return t.post(ctx, letters...)
 }
 
 // SweepOverdue writes down, once for each, that up to limit requests are late,
@@ -137,10 +125,12 @@ func (t *tx) running(ctx context.Context, id string, rules deadline.Rules) (r ru
 	case r.request.Status.Terminal():
 		return r, request.ErrTransition
 	}
-	r.now = instant(now)
 	var ok bool
 	if r.clock, ok, err = t.clock(ctx, r.request, rules); err == nil && !ok {
 		err = &deadline.Refused{Why: "no time runs for this request"}
+	}
+	if r.now = instant(now); r.now.Before(r.clock.Received) { // by another clock
+		r.now = r.clock.Received
 	}
 	return r, err
 }

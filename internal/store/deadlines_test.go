@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/message"
@@ -41,9 +40,7 @@ func received(t *testing.T, db *storetest.Database, law string, ago time.Duratio
 const aDay = 24 * time.Hour
 
 // quietly is a notice to nobody.
-func quietly(request.Request, value.Date) ([]message.Letter, []auth.Pass, error) {
-	return nil, nil, nil
-}
+func quietly(request.Request, value.Date) (request.Told, error) { return request.Told{}, nil }
 
 func refused(t *testing.T, what, why string, err error) {
 	t.Helper()
@@ -107,8 +104,8 @@ func TestAnAnswerIsPutOffOnceInTimeAndThePersonIsTold(t *testing.T) { // X21
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, rules := db.Requests(), deadline.Rules{}
 		id := received(t, db, "gdpr", 3*aDay)
-		tell := func(r request.Request, due value.Date) ([]message.Letter, []auth.Pass, error) {
-			return []message.Letter{{ID: uuid.NewString(), Request: r.ID, Kind: message.Extension, To: subject.Conceal(canary), Values: message.Values{"due": string(due)}}}, nil, nil
+		tell := func(r request.Request, due value.Date) (request.Told, error) {
+			return request.Told{Letters: []message.Letter{{ID: uuid.NewString(), Request: r.ID, Kind: message.Extension, To: subject.Conceal(canary), Values: message.Values{"due": string(due)}}}}, nil
 		}
 		must(t, s.Extend(ctx, tenant, id, rules, tell, entry("request.extend")))
 		r, err := s.Get(ctx, tenant, id)
@@ -130,7 +127,7 @@ func TestAnAnswerIsPutOffOnceInTimeAndThePersonIsTold(t *testing.T) { // X21
 		refused(t, "under a law without", "gives no extension", s.Extend(ctx, tenant, received(t, db, "lgpd", aDay), rules, tell, entry("request.extend")))
 		failed := errors.New("no words")
 		other := received(t, db, "gdpr", aDay)
-		if err := s.Extend(ctx, tenant, other, rules, func(request.Request, value.Date) ([]message.Letter, []auth.Pass, error) { return nil, nil, failed }, entry("request.extend")); !errors.Is(err, failed) {
+		if err := s.Extend(ctx, tenant, other, rules, func(request.Request, value.Date) (request.Told, error) { return request.Told{}, failed }, entry("request.extend")); !errors.Is(err, failed) {
 			t.Errorf("a notice that cannot be made: %v", err)
 		}
 		if r, err := s.Get(ctx, tenant, other); err != nil || !r.Extended.IsZero() || letters() != 1 || records(t, db) != before+3 {
@@ -188,5 +185,13 @@ func TestWhatIsOverdueIsSaidOnceHoweverManyLook(t *testing.T) { // X21
 		if said != len(late) || !slices.Equal(acts, late) {
 			t.Errorf("%d of %d are said, and the log has %d: %s", said, len(late), len(acts), fmt.Sprint(acts))
 		}
+	})
+}
+
+// The server that takes a request in may be ahead of the database.
+func TestAClockIsStoppedAtOnceAlsoWhenTheServersClockIsAhead(t *testing.T) { // X21
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		id := received(t, db, "gdpr", -time.Minute)
+		must(t, db.Requests().StopClock(ctx, tenant, id, deadline.Identity, deadline.Rules{}, entry("request.stop_clock")))
 	})
 }

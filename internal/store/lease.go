@@ -122,7 +122,7 @@ func (s *Requests) Move(ctx context.Context, l request.Lease, turn request.Turn,
 				return err
 			}
 		}
-		if err := t.send(ctx, turn.Letters, turn.Passes); err != nil {
+		if err := t.tell(ctx, request.Told{Letters: turn.Letters, Passes: turn.Passes}); err != nil {
 			return err
 		}
 		return t.log(ctx, entry)

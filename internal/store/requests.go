@@ -37,10 +37,10 @@ func (s *Requests) Create(ctx context.Context, r request.Request, identities []s
 		}
 		made, err := t.exec(ctx, `
 			INSERT INTO requests (`+requestColumns+`, identities, lease_owner, lease_until, fence)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {now}, 0, 1, $9, $10, '', $11, $12, $13, $14, CASE CAST($15 AS bigint) WHEN 0 THEN {now} ELSE $15 END, $16, 0, 0, '', '', $17, '', 0, 0)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {now}, 0, 1, $9, $10, '', $11, $12, $13, $14, CASE CAST($15 AS bigint) WHEN 0 THEN {now} ELSE $15 END, $16, 0, 0, $18, '', $17, '', 0, 0)
 			ON CONFLICT DO NOTHING`,
 			r.Tenant, r.ID, r.Policy, r.Status, r.Step, r.PlanHash, r.MaxRows, readable(r.Message),
-			r.Author, r.Idempotency, r.Source, r.Language, r.Place, r.Law, micros(r.Received), micros(r.Due), together(identities, t.keys.RecallKey()))
+			r.Author, r.Idempotency, r.Source, r.Language, r.Place, r.Law, micros(r.Received), micros(r.Due), together(identities, t.keys.RecallKey()), r.Of)
 		if err != nil {
 			return fmt.Errorf("create request: %w", err)
 		}
@@ -177,7 +177,7 @@ func (s *Requests) Decide(ctx context.Context, tenant, id string, turn request.T
 		if _, err := t.exec(ctx, `UPDATE requests SET message = $3 WHERE tenant = $1 AND id = $2`, tenant, id, readable(turn.Message)); err != nil {
 			return fmt.Errorf("%s request: %w", turn.Event, err)
 		}
-		if err := t.send(ctx, turn.Letters, turn.Passes); err != nil {
+		if err := t.tell(ctx, request.Told{Letters: turn.Letters, Passes: turn.Passes}); err != nil {
 			return err
 		}
 		return t.log(ctx, entry)
