@@ -36,6 +36,7 @@ import (
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/subject"
 )
 
 // Config is what the interface needs of the house.
@@ -76,9 +77,13 @@ type Keys interface {
 
 // Requests reads privacy requests.
 type Requests interface {
-	// Page gives up to limit requests older than the one with id before, newest
-	// first; "" for any status, any policy, from the newest.
-	Page(ctx context.Context, tenant string, status request.Status, policy, before string, limit int) ([]request.Request, error)
+	// Search gives up to limit requests that a query looks for and that come
+	// behind a mark, in the order of the query.
+	Search(ctx context.Context, tenant string, q request.Query, after request.Mark, limit int) ([]request.Request, error)
+	// Digest is what an identity is found by.
+	Digest(ctx context.Context, tenant string, i subject.Identity) (string, error)
+	// Identities gives those of a request; none once it has ended.
+	Identities(ctx context.Context, tenant, id string) ([]subject.Identity, error)
 	// Report gives a request and what became of it, or request.ErrNotFound.
 	Report(ctx context.Context, tenant, id string) (request.Request, Report, error)
 }

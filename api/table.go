@@ -39,6 +39,8 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/letters/preview", Scope: auth.ReadRequests, Repeats: Harmless, Does: "Show a letter as it would be sent, with made-up values", Example: `{"kind":"receipt","language":"de"}`, Act: Handle(previewLetter)},
 		{Method: http.MethodPost, Path: "/api/v1/letters/trial", Scope: auth.OperateRequests, Does: "Send a letter that is about nobody, to see that mail arrives", Example: `{"to":"officer@example.org"}`, Act: Handle(tryLetters)},
 		// Time and decisions.
+		{Method: http.MethodPost, Path: "/api/v1/requests/search", Scope: auth.ReadRequests, Repeats: Harmless, Does: "Look for privacy requests, also by an identity", Example: `{"open":true,"sort":"due"}`, Act: Handle(searchRequests)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/export", Scope: auth.ReadRequests, Reveals: "request.export", Repeats: Harmless, Streams: true, Does: "Export privacy requests, as CSV or JSON Lines", Example: `{"format":"csv"}`, Act: Handle(exportRequests)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/finish", Scope: auth.OperateRequests, Does: "Let a request that was looked at come to its end", Act: Handle(finishRequest)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/resubmit", Scope: auth.WriteRequests, Repeats: Committed, Does: "Submit a request again that was denied, canceled or ended with residue", Example: exampleResubmit, Act: Handle(resubmitRequest)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/decide", Scope: auth.ApproveRequests, Does: "Approve or deny many requests, each by itself", Example: exampleDecision, Act: Handle(decideRequests)},

@@ -58,7 +58,7 @@ func (d *frontDesk) mayAlone(ctx context.Context, caller auth.Caller, r request.
 func (d *frontDesk) count(ctx context.Context, r request.Request, plan *graph.Plan, e *edition) (rows int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, countTime)
 	defer cancel()
-	who, err := d.identities(ctx, r, request.Vouched, request.Proven, request.Derived)
+	who, err := identitiesOf(ctx, d.house.Store, r.Tenant, r.ID, request.Vouched, request.Proven, request.Derived)
 	if err != nil {
 		return 0, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/subject"
@@ -63,7 +64,7 @@ func (d *frontDesk) nameOf(ctx context.Context, r request.Request) string {
 
 // addressOf gives where to write to the person.
 func (d *frontDesk) addressOf(ctx context.Context, r request.Request) (to subject.Personal[string], ok bool, err error) {
-	known, err := d.identities(ctx, r, request.Proven, request.Vouched)
+	known, err := identitiesOf(ctx, d.house.Store, r.Tenant, r.ID, request.Proven, request.Vouched)
 	if err != nil {
 		return to, false, err
 	}
@@ -74,27 +75,27 @@ func (d *frontDesk) addressOf(ctx context.Context, r request.Request) (to subjec
 	return known[at].Value, true, nil
 }
 
-// identities opens those of a request that came in one of these ways, in the
-// order of the ways. A request that has ended has none.
-func (d *frontDesk) identities(ctx context.Context, r request.Request, from ...request.Origin) ([]subject.Identity, error) {
-	sealed, err := d.house.Store.Requests().Identities(ctx, r.Tenant, r.ID)
-	if err != nil {
-		return nil, err
-	}
-	key, err := d.house.Store.Keys().RequestKey(ctx, r.Tenant, r.ID)
+// identitiesOf opens the identities of a request that came in one of these ways, in
+// the order of the ways. A request that has ended has none.
+func identitiesOf(ctx context.Context, db *store.DB, tenant, id string, from ...request.Origin) ([]subject.Identity, error) {
+	key, err := db.Keys().RequestKey(ctx, tenant, id)
 	if errors.Is(err, request.ErrDestroyed) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the request's key: %w", err)
 	}
+	sealed, err := db.Requests().Identities(ctx, tenant, id)
+	if err != nil {
+		return nil, err
+	}
 	var all []subject.Identity
 	for _, origin := range from {
 		for _, s := range sealed {
-			if s.Origin != origin {
+			if s.Origin != origin || s.Sealed == nil { // it has ended meanwhile
 				continue
 			}
-			i, err := s.Unseal(key, r.Tenant, r.ID)
+			i, err := s.Unseal(key, tenant, id)
 			if err != nil {
 				return nil, err
 			}
