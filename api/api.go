@@ -64,10 +64,13 @@ type Config struct {
 	// Unavailable says of an error that the store takes nothing now, and that
 	// the same request may go through later.
 	Unavailable func(error) bool
-	Log         *slog.Logger
-	Now         func() time.Time
-	NewID       func() string // of a request to us, not of a privacy request
-	Version     string        // of the program
+	// Answered, when set, hears of every answer: the method, the pattern of the
+	// route, "" where there is none, the status, and how long it took.
+	Answered func(method, route string, status int, took time.Duration)
+	Log      *slog.Logger
+	Now      func() time.Time
+	NewID    func() string // of a request to us, not of a privacy request
+	Version  string        // of the program
 }
 
 // Keys finds API keys by id, of whatever tenant.
@@ -162,6 +165,9 @@ const elsewhere = "/"
 
 // answered logs an answer: one of a quiet route only when it went wrong.
 func (a *API) answered(r *http.Request, out *response, began time.Time) {
+	if a.config.Answered != nil {
+		a.config.Answered(knownMethod(r.Method), out.route, out.status, a.config.Now().Sub(began))
+	}
 	level := slog.LevelInfo
 	if out.quiet && out.status < http.StatusBadRequest {
 		level = slog.LevelDebug

@@ -44,6 +44,9 @@ type Server struct {
 	// FourEyes lets an erasure be approved only by an operator who did not
 	// submit it.
 	FourEyes bool
+	// Metrics, when set, is where Prometheus reads what the server does. Whoever
+	// reaches it may read.
+	Metrics net.Listener
 	// Routes is the table; nil for api.Table.
 	Routes []api.Route
 	// pauses between attempts to deliver; nil for those of the standard.
@@ -93,6 +96,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	besides.Go(func() { s.upkeep(aside) })
 	besides.Go(func() { s.deliver(aside) })
 	besides.Go(func() { s.sendLetters(aside) })
+	if s.Metrics != nil {
+		besides.Go(func() { s.showMetrics(aside, s.worker().meter) })
+	}
 	defer besides.Wait()
 	defer rest()
 	server := &http.Server{
@@ -130,7 +136,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 func (s *Server) worker() *worker {
 	s.once.Do(func() {
 		s.work = &worker{
-			house: s.House, owner: cmp.Or(s.House.Owner, uuid.NewString()), latest: NewLatest(s.House.Store.Configurations(), s.Configuration),
+			house: s.House, meter: newMeter(s.House.Store), owner: cmp.Or(s.House.Owner, uuid.NewString()), latest: NewLatest(s.House.Store.Configurations(), s.Configuration),
 			packages: packages{s.House.Store.Keys(), s.Packages}, limits: s.limits, log: s.Log, now: s.Now, woken: make(chan struct{}, 1),
 		}
 	})
@@ -152,10 +158,11 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 	if ledger == nil {
 		ledger = db.Consents()
 	}
+	meter := s.worker().meter
 	desk := s.desk()
 	return api.New(api.Config{
 		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: desk, Deadlines: desk, Reviews: desk, Audit: db.Audit(), Answers: db.Answers(),
-		Consents: ledger, Checks: &checks{db: db},
+		Consents: countedLedger{ledger, meter.records}, Checks: countedChecks{&checks{db: db}, meter.checks}, Answered: meter.answered,
 		Events: db.Events(), Poll: s.poll(), Ending: ending,
 		Webhooks:    s.webhooks(),
 		Letters:     s.correspondence(),

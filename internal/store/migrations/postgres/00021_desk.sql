@@ -17,3 +17,4 @@ CREATE TABLE request_pauses (
 -- Those that may still become late.
 CREATE INDEX requests_to_be_late ON requests (tenant, due) WHERE due > 0 AND ended = 0 AND overdue = 0;
 CREATE INDEX request_identities_by_digest ON request_identities (tenant, type, digest);
+CREATE INDEX letters_by_state ON letters (tenant, state);
