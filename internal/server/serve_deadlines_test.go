@@ -113,6 +113,10 @@ func TestWhoAsksIsWrittenToWhereAnAddressIsKnown(t *testing.T) { // X21, SE1
 	if v["policy"] != "Your data" || v["reference"] != r.ID || !strings.HasPrefix(v["url"].(string), "https://privacy.example.org/requests/vr_") {
 		t.Errorf("the letter says %v", map[string]any(v))
 	}
+	letters[0].Values["due"] = "2026-12-24"
+	if mail, err := message.Render(letters[0], "Shop", nil); err != nil || !strings.Contains(mail.Text, "many systems") || !strings.Contains(mail.Text, v["url"].(string)) {
+		t.Errorf("the letter cannot be written: %v", err)
+	}
 	s.must(db.Passes().Issue(t.Context(), passes[0], act("request.test")))
 	if _, err := db.Passes().Find(t.Context(), "vr_", strings.TrimPrefix(v["url"].(string), "https://privacy.example.org/requests/")); err != nil {
 		t.Errorf("the link leads nowhere: %v", err)

@@ -28,10 +28,6 @@ func (d *frontDesk) tell(ctx context.Context, r request.Request, kind message.Ki
 	if err != nil || !ok {
 		return told, err
 	}
-	rules, err := d.house.Store.Consents().Rules(ctx, r.Tenant)
-	if err != nil {
-		return told, err
-	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return told, err
@@ -40,7 +36,7 @@ func (d *frontDesk) tell(ctx context.Context, r request.Request, kind message.Ki
 	if err != nil {
 		return told, err
 	}
-	values["organisation"], values["reference"], values["policy"] = rules.Controller.Name, r.ID, d.nameOf(ctx, r)
+	values["reference"], values["policy"] = r.ID, d.nameOf(ctx, r)
 	values["url"] = d.publicURL + "/requests/" + token
 	letter := message.Letter{ID: id.String(), Request: r.ID, Kind: kind, Language: r.Language, To: to, Values: values}
 	return request.Told{Letters: []message.Letter{letter}, Passes: []auth.Pass{pass}}, nil
