@@ -36,6 +36,7 @@ import (
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/subject"
 )
 
 // Config is what the interface needs of the house.
@@ -47,14 +48,16 @@ type Config struct {
 	Front     Front
 	Intake    Intake
 	// Limiter bounds the routes for people; nil for no bound.
-	Limiter  *Limiter
-	Audit    Audit
-	Answers  Answers
-	Consents Consents
-	Checks   consent.Checker
-	Events   Events
-	Webhooks Webhooks
-	Letters  Letters
+	Limiter   *Limiter
+	Audit     Audit
+	Answers   Answers
+	Consents  Consents
+	Checks    consent.Checker
+	Events    Events
+	Webhooks  Webhooks
+	Letters   Letters
+	Deadlines Deadlines
+	Reviews   Reviews
 	// Poll is how often to look for events of which Events.Changed does not
 	// tell, because another process made them; 0 when there is none.
 	Poll time.Duration
@@ -65,10 +68,13 @@ type Config struct {
 	// Unavailable says of an error that the store takes nothing now, and that
 	// the same request may go through later.
 	Unavailable func(error) bool
-	Log         *slog.Logger
-	Now         func() time.Time
-	NewID       func() string // of a request to us, not of a privacy request
-	Version     string        // of the program
+	// Answered, when set, hears of every answer: the method, the pattern of the
+	// route, "" where there is none, the status, and how long it took.
+	Answered func(method, route string, status int, took time.Duration)
+	Log      *slog.Logger
+	Now      func() time.Time
+	NewID    func() string // of a request to us, not of a privacy request
+	Version  string        // of the program
 }
 
 // Keys finds API keys by id, of whatever tenant.
@@ -78,9 +84,13 @@ type Keys interface {
 
 // Requests reads privacy requests.
 type Requests interface {
-	// Page gives up to limit requests older than the one with id before, newest
-	// first; "" for any status, any policy, from the newest.
-	Page(ctx context.Context, tenant string, status request.Status, policy, before string, limit int) ([]request.Request, error)
+	// Search gives up to limit requests that a query looks for and that come
+	// behind a mark, in the order of the query.
+	Search(ctx context.Context, tenant string, q request.Query, after request.Mark, limit int) ([]request.Request, error)
+	// Digest is what an identity is found by.
+	Digest(ctx context.Context, tenant string, i subject.Identity) (string, error)
+	// Identities gives those of a request; none once it has ended.
+	Identities(ctx context.Context, tenant, id string) ([]subject.Identity, error)
 	// Report gives a request and what became of it, or request.ErrNotFound.
 	Report(ctx context.Context, tenant, id string) (request.Request, Report, error)
 }
@@ -159,6 +169,9 @@ const elsewhere = "/"
 
 // answered logs an answer: one of a quiet route only when it went wrong.
 func (a *API) answered(r *http.Request, out *response, began time.Time) {
+	if a.config.Answered != nil {
+		a.config.Answered(knownMethod(r.Method), out.route, out.status, a.config.Now().Sub(began))
+	}
 	level := slog.LevelInfo
 	if out.quiet && out.status < http.StatusBadRequest {
 		level = slog.LevelDebug

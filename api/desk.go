@@ -32,7 +32,10 @@ type Desk interface {
 	// Approve fails with request.ErrOtherPlan when hash is not that of the plan,
 	// or of a plan that is made now.
 	Approve(ctx context.Context, caller auth.Caller, id, hash string, maxRows int64) error
-	Deny(ctx context.Context, caller auth.Caller, id, reason string) error
+	// Deny tells the person why, where an address is known.
+	Deny(ctx context.Context, caller auth.Caller, id string, why Denial) error
+	// Denials gives the templates that the configuration has.
+	Denials(ctx context.Context, tenant string) ([]DenialTemplate, error)
 	Cancel(ctx context.Context, caller auth.Caller, id string) error
 	Retry(ctx context.Context, caller auth.Caller, id, only string) error
 	Skip(ctx context.Context, caller auth.Caller, id, address, reason string) error
@@ -75,7 +78,7 @@ func submitRequest(a *API, ctx context.Context, caller auth.Caller, in *submitIn
 	if err != nil {
 		return nil, err
 	}
-	return &madeOutput{http.StatusCreated, "/api/v1/requests/" + r.ID, shown(r)}, nil
+	return &madeOutput{http.StatusCreated, "/api/v1/requests/" + r.ID, a.shown(r)}, nil
 }
 
 func showPlan(a *API, ctx context.Context, caller auth.Caller, in *showInput) (*documentOutput, error) {
@@ -155,7 +158,7 @@ func (a *API) decided(ctx context.Context, caller auth.Caller, id string, err er
 	if err != nil {
 		return nil, err
 	}
-	return &requestOutput{shown(r)}, nil
+	return &requestOutput{a.shown(r)}, nil
 }
 
 type approveInput struct {
@@ -176,10 +179,6 @@ type reasonInput struct {
 	Body struct {
 		Reason string `json:"reason" minLength:"1" maxLength:"1000" doc:"It is shown with the request and kept in the audit log: it must not say who the person is"`
 	}
-}
-
-func denyRequest(a *API, ctx context.Context, caller auth.Caller, in *reasonInput) (*requestOutput, error) {
-	return a.decided(ctx, caller, in.ID, a.config.Desk.Deny(ctx, caller, in.ID, in.Body.Reason))
 }
 
 func finaliseRequest(a *API, ctx context.Context, caller auth.Caller, in *reasonInput) (*requestOutput, error) {
@@ -250,7 +249,7 @@ func ofDesk(err error) *Problem {
 	case errors.Is(err, request.ErrOtherPlan):
 		return told(http.StatusConflict, "This is not the plan of the request any more: the configuration or a database has changed. Read the plan again.")
 	case errors.Is(err, request.ErrFourEyes):
-		return told(http.StatusForbidden, "An erasure must be approved by an operator who did not submit it.")
+		return told(http.StatusForbidden, "This erasure must be approved by an operator who did not submit it.")
 	case errors.Is(err, request.ErrNotInPlan):
 		return told(http.StatusUnprocessableEntity, notValid, Violation{"body.collection", "the plan of the request has no such collection"})
 	case errors.As(err, &invalid):

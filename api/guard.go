@@ -142,7 +142,11 @@ func (a *API) reveal(ctx context.Context, route Route, caller auth.Caller) error
 	if id, _ := ctx.Value(aboutKey{}).(string); id != "" {
 		noun += "/" + id
 	}
-	entry := audit.Entry{Act: route.Reveals, Object: noun, Details: map[string]any{"by": caller.By()}}
+	return a.logged(ctx, caller, audit.Entry{Act: route.Reveals, Object: noun, Details: map[string]any{"by": caller.By()}})
+}
+
+// logged says that a privileged read may go on: its entry is committed.
+func (a *API) logged(ctx context.Context, caller auth.Caller, entry audit.Entry) error {
 	if err := a.config.Audit.Append(ctx, caller.Tenant, entry); err != nil {
 		a.config.Log.ErrorContext(ctx, "the audit log takes no entry", "error", err)
 		return unavailable("The audit log cannot be written now, and without it nothing is shown. Try again.")

@@ -77,6 +77,9 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 	if p := ofDesk(err); p != nil {
 		return p
 	}
+	if p := ofDeadline(err); p != nil {
+		return p
+	}
 	var p *Problem
 	var wrong *consent.Invalid
 	switch {

@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"encoding/base64"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,6 +20,12 @@ type Request struct {
 	Status   string     `json:"status"`
 	PlanHash string     `json:"plan_hash"`
 	Message  string     `json:"message,omitempty" doc:"Why it is in this status"`
+	Law      string     `json:"law,omitempty" doc:"Key of the law that its time runs under"`
+	Received *time.Time `json:"received,omitempty" doc:"From when its time runs"`
+	Due      *time.Time `json:"due,omitempty" doc:"When the last day for the answer ends; absent while its clock stands still"`
+	Extended *time.Time `json:"extended,omitempty" doc:"When the answer was put off"`
+	Overdue  bool       `json:"overdue" doc:"The answer is late"`
+	Of       string     `json:"of,omitempty" doc:"The request that it is a duplicate of, or that it was submitted again for"`
 	Created  time.Time  `json:"created"`
 	Ended    *time.Time `json:"ended,omitempty"`
 }
@@ -60,10 +68,14 @@ type Skipped struct {
 }
 
 type listInput struct {
-	Status string `query:"status" doc:"Only requests in this status" enum:"identity_unverified,awaiting_approval,requires_input,approved,denied,in_processing,paused,awaiting_email_send,requires_finalization,error,complete,complete_with_residue,canceled,duplicate"`
-	Policy string `query:"policy" doc:"Only requests under the policy with this key" maxLength:"256" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]*$"`
-	Limit  int    `query:"limit" doc:"How many at once" minimum:"1" maximum:"200" default:"50"`
-	Cursor string `query:"cursor" doc:"The next of the page before" maxLength:"100"`
+	Status    string    `query:"status" doc:"Only requests in this status" enum:"identity_unverified,awaiting_approval,requires_input,approved,denied,in_processing,paused,awaiting_email_send,requires_finalization,error,complete,complete_with_residue,canceled,duplicate"`
+	Policy    string    `query:"policy" doc:"Only requests under the policy with this key" maxLength:"256" pattern:"^[A-Za-z0-9][A-Za-z0-9_.-]*$"`
+	Overdue   bool      `query:"overdue" doc:"Only those whose answer is late"`
+	Open      bool      `query:"open" doc:"Only those that have not ended"`
+	DueBefore time.Time `query:"due_before" doc:"Only those that are due before this"`
+	Sort      string    `query:"sort" doc:"created: newest first; due: what is due first, first" enum:"created,due" default:"created"`
+	Limit     int       `query:"limit" doc:"How many at once" minimum:"1" maximum:"200" default:"50"`
+	Cursor    string    `query:"cursor" doc:"The next of the page before" maxLength:"100"`
 }
 
 type listOutput struct {
@@ -77,23 +89,56 @@ type RequestPage struct {
 }
 
 func listRequests(a *API, ctx context.Context, caller auth.Caller, in *listInput) (*listOutput, error) {
-	before, err := openCursor(in.Cursor)
+	q := request.Query{Policy: in.Policy, Overdue: in.Overdue, Open: in.Open, DueBefore: in.DueBefore, ByDue: in.Sort == "due"}
+	if in.Status != "" {
+		q.Statuses = []request.Status{request.Status(in.Status)}
+	}
+	return a.page(ctx, caller, q, in.Cursor, "query.cursor", in.Limit)
+}
+
+// page gives a page of what a query looks for.
+func (a *API) page(ctx context.Context, caller auth.Caller, q request.Query, cursor, where string, limit int) (*listOutput, error) {
+	after, err := openMark(cursor, where, q.ByDue)
 	if err != nil {
 		return nil, err
 	}
-	found, err := a.config.Requests.Page(ctx, caller.Tenant, request.Status(in.Status), in.Policy, before, in.Limit+1)
+	found, err := a.config.Requests.Search(ctx, caller.Tenant, q, after, limit+1)
 	if err != nil {
 		return nil, err
 	}
 	page := RequestPage{Items: []Request{}}
-	if len(found) > in.Limit {
-		found = found[:in.Limit]
-		page.Next = cursor(found[len(found)-1].ID)
+	if len(found) > limit {
+		found = found[:limit]
+		page.Next = markText(request.MarkOf(found[limit-1]), q.ByDue)
 	}
 	for _, r := range found {
-		page.Items = append(page.Items, shown(r))
+		page.Items = append(page.Items, a.shown(r))
 	}
 	return &listOutput{page}, nil
+}
+
+// markText writes where a page goes on, in one of the two orders.
+func markText(m request.Mark, byDue bool) string {
+	if !byDue {
+		return cursor(m.ID)
+	}
+	return strconv.FormatInt(m.Due.UnixMicro(), 36) + "." + cursor(m.ID)
+}
+
+func openMark(text, where string, byDue bool) (m request.Mark, err error) {
+	due, id, ordered := strings.Cut(text, ".")
+	if !ordered {
+		due, id = "0", text
+	}
+	us, err := strconv.ParseInt(due, 36, 64)
+	if err == nil {
+		m.ID, err = openCursor(id)
+	}
+	if err != nil || ordered != byDue && text != "" {
+		return m, invalid(where, "it is not the next of a page in this order")
+	}
+	m.Due = time.UnixMicro(us).UTC()
+	return m, nil
 }
 
 type showInput struct {
@@ -115,15 +160,29 @@ func showRequest(a *API, ctx context.Context, caller auth.Caller, in *showInput)
 	if err != nil {
 		return nil, err
 	}
-	return &showOutput{RequestWithReport{shown(r), report}}, nil
+	return &showOutput{RequestWithReport{a.shown(r), report}}, nil
+}
+
+// shown is a request as it stands now.
+func (a *API) shown(r request.Request) Request {
+	s := shown(r)
+	s.Overdue = r.Overdue(a.config.Now())
+	return s
 }
 
 func shown(r request.Request) Request {
-	s := Request{ID: r.ID, Policy: r.Policy, Status: string(r.Status), PlanHash: r.PlanHash, Message: r.Message, Created: r.Created}
-	if !r.Ended.IsZero() {
-		s.Ended = &r.Ended
+	return Request{
+		ID: r.ID, Policy: r.Policy, Status: string(r.Status), PlanHash: r.PlanHash, Message: r.Message, Law: r.Law, Of: r.Of, Created: r.Created,
+		Received: there(&r.Received), Due: there(&r.Due), Extended: there(&r.Extended), Ended: there(&r.Ended),
 	}
-	return s
+}
+
+// there leaves a time out that is none.
+func there(t *time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return t
 }
 
 // cursor hides that a page goes on behind an id, so that it may change.

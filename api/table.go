@@ -27,7 +27,7 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/plan", Scope: auth.ReadRequests, Does: "Show the plan of a request", Act: Handle(showPlan)},
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/log", Scope: auth.ReadRequests, Does: "Show the execution log of a request, in its order", Act: Handle(showLog)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/approve", Scope: auth.ApproveRequests, Does: "Approve a request under the plan that was seen", Example: exampleApproval, Act: Handle(approveRequest)},
-		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/deny", Scope: auth.ApproveRequests, Does: "Deny a request", Example: `{"reason":"it is not clear who asks"}`, Act: Handle(denyRequest)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/deny", Scope: auth.ApproveRequests, Does: "Deny a request, and tell the person why", Example: `{"reason":"it is not clear who asks"}`, Act: Handle(denyRequest)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/cancel", Scope: auth.WriteRequests, Does: "Give a request up", Act: Handle(cancelRequest)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/retry", Scope: auth.OperateRequests, Does: "Let a request that has stopped go on", Example: `{}`, Act: Handle(retryRequest)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/skip", Scope: auth.OperateRequests, Does: "Take a collection out of a request that has stopped", Example: `{"collection":"shop:customers","reason":"it is in the archive"}`, Act: Handle(skipCollection)},
@@ -48,6 +48,16 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/public/requests/prove", Public: true, Proof: "the code", Repeats: Convergent, Does: "Prove by a code who asks", Example: exampleProve, Act: Handle(proveRequest)},
 		{Method: http.MethodPost, Path: "/api/v1/public/requests/status", Public: true, Proof: "the token of the link", Repeats: Harmless, Does: "Show the person how far a request is", Example: exampleToken, Act: Handle(followRequest)},
 		{Method: http.MethodPost, Path: "/api/v1/public/requests/withdraw", Public: true, Proof: "the token of the link", Repeats: Convergent, Does: "Give a request up, as the person", Example: exampleToken, Act: Handle(withdrawRequest)},
+		// Time and decisions.
+		{Method: http.MethodPost, Path: "/api/v1/requests/search", Scope: auth.ReadRequests, Repeats: Harmless, Does: "Look for privacy requests, also by an identity", Example: `{"open":true,"sort":"due"}`, Act: Handle(searchRequests)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/export", Scope: auth.ReadRequests, Reveals: "request.export", Repeats: Harmless, Streams: true, Does: "Export privacy requests, as CSV or JSON Lines", Example: `{"format":"csv"}`, Act: Handle(exportRequests)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/finish", Scope: auth.OperateRequests, Does: "Let a request that was looked at come to its end", Act: Handle(finishRequest)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/resubmit", Scope: auth.WriteRequests, Repeats: Committed, Does: "Submit a request again that was denied, canceled or ended with residue", Example: exampleResubmit, Act: Handle(resubmitRequest)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/decide", Scope: auth.ApproveRequests, Does: "Approve or deny many requests, each by itself", Example: exampleDecision, Act: Handle(decideRequests)},
+		{Method: http.MethodGet, Path: "/api/v1/denials", Scope: auth.ReadRequests, Does: "List the templates of denials", Act: Handle(listDenials)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/pause", Scope: auth.OperateRequests, Does: "Let the clock of a request stand still", Example: `{"ground":"identity","note":"asked for a copy of the contract"}`, Act: Handle(pauseClock)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/continue", Scope: auth.OperateRequests, Does: "Let the clock of a request go on", Act: Handle(continueClock)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/extend", Scope: auth.OperateRequests, Does: "Put the answer to a request off, once, and tell the person why", Example: `{"reason":"many systems have to be searched"}`, Act: Handle(extendRequest)},
 
 		{Method: http.MethodGet, Path: "/api/v1/events", Scope: auth.ReadEvents, Does: "List what happened, in its order", Act: Handle(listEvents)},
 		{Method: http.MethodGet, Path: "/api/v1/events/stream", Scope: auth.ReadEvents, Streams: true, Does: "Follow what happens, as server-sent events", Act: Handle(streamEvents)},
@@ -98,6 +108,8 @@ const (
 	exampleProve    = `{"reference":"0198c0de-0000-7000-8000-000000000001","code":"12345678"}`
 	exampleToken    = `{"token":"vr_..."}`
 	exampleApproval = `{"plan_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`
+	exampleResubmit = `{"identities":[{"type":"email","value":"anna@example.org"}],"note":"it was canceled by mistake"}`
+	exampleDecision = `{"decision":"deny","requests":[{"id":"0198c0de-0000-7000-8000-000000000001"}],"reason":"it is not clear who asks"}`
 	exampleChoices  = `{"identities":[{"type":"email","value":"anna@example.org"}],"purposes":{"analytics":true,"research":false},"source":"signup_form"}`
 	exampleBatch    = `{"purpose":"analytics","subjects":["0198c0de-0000-7000-8000-000000000001"]}`
 	exampleRows     = "email,purpose,granted,given_at\nanna@example.org,analytics,yes,2026-02-01\n"

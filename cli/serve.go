@@ -25,6 +25,7 @@ type serveCommand struct {
 	PublicURL            string         `name:"public-url" help:"Where people reach this server: what links in letters begin with. Where it listens unless told." placeholder:"URL" env:"VOLENTI_PUBLIC_URL"`
 	TrustedProxies       []netip.Prefix `help:"Networks of proxies in front, as CIDR: from them X-Forwarded-For is believed." placeholder:"CIDR,..." env:"VOLENTI_TRUSTED_PROXIES"`
 	Listen               string         `default:"127.0.0.1:8080" help:"Address to listen on. It speaks HTTP; put a proxy in front that speaks TLS." placeholder:"HOST:PORT" env:"VOLENTI_LISTEN"`
+	Metrics              string         `help:"Address to show numbers for Prometheus on, without a key: one that only it reaches. Nowhere unless told." placeholder:"HOST:PORT" env:"VOLENTI_METRICS"`
 }
 
 // Run answers HTTP requests until the process is told to end. The log goes to
@@ -61,6 +62,11 @@ func (c *serveCommand) Run(s *session) (err error) {
 	}
 	if mailer != nil {
 		srv.Mail = mailer
+	}
+	if c.Metrics != "" {
+		if srv.Metrics, err = (&net.ListenConfig{}).Listen(s.ctx, "tcp", c.Metrics); err != nil {
+			return fmt.Errorf("listen on %s: %w", c.Metrics, err)
+		}
 	}
 	return srv.Serve(s.ctx, listener)
 }

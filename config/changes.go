@@ -5,24 +5,26 @@ import (
 	"cmp"
 	"reflect"
 	"slices"
+	"strings"
 
 	"volenti.dev/volenti/subject"
 )
 
 // Change is how one thing differs between two configurations.
 type Change struct {
-	Kind string `json:"kind"` // dataset, policy, connection, message
+	Kind string `json:"kind"` // dataset, policy, connection, message, denial, calendar
 	Key  string `json:"key"`
 	What string `json:"what"` // added, changed, removed
 }
 
 // String writes the change as a line of a diff.
 func (c Change) String() string {
-	return map[string]string{"added": "+", "changed": "~", "removed": "-"}[c.What] + " " + c.Kind + " " + c.Key
+	return strings.TrimSpace(map[string]string{"added": "+", "changed": "~", "removed": "-"}[c.What] + " " + c.Kind + " " + c.Key)
 }
 
-// Changes tells what becomes of the datasets, policies, connections and
-// messages of one configuration when another takes its place; nil is one that holds nothing.
+// Changes tells what becomes of the datasets, policies, connections, messages,
+// denials and the calendar of one configuration when another takes its place;
+// nil is one that holds nothing.
 // Where something stands, and how it is laid out, is no change; another secret
 // is one.
 func Changes(from, to *Config) []Change {
@@ -71,6 +73,12 @@ func things(c *Config) map[thing]string {
 	}
 	for _, m := range c.Messages {
 		put("message", string(m.Kind)+" in "+m.Language, m)
+	}
+	for _, d := range c.Denials {
+		put("denial", d.Key, d)
+	}
+	if text := c.Deadlines.Text(); text != "" {
+		put("calendar", "", text)
 	}
 	return all
 }

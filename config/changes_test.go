@@ -68,3 +68,43 @@ func TestChangesNameWhatDiffers(t *testing.T) {
 		}
 	}
 }
+
+func TestCalendarAndDenialsAreShownInADiff(t *testing.T) {
+	with := func(more string) *config.Config { return read(t, small+more, "one") }
+	first := with("calendar: {zone: Europe/Berlin, law: gdpr}\ndenial: [{key: unknown, reason: {en: Who}}]\n")
+	for name, c := range map[string]struct {
+		to   *config.Config
+		want string
+	}{
+		"the same":        {with("denial: [{key: unknown, reason: {en: Who}}]\ncalendar: {law: gdpr, zone: Europe/Berlin}\n"), "[]"},
+		"another holiday": {with("calendar: {zone: Europe/Berlin, law: gdpr, holidays: [\"2026-12-25\"]}\ndenial: [{key: unknown, reason: {en: Who}}]\n"), "[~ calendar]"},
+		"other words":     {with("calendar: {zone: Europe/Berlin, law: gdpr}\ndenial: [{key: unknown, reason: {en: Whom}}]\n"), "[~ denial unknown]"},
+		"neither":         {with(""), "[- calendar - denial unknown]"},
+	} {
+		if got := fmt.Sprint(config.Changes(first, c.to)); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+	if first.Digest != with("").Digest {
+		t.Error("a calendar changes the digest, and so every plan")
+	}
+}
+
+func TestCalendarSaysByWhichDaysSomebodyWorks(t *testing.T) { // X21
+	c := read(t, "calendar: {zone: Europe/Berlin, holidays: [2026-12-25], weekend: [friday, Saturday], law: gdpr, start: verification}\n"+
+		"denial: [{key: unknown, reason: {en: We do not know you., de: Wir kennen Sie nicht.}}, {key: other, reason: {fr: Non., pt-BR: Nao.}}]\n", "one")
+	if got := c.Deadlines.Text(); got != "zone Europe/Berlin; holidays [2026-12-25]; weekend [Friday Saturday]; law gdpr; start verification" {
+		t.Error(got)
+	}
+	if got := read(t, "calendar: {weekend: []}", "").Deadlines.Weekend; len(got) != 7 {
+		t.Errorf("no weekend is %v", got)
+	}
+	for tag, want := range map[string]string{"de": "Wir kennen Sie nicht.", "de-AT": "Wir kennen Sie nicht.", "fr": "We do not know you.", "": "We do not know you."} {
+		if got := c.Denials[0].For(tag); got != want {
+			t.Errorf("%q: %s", tag, got)
+		}
+	}
+	if got := c.Denials[1].For("en"); got != "Non." {
+		t.Error(got)
+	}
+}

@@ -1,8 +1,9 @@
 // Package config reads a configuration directory: what data a company holds
 // (dataset), how it is reached (connection), what requests may touch (policy),
-// what people are asked for (purpose) and written to (message), and the words
-// for it (data_category, data_use, data_subject). Load reads and finds what is wrong with the text;
-// Check judges what the text says.
+// by when they are answered (calendar) and how they are denied (denial), what
+// people are asked for (purpose) and written to (message), and the words for it
+// (data_category, data_use, data_subject). Load reads and finds what is wrong
+// with the text; Check judges what the text says.
 package config
 
 import (
@@ -17,6 +18,7 @@ import (
 	"volenti.dev/volenti/datamap/dataset"
 	"volenti.dev/volenti/datamap/taxonomy"
 	"volenti.dev/volenti/message"
+	"volenti.dev/volenti/request/deadline"
 	"volenti.dev/volenti/request/policy"
 )
 
@@ -28,6 +30,8 @@ type Config struct {
 	Taxonomy    *taxonomy.Set
 	Purposes    []consent.Purpose
 	Messages    []message.Override
+	Deadlines   deadline.Rules
+	Denials     []Denial
 	// Digest is the SHA-256, in hex, of what the datasets, the policies and
 	// the connections without their secrets say. It does not depend on files,
 	// comments, layout or the order of lists whose order means nothing.
@@ -59,6 +63,8 @@ var lists = []struct {
 	{"connection", (*loader).connections},
 	{"purpose", (*loader).purposes},
 	{"message", (*loader).messages},
+	{"calendar", (*loader).calendar},
+	{"denial", (*loader).denials},
 }
 
 // Load reads a directory. The Config holds whatever could be read; it is fit
@@ -112,6 +118,8 @@ type loader struct {
 	Options
 	config *Config
 	report source.Report
+
+	calendarAt source.Position // zero until it was read
 }
 
 func (l *loader) words(key string, n *source.Node) { l.config.Taxonomy.Decode(key, n, &l.report) }

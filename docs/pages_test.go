@@ -113,6 +113,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 		"consent.md":  {"yes: granted", "no: refused", "no: reconsent_due", "line 4: granted", "3 rows: 1 recorded, 0 as before, 1 older", "forged.json does not verify", "no: no_record"},
 		"letters.md":  {`there is no value "cod" (did you mean code?)`, "0 errors, 0 warnings", "Subject: Ihr Code", "+ message code in de"},
 		"webhooks.md": {`"type":"consent.granted"`, "event: consent.granted", `"outcome":"delivered"`, `genuine {"id":`, `"reason":"asked"`},
+		"desk.md":     {`"due":"`, `"extended":"`, `"done":true`, `volenti_requests{status="denied"} 1`},
 		"server.md":   {`{"status":"ok"}`, `"status":"complete"`, "Verified: ", "valid", `"status":"awaiting_approval"`, `"status":"approved"`, `"action":"access"`},
 	}
 	for _, page := range pages(t) {
@@ -123,6 +124,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 		t.Run(page, func(t *testing.T) {
 			script := "trap 'kill ${server:-} ${receiver:-} 2>/dev/null || :' EXIT\nvolenti demo --dir practice >/dev/null\nexport DEMO_SHOP=\"$PWD/practice\"\n" + strings.Join(commands, "")
 			script = strings.ReplaceAll(script, "127.0.0.1:8080", free(t))
+			script = strings.ReplaceAll(script, "127.0.0.1:9464", free(t))
 			shell := exec.CommandContext(ctx, "/bin/sh", "-eux", "-c", script)
 			shell.Dir = t.TempDir()
 			shell.Env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -262,6 +264,7 @@ func TestEveryKeyOfTheConfigurationIsExplained(t *testing.T) {
 		"policies.md": {"../request/policy/decode.go", "../request/masking/spec.go"},
 		"intake.md":   {"../request/policy/intake_decode.go"},
 		"requests.md": {"../config/connection.go"},
+		"desk.md":     {"../config/calendar.go"},
 	} {
 		text := read(t, page)
 		for _, file := range files {

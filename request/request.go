@@ -48,11 +48,17 @@ type Request struct {
 	Due      time.Time // when the last day for the answer ends; zero while nothing is due
 	Extended time.Time // when the answer was put off; zero: it was not
 	Verified time.Time // when the person proved who asks; zero: they did not, or somebody vouches for them
-	Of       string    // the request that this one is a duplicate of
+	Of       string    // the request that this one is a duplicate of, or was submitted again for
 	// Parked says where a request has stopped that has not ended.
 	Parked  Parked
 	Created time.Time
 	Ended   time.Time // zero while it is not in a terminal state
+}
+
+// Overdue says whether the answer is late. Who asks under a name that is not
+// proven is not owed one.
+func (r Request) Overdue(now time.Time) bool {
+	return !r.Due.IsZero() && !now.Before(r.Due) && r.Ended.IsZero() && r.Status != IdentityUnverified
 }
 
 // Parked is the point at which a request has failed or waits (E10). The step

@@ -128,6 +128,9 @@ func (l *Local) keep(ctx context.Context, r request.Request, plan *graph.Plan, i
 	if note != "" {
 		details["note"] = note
 	}
+	if r.Of != "" {
+		details["of"] = r.Of
+	}
 	vouched := audit.Entry{Act: "request.vouch", Object: "request/" + r.ID, Details: details}
 	if err := l.House.Store.Requests().Create(ctx, r, identities, vouched, papers...); err != nil {
 		return "", fmt.Errorf("store the request: %w", err)

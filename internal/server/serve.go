@@ -47,6 +47,9 @@ type Server struct {
 	// Limiter bounds what people can ask without an account, for the interface
 	// and pages alike; nil for the usual bounds, and no proxies.
 	Limiter *api.Limiter
+	// Metrics, when set, is where Prometheus reads what the server does. Whoever
+	// reaches it may read.
+	Metrics net.Listener
 	// Routes is the table; nil for api.Table.
 	Routes []api.Route
 	// pauses between attempts to deliver; nil for those of the standard.
@@ -97,6 +100,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	besides.Go(func() { s.upkeep(aside) })
 	besides.Go(func() { s.deliver(aside) })
 	besides.Go(func() { s.sendLetters(aside) })
+	if s.Metrics != nil {
+		besides.Go(func() { s.showMetrics(aside, s.worker().meter) })
+	}
 	defer besides.Wait()
 	defer rest()
 	server := &http.Server{
@@ -134,7 +140,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 func (s *Server) worker() *worker {
 	s.once.Do(func() {
 		s.work = &worker{
-			house: s.House, owner: cmp.Or(s.House.Owner, uuid.NewString()), latest: NewLatest(s.House.Store.Configurations(), s.Configuration),
+			house: s.House, meter: newMeter(s.House.Store), owner: cmp.Or(s.House.Owner, uuid.NewString()), latest: NewLatest(s.House.Store.Configurations(), s.Configuration),
 			packages: packages{s.House.Store.Keys(), s.Packages}, limits: s.limits, log: s.Log, now: s.Now, woken: make(chan struct{}, 1),
 		}
 	})
@@ -143,7 +149,7 @@ func (s *Server) worker() *worker {
 
 func (s *Server) desk() *frontDesk {
 	w := s.worker()
-	return &frontDesk{house: s.House, latest: w.latest, packages: w.packages, fourEyes: s.FourEyes, wake: w.wake, now: s.Now, log: s.Log}
+	return &frontDesk{house: s.House, latest: w.latest, packages: w.packages, fourEyes: s.FourEyes, publicURL: s.PublicURL, limits: s.limits, wake: w.wake, now: s.Now, log: s.Log}
 }
 
 // Handler is the interface over the house. Its streams end with ending.
@@ -160,9 +166,12 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 	if s.Limiter == nil {
 		s.Limiter = &api.Limiter{Now: s.Now}
 	}
+	meter := s.worker().meter
+	desk := s.desk()
 	return api.New(api.Config{
-		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: s.desk(), Front: front, Intake: front, Limiter: s.Limiter, Audit: db.Audit(), Answers: db.Answers(),
-		Consents: ledger, Checks: &checks{db: db},
+		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: desk, Deadlines: desk, Reviews: desk,
+		Front: front, Intake: front, Limiter: s.Limiter, Audit: db.Audit(), Answers: db.Answers(),
+		Consents: countedLedger{ledger, meter.records}, Checks: countedChecks{&checks{db: db}, meter.checks}, Answered: meter.answered,
 		Events: db.Events(), Poll: s.poll(), Ending: ending,
 		Webhooks:    s.webhooks(),
 		Letters:     s.correspondence(),

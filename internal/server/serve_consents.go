@@ -77,7 +77,7 @@ func keepUp(ctx context.Context, db *store.DB) error {
 	}
 	var failed []error
 	for _, tenant := range tenants {
-		failed = append(failed, keepUpTenant(ctx, db.Consents(), tenant), db.Operators().Sweep(ctx, tenant))
+		failed = append(failed, keepUpTenant(ctx, db.Consents(), tenant), db.Operators().Sweep(ctx, tenant), sweepOverdue(ctx, db, tenant))
 	}
 	return errors.Join(failed...)
 }

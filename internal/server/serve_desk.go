@@ -17,19 +17,22 @@ import (
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/fulfill"
 	"volenti.dev/volenti/request/graph"
 	"volenti.dev/volenti/subject"
 )
 
 // frontDesk takes requests in over HTTP, and lets operators decide on them.
 type frontDesk struct {
-	house    *House
-	latest   *Latest
-	packages packages
-	fourEyes bool
-	wake     func() // tells that there is something to carry out
-	now      func() time.Time
-	log      *slog.Logger
+	house     *House
+	latest    *Latest
+	packages  packages
+	fourEyes  bool
+	wake      func() // tells that there is something to carry out
+	now       func() time.Time
+	log       *slog.Logger
+	publicURL string // what links in letters begin with
+	limits    fulfill.Limits
 }
 
 var _ api.Desk = (*frontDesk)(nil)
@@ -43,6 +46,11 @@ func (d *frontDesk) today() value.Date { return value.Date(d.now().UTC().Format(
 
 // Submit implements api.Desk.
 func (d *frontDesk) Submit(ctx context.Context, caller auth.Caller, s api.Submission) (request.Request, error) {
+	return d.submit(ctx, caller, s, request.Request{})
+}
+
+// submit submits a request of which some is known already.
+func (d *frontDesk) submit(ctx context.Context, caller auth.Caller, s api.Submission, r request.Request) (request.Request, error) {
 	if r, err := d.submitted(ctx, caller, s); !errors.Is(err, request.ErrNotFound) {
 		return r, err
 	}
@@ -55,7 +63,7 @@ func (d *frontDesk) Submit(ctx context.Context, caller auth.Caller, s api.Submis
 	for _, i := range s.Identities {
 		types = append(types, i.Type)
 	}
-	r := request.Request{Author: caller.By(), Idempotency: s.Idempotency}
+	r.Author, r.Idempotency = caller.By(), s.Idempotency
 	papers, err := d.circumstances(&r, e, s)
 	if err != nil {
 		return request.Request{}, err
@@ -66,6 +74,9 @@ func (d *frontDesk) Submit(ctx context.Context, caller auth.Caller, s api.Submis
 	}
 	l := d.local(caller)
 	if err := l.Held(ctx, plan, s.Identities); err != nil {
+		return request.Request{}, err
+	}
+	if r, err = e.timed(r, cmp.Or(r.Law, e.lawOf(s.Policy)), d.now()); err != nil {
 		return request.Request{}, err
 	}
 	id, err := l.keep(ctx, r, plan, s.Identities, s.Note, papers...)
@@ -137,7 +148,8 @@ func (d *frontDesk) Approve(ctx context.Context, caller auth.Caller, id, hash st
 	if hash != r.PlanHash {
 		return request.ErrOtherPlan
 	}
-	if d.fourEyes && erases(plan) && (caller.Session == "" || caller.By() == r.Author) {
+	alone := erases(plan) && (caller.Session == "" || caller.By() == r.Author)
+	if d.fourEyes && alone {
 		return request.ErrFourEyes
 	}
 	if err := d.renew(ctx, caller, r, plan); err != nil {
@@ -148,6 +160,11 @@ func (d *frontDesk) Approve(ctx context.Context, caller auth.Caller, id, hash st
 	}
 	maxRows = cmp.Or(maxRows, r.MaxRows)
 	entry := audit.Entry{Act: "request.approve", Object: "request/" + id, Details: map[string]any{"by": caller.By(), "plan": hash, "max_rows": maxRows}}
+	if alone {
+		if err := d.mayAlone(ctx, caller, r, plan); err != nil {
+			return err
+		}
+	}
 	if err := requests.Approve(ctx, caller.Tenant, id, hash, maxRows, entry); err != nil {
 		return err
 	}
@@ -193,12 +210,6 @@ func (d *frontDesk) held(ctx context.Context, tenant, id string, plan *graph.Pla
 }
 
 func erases(plan *graph.Plan) bool { return len(erasing(plan)) > 0 }
-
-// Deny implements api.Desk.
-func (d *frontDesk) Deny(ctx context.Context, caller auth.Caller, id, reason string) error {
-	entry := audit.Entry{Act: "request.deny", Object: "request/" + id, Details: map[string]any{"by": caller.By(), "reason": reason}}
-	return d.house.Store.Requests().Deny(ctx, caller.Tenant, id, reason, entry)
-}
 
 // Cancel implements api.Desk. Whoever carries the request out writes nothing
 // more.

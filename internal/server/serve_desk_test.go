@@ -25,6 +25,7 @@ import (
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/deadline"
 	"volenti.dev/volenti/request/graph"
 	"volenti.dev/volenti/subject"
 )
@@ -83,7 +84,8 @@ func (s *site) makeRequestFor(route api.Route, tenant string) string {
 	s.openShop()
 	plan, err := json.Marshal(s.plan)
 	s.must(err)
-	r := request.Request{ID: uuid.Must(uuid.NewV7()).String(), Tenant: tenant, Policy: "erasure", Status: request.AwaitingApproval, PlanHash: s.plan.Hash, Plan: plan}
+	r := request.Request{ID: uuid.Must(uuid.NewV7()).String(), Tenant: tenant, Policy: "erasure", Status: request.AwaitingApproval, PlanHash: s.plan.Hash, Plan: plan, Law: "gdpr"}
+	r.Received, r.Due = time.Now().UTC(), time.Now().UTC().AddDate(0, 1, 0)
 	switch _, does, _ := strings.Cut(route.Path, "{id}/"); does {
 	case "retry", "skip", "finalise":
 		r.Status = request.Errored
@@ -91,8 +93,17 @@ func (s *site) makeRequestFor(route api.Route, tenant string) string {
 		r.Status, r.PlanHash, r.Plan, r.Author = request.IdentityUnverified, "", nil, byPerson
 		s.must(s.db.Intake().Submit(s.t.Context(), r, person(s.t, subject.Email, "anna@example.com"), nil, nil, act("request.submit")))
 		return r.ID
+	case "finish":
+		r.Status = request.RequiresFinalization
 	}
-	s.must(s.db.Requests().Create(s.t.Context(), r, nil, act("request.vouch")))
+	var who []subject.Identity
+	if strings.HasSuffix(route.Path, "/resubmit") {
+		r.Status, who = request.Canceled, person(s.t, subject.Email, "anna@example.org")
+	}
+	s.must(s.db.Requests().Create(s.t.Context(), r, who, act("request.vouch")))
+	if strings.HasSuffix(route.Path, "/continue") {
+		s.must(s.db.Requests().StopClock(s.t.Context(), tenant, r.ID, deadline.Identity, deadline.Rules{}, act("request.stop_clock")))
+	}
 	if strings.Contains(route.Path, "/package") {
 		s.must(shelf{s.packs, tenant, r.ID}.Put(s.t.Context(), packageName, func(w io.Writer) error {
 			_, err := fmt.Fprint(w, "the package")
@@ -102,6 +113,9 @@ func (s *site) makeRequestFor(route api.Route, tenant string) string {
 	}
 	return r.ID
 }
+
+// someID is in examples of bodies.
+const someID = "0198c0de-0000-7000-8000-000000000001"
 
 // aboutShop makes an example one of the shop.
 func (s *site) aboutShop(body string) string {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -94,14 +95,14 @@ func (f *front) Vouch(ctx context.Context, caller auth.Caller, id, note string) 
 func (d *frontDesk) circumstances(r *request.Request, e *edition, s api.Submission) (papers []store.Paper, err error) {
 	var wrong []*request.Invalid
 	add := func(where, what string) { wrong = append(wrong, &request.Invalid{Where: where, What: what}) }
-	r.Source, r.Received = s.Source, s.Received
-	if r.Source == "" {
-		r.Source = "api"
+	r.Source = cmp.Or(s.Source, r.Source, "api")
+	if !s.Received.IsZero() {
+		r.Received = s.Received
 	}
-	if r.Place, err = request.ParsePlace(s.Place); err != nil {
+	if r.Place, err = request.ParsePlace(cmp.Or(s.Place, r.Place)); err != nil {
 		add("place", err.Error())
 	}
-	if r.Language, err = request.ParseLanguage(s.Language); err != nil {
+	if r.Language, err = request.ParseLanguage(cmp.Or(s.Language, r.Language)); err != nil {
 		add("language", err.Error())
 	}
 	if s.Received.After(d.now()) {

@@ -72,14 +72,28 @@ func (f *front) settle(ctx context.Context, r request.Request, act string, detai
 		p = policy.Policy{Key: r.Policy}
 	}
 	how := store.Settling{Window: window(p)}
-	law, known := lawOf(p, r)
 	due := ""
-	if known {
-		day, end, err := (deadline.Clock{Law: law, Received: r.Received}).Due()
+	rules, err := f.desk.rules(ctx, r.Tenant)
+	if err != nil { // the usual calendar, then
+		rules = deadline.Rules{}
+	}
+	asked := r.Law
+	if p.Intake != nil {
+		asked = cmp.Or(asked, p.Intake.Law)
+	}
+	if law, known := rules.LawOf(asked, r.Place); known {
+		how.Law = law.Key
+		clock, runs, err := rules.Clock(law.Key, r.Received, f.desk.now(), true)
 		if err != nil {
 			return r, "", err
 		}
-		how.Law, how.Due, due = law.Key, end, string(day)
+		if runs {
+			day, end, err := clock.Due()
+			if err != nil {
+				return r, "", err
+			}
+			how.Due, due = end, string(day)
+		}
 	}
 	how.Tell = func(stands request.Request, address subject.Personal[string]) (pass auth.Pass, letters []message.Letter, entry audit.Entry, err error) {
 		entry = audit.Entry{Act: act, Object: "request/" + r.ID, Details: details}
@@ -118,19 +132,6 @@ func window(p policy.Policy) time.Duration {
 		days = p.Intake.Window
 	}
 	return time.Duration(days) * 24 * time.Hour
-}
-
-// lawOf gives the law of a request: its own, that of the policy, or that of
-// the place.
-func lawOf(p policy.Policy, r request.Request) (deadline.Law, bool) {
-	key := r.Law
-	if p.Intake != nil {
-		key = cmp.Or(key, p.Intake.Law)
-	}
-	if law, err := deadline.ByKey(key); err == nil {
-		return law, true
-	}
-	return deadline.For(r.Place)
 }
 
 // Follow implements api.Front.

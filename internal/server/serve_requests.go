@@ -10,6 +10,7 @@ import (
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/fulfill"
 	"volenti.dev/volenti/request/graph"
+	"volenti.dev/volenti/subject"
 )
 
 // requests shows the requests of the store to the interface.
@@ -17,8 +18,22 @@ type requests struct{ db *store.DB }
 
 var _ api.Requests = requests{}
 
-func (s requests) Page(ctx context.Context, tenant string, status request.Status, policy, before string, limit int) ([]request.Request, error) {
-	return s.db.Requests().Page(ctx, tenant, status, policy, before, limit)
+func (s requests) Search(ctx context.Context, tenant string, q request.Query, after request.Mark, limit int) ([]request.Request, error) {
+	return s.db.Requests().Search(ctx, tenant, q, after, limit)
+}
+
+// Digest implements api.Requests.
+func (s requests) Digest(ctx context.Context, tenant string, i subject.Identity) (string, error) {
+	keys, err := s.db.Tenant(ctx, tenant)
+	if err != nil {
+		return "", err
+	}
+	return i.Digest(keys.RecallKey()), nil
+}
+
+// Identities implements api.Requests.
+func (s requests) Identities(ctx context.Context, tenant, id string) ([]subject.Identity, error) {
+	return identitiesOf(ctx, s.db, tenant, id, request.Proven, request.Vouched, request.Derived, request.Claimed)
 }
 
 func (s requests) Report(ctx context.Context, tenant, id string) (request.Request, api.Report, error) {

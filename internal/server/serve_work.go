@@ -22,6 +22,7 @@ const handBackTime = time.Second
 // lease has run out.
 type worker struct {
 	house    *House
+	meter    *meter
 	owner    string
 	latest   *Latest
 	packages packages
@@ -134,10 +135,12 @@ func (w *worker) execute(ctx context.Context, j job) error {
 		return err
 	}
 	db := w.house.Store
+	tell, end := w.meter.stopwatch(w.now)
+	defer end()
 	e := &fulfill.Executor{
 		Requests: db.Requests(), Work: db.Work(), Keys: db.Keys(), Holds: db.Holds(),
 		Connect: connect, Output: shelf{w.packages, j.tenant, j.id}, Limits: w.limits,
-		Log: w.log, Owner: w.owner, Controller: rules.Controller.Name, Now: w.now,
+		Log: w.log, Tell: tell, Owner: w.owner, Controller: rules.Controller.Name, Now: w.now,
 	}
 	return e.Run(ctx, j.tenant, j.id, db.Exclusive())
 }

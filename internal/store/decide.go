@@ -77,6 +77,21 @@ func (s *Requests) Retry(ctx context.Context, tenant, id, only string, entry aud
 	})
 }
 
+// GoOn lets a request that waits in a status go on with a step.
+func (s *Requests) GoOn(ctx context.Context, tenant, id string, waits request.Status, step string, entry audit.Entry) error {
+	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		_, err := t.move(ctx, `UPDATE requests SET step = $4, message = '', parked = '' WHERE tenant = $1 AND id = $2 AND status = $3 RETURNING status`,
+			tenant, id, waits, step)
+		if err != nil {
+			return err
+		}
+		if err := t.apply(ctx, id, request.Resume); err != nil {
+			return err
+		}
+		return t.log(ctx, entry)
+	})
+}
+
 // Due gives the ids of up to limit requests, oldest first, that the server may
 // carry out now: they are approved, or in processing under a lease that has run
 // out, is owner's, or, with takeOver, whoever's. Those of the command line are

@@ -10,6 +10,7 @@ import (
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/message"
+	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/subject"
 )
 
@@ -63,6 +64,21 @@ func (t *tx) post(ctx context.Context, letters ...message.Letter) error {
 		}
 		t.growth.after = append(t.growth.after, func(bool) { t.growth.posted() })
 		if err := t.keep(ctx, letterOf(l.ID), wrapped); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tell posts letters, and issues the passes whose tokens they hold.
+func (t *tx) tell(ctx context.Context, told ...request.Told) error {
+	for _, d := range told {
+		for _, p := range d.Passes {
+			if err := t.issue(ctx, p); err != nil {
+				return err
+			}
+		}
+		if err := t.post(ctx, d.Letters...); err != nil {
 			return err
 		}
 	}

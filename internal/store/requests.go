@@ -56,10 +56,10 @@ func (t *tx) create(ctx context.Context, r request.Request, identities []subject
 	}
 	made, err := t.exec(ctx, `
 		INSERT INTO requests (`+requestColumns+`, identities, lease_owner, lease_until, fence)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {now}, 0, 1, $9, $10, '', $11, $12, $13, $14, CASE WHEN CAST($15 AS bigint) = 0 THEN {now} ELSE $15 END, $16, 0, 0, '', '', $17, '', 0, 0)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {now}, 0, 1, $9, $10, '', $11, $12, $13, $14, CASE WHEN CAST($15 AS bigint) = 0 THEN {now} ELSE $15 END, $16, 0, 0, $18, '', $17, '', 0, 0)
 		ON CONFLICT DO NOTHING`,
 		r.Tenant, r.ID, r.Policy, r.Status, r.Step, r.PlanHash, r.MaxRows, readable(r.Message),
-		r.Author, r.Idempotency, r.Source, r.Language, r.Place, r.Law, micros(r.Received), micros(r.Due), together(identities, t.keys.RecallKey()))
+		r.Author, r.Idempotency, r.Source, r.Language, r.Place, r.Law, micros(r.Received), micros(r.Due), together(identities, t.keys.RecallKey()), r.Of)
 	if err != nil {
 		return fmt.Errorf("create request: %w", err)
 	}
@@ -184,21 +184,21 @@ func (t *tx) apply(ctx context.Context, id string, e request.Event) error {
 
 // Finalise ends a request that has stopped as it is; message says why.
 func (s *Requests) Finalise(ctx context.Context, tenant, id, message string, entry audit.Entry) error {
-	return s.conclude(ctx, tenant, id, request.Finalise, message, entry)
+	return s.Decide(ctx, tenant, id, request.Turn{Event: request.Finalise, Message: message}, entry)
 }
 
-// Deny ends a request that nobody has approved; message says why.
-func (s *Requests) Deny(ctx context.Context, tenant, id, message string, entry audit.Entry) error {
-	return s.conclude(ctx, tenant, id, request.Deny, message, entry)
-}
-
-func (s *Requests) conclude(ctx context.Context, tenant, id string, e request.Event, message string, entry audit.Entry) error {
+// Decide lets an event happen to a request that nobody carries out, with what
+// it brings along. It fails as Apply does.
+func (s *Requests) Decide(ctx context.Context, tenant, id string, turn request.Turn, entry audit.Entry) error {
 	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
-		if err := t.apply(ctx, id, e); err != nil {
+		if err := t.apply(ctx, id, turn.Event); err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, `UPDATE requests SET message = $3 WHERE tenant = $1 AND id = $2`, tenant, id, readable(message)); err != nil {
-			return fmt.Errorf("%s request: %w", e, err)
+		if _, err := t.exec(ctx, `UPDATE requests SET message = $3 WHERE tenant = $1 AND id = $2`, tenant, id, readable(turn.Message)); err != nil {
+			return fmt.Errorf("%s request: %w", turn.Event, err)
+		}
+		if err := t.tell(ctx, request.Told{Letters: turn.Letters, Passes: turn.Passes}); err != nil {
+			return err
 		}
 		return t.log(ctx, entry)
 	})

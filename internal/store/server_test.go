@@ -180,8 +180,12 @@ func TestPagesOfRequestsAreFilteredAndWhole(t *testing.T) {
 						want = append(want, fmt.Sprintf("id-%02d", i))
 					}
 				}
-				for before := ""; ; before = got[len(got)-1] {
-					page, err := db.Requests().Page(ctx, tenant, status, policy, before, 2)
+				q := request.Query{Policy: policy}
+				if status != "" {
+					q.Statuses = []request.Status{status}
+				}
+				for after := (request.Mark{}); ; after.ID = got[len(got)-1] {
+					page, err := db.Requests().Search(ctx, tenant, q, after, 2)
 					must(t, err)
 					for _, r := range page {
 						if r.Tenant != tenant || r.Plan != nil {

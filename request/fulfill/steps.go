@@ -42,7 +42,8 @@ func steps() []step {
 		// consent: withdraws what the person had agreed to
 		// erasure emails: asks the systems that have no other way
 		// post-execution webhooks
-		{"completion", always, (*run).completion}, // with it, the notification of the data subject
+		{"review", (*run).reviewed, (*run).review},
+		{Completion, always, (*run).completion}, // with it, the notification of the data subject
 	}
 }
 
@@ -84,6 +85,7 @@ var ErrPaused = errors.New("waits for a person")
 type pause struct {
 	reason string
 	parked request.Parked
+	event  request.Event // Pause unless told
 }
 
 func (p pause) Error() string { return p.reason }
@@ -104,7 +106,7 @@ func (r *run) stop(ctx context.Context, name string, err error) error {
 	var parked request.Parked
 	var p pause
 	if errors.As(err, &p) {
-		event, act, parked = request.Pause, "request.pause", p.parked
+		event, act, parked = or(p.event, request.Pause), "request.pause", p.parked
 	}
 	message := fmt.Sprintf("%s: %s", name, err)
 	entry := r.entry(act, map[string]any{"step": name, "reason": message, "kind": string(connector.KindOf(err))})

@@ -128,7 +128,7 @@ func newPlanner(in Input) *planner {
 	slices.Sort(types)
 	in.Identities = slices.Compact(types)
 	p := &planner{Input: in, web: newWeb(in.Datasets), problem: &Error{}, serving: map[string]*Connection{}, foreign: map[string]keys{}}
-	p.plan = &Plan{Policy: in.Policy.Key, Identities: in.Identities, Configuration: in.Configuration, Nodes: []Node{}, Skipped: []Skipped{}}
+	p.plan = &Plan{Policy: in.Policy.Key, Review: in.Policy.Review, Identities: in.Identities, Configuration: in.Configuration, Nodes: []Node{}, Skipped: []Skipped{}}
 	for i := range in.Connections {
 		for _, d := range in.Connections[i].Datasets {
 			p.serving[d] = &in.Connections[i]

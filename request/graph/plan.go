@@ -24,6 +24,7 @@ type Plan struct {
 	// approval is bound to it.
 	Hash       string         `json:"hash"`
 	Policy     string         `json:"policy"`
+	Review     bool           `json:"review,omitempty"` // an operator looks at what was done before the person is told
 	Identities []subject.Type `json:"identities"`
 	// Configuration and Catalogue are digests of what the plan was made from;
 	// Catalogue covers its Tables.

@@ -30,7 +30,7 @@ var keyForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 func (d decoder) policy(n *source.Node) Policy {
 	m := n.Mapping("a policy", d.report)
 	m.Need("key", "rules")
-	p := Policy{Key: d.key(m, "policy"), Name: m.String("name"), Intake: d.intake(m), At: n.At}
+	p := Policy{Key: d.key(m, "policy"), Name: m.String("name"), Intake: d.intake(m), FourEyes: d.fourEyes(m), Review: m.Bool("review"), At: n.At}
 	seen := map[string]source.Position{}
 	for _, entry := range m.List("rules") {
 		rule := d.rule(entry)
@@ -47,6 +47,20 @@ func (d decoder) policy(n *source.Node) Policy {
 	}
 	d.apart(p)
 	return p
+}
+
+func (d decoder) fourEyes(m *source.Mapping) *FourEyes {
+	inner := m.Mapping("four_eyes")
+	if inner == nil {
+		return nil
+	}
+	inner.Need("above_rows")
+	rows := inner.Int("above_rows")
+	if rows < 0 {
+		d.report.Errorf(inner.Where("above_rows"), "use 0 for every erasure, or a number of rows", "above_rows cannot be %d", rows)
+	}
+	inner.Done()
+	return &FourEyes{AboveRows: rows}
 }
 
 func (d decoder) key(m *source.Mapping, what string) string {

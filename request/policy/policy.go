@@ -16,7 +16,17 @@ type Policy struct {
 	Rules []Rule
 	// Intake is how people ask under it by themselves; nil: they cannot.
 	Intake *Intake
+	// FourEyes asks for a second person before an erasure; nil where one may do.
+	FourEyes *FourEyes
+	// Review lets an operator look at what was done before the person is told.
+	Review bool
 	At     source.Position
+}
+
+// FourEyes says from when on an erasure is approved by somebody else than the
+// one who submitted it.
+type FourEyes struct {
+	AboveRows int64 // rows that it would write, as counted; 0 for every erasure
 }
 
 // Action is what a rule does.
