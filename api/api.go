@@ -44,6 +44,7 @@ type Config struct {
 	Operators Operators
 	Requests  Requests
 	Desk      Desk
+	Tasks     Tasks
 	Audit     Audit
 	Answers   Answers
 	Consents  Consents

@@ -38,6 +38,15 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/letters", Scope: auth.ReadRequests, Does: "List the letters about a request, and what became of them", Act: Handle(listLetters)},
 		{Method: http.MethodPost, Path: "/api/v1/letters/preview", Scope: auth.ReadRequests, Repeats: Harmless, Does: "Show a letter as it would be sent, with made-up values", Example: `{"kind":"receipt","language":"de"}`, Act: Handle(previewLetter)},
 		{Method: http.MethodPost, Path: "/api/v1/letters/trial", Scope: auth.OperateRequests, Does: "Send a letter that is about nobody, to see that mail arrives", Example: `{"to":"officer@example.org"}`, Act: Handle(tryLetters)},
+
+		// What colleagues are asked.
+		{Method: http.MethodGet, Path: "/api/v1/tasks", Scope: auth.ReadRequests, Does: "List what colleagues are asked and have not answered, by due date", Act: Handle(listTasks)},
+		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/tasks", Scope: auth.ReadRequests, Does: "List what colleagues are asked about a request", Act: Handle(listTasksOf)},
+		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/tasks/{connection}", Scope: auth.OperateRequests, Reveals: "task.read", Does: "Show a task, and whom it is about", Act: Handle(showTask)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/tasks/{connection}", Scope: auth.OperateRequests, Repeats: Convergent, Streams: true, MaxBody: maxAnswer, Does: "Answer a task, or replace its answer while the request waits", Example: exampleAnswer, Form: true, Act: Plain[answerInput, answerOutput](answerTask)},
+		{Method: http.MethodPost, Path: "/api/v1/public/tasks/show", Public: true, Proof: "the token of the letter", Repeats: Convergent, Does: "Show a task to a colleague, and whom it is about", Example: exampleTaskToken, Act: Handle(showTaskTo)},
+		{Method: http.MethodPost, Path: "/api/v1/public/tasks/answer", Public: true, Proof: "the token of the letter", Repeats: Convergent, Streams: true, MaxBody: maxAnswer, Does: "Answer a task as a colleague, once", Example: exampleAnswerOf, Form: true, Act: Plain[answerOfInput, answerOutput](answerTaskOf)},
+
 		{Method: http.MethodGet, Path: "/api/v1/events", Scope: auth.ReadEvents, Does: "List what happened, in its order", Act: Handle(listEvents)},
 		{Method: http.MethodGet, Path: "/api/v1/events/stream", Scope: auth.ReadEvents, Streams: true, Does: "Follow what happens, as server-sent events", Act: Handle(streamEvents)},
 		{Method: http.MethodPost, Path: "/api/v1/webhooks", Scope: auth.ManageWebhooks, Does: "Send events to a URL", Example: exampleWebhook, Act: Handle(createWebhook)},
@@ -78,14 +87,17 @@ func Table() []Route {
 
 // Bodies as the routes take them, for the document and for tests.
 const (
-	exampleSignIn   = `{"email":"officer@example.org","password":"correct horse battery staple"}`
-	examplePassword = `{"old":"correct horse battery staple","new":"another four words here"}`
-	exampleAccept   = `{"invitation":"vi_...","email":"officer@example.org","name":"Olga Officer","password":"correct horse battery staple"}`
-	exampleRequest  = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"note":"called back on the number that we have"}`
-	exampleApproval = `{"plan_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`
-	exampleChoices  = `{"identities":[{"type":"email","value":"anna@example.org"}],"purposes":{"analytics":true,"research":false},"source":"signup_form"}`
-	exampleBatch    = `{"purpose":"analytics","subjects":["0198c0de-0000-7000-8000-000000000001"]}`
-	exampleRows     = "email,purpose,granted,given_at\nanna@example.org,analytics,yes,2026-02-01\n"
-	exampleFind     = `{"identities":[{"type":"email","value":"anna@example.org"}]}`
-	exampleNotice   = `{"version":"2026-11","texts":[{"language":"en","body":"We count how often our pages are read."}],"material":false,"classified_by":"privacy officer"}`
+	exampleSignIn    = `{"email":"officer@example.org","password":"correct horse battery staple"}`
+	examplePassword  = `{"old":"correct horse battery staple","new":"another four words here"}`
+	exampleAccept    = `{"invitation":"vi_...","email":"officer@example.org","name":"Olga Officer","password":"correct horse battery staple"}`
+	exampleRequest   = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"note":"called back on the number that we have"}`
+	exampleApproval  = `{"plan_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`
+	exampleAnswer    = `{"nothing":"true"}`
+	exampleAnswerOf  = `{"token":"vt_...","nothing":"true"}`
+	exampleTaskToken = `{"token":"vt_..."}`
+	exampleChoices   = `{"identities":[{"type":"email","value":"anna@example.org"}],"purposes":{"analytics":true,"research":false},"source":"signup_form"}`
+	exampleBatch     = `{"purpose":"analytics","subjects":["0198c0de-0000-7000-8000-000000000001"]}`
+	exampleRows      = "email,purpose,granted,given_at\nanna@example.org,analytics,yes,2026-02-01\n"
+	exampleFind      = `{"identities":[{"type":"email","value":"anna@example.org"}]}`
+	exampleNotice    = `{"version":"2026-11","texts":[{"language":"en","body":"We count how often our pages are read."}],"material":false,"classified_by":"privacy officer"}`
 )

@@ -41,6 +41,9 @@ type Server struct {
 	PublicURL string
 	// Mail is what letters are handed to; nil for nothing: they wait.
 	Mail Mailer
+	// Uploads is how many bytes of files colleagues may hand in for one request;
+	// 0 for 50 MiB.
+	Uploads int64
 	// FourEyes lets an erasure be approved only by an operator who did not
 	// submit it.
 	FourEyes bool
@@ -131,7 +134,7 @@ func (s *Server) worker() *worker {
 	s.once.Do(func() {
 		s.work = &worker{
 			house: s.House, owner: cmp.Or(s.House.Owner, uuid.NewString()), latest: NewLatest(s.House.Store.Configurations(), s.Configuration),
-			packages: packages{s.House.Store.Keys(), s.Packages}, limits: s.limits, log: s.Log, now: s.Now, woken: make(chan struct{}, 1),
+			packages: packages{s.House.Store.Keys(), s.Packages}, limits: s.limits, log: s.Log, now: s.Now, publicURL: s.PublicURL, uploads: s.Uploads, woken: make(chan struct{}, 1),
 		}
 	})
 	return s.work
@@ -153,7 +156,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		ledger = db.Consents()
 	}
 	return api.New(api.Config{
-		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: s.desk(), Audit: db.Audit(), Answers: db.Answers(),
+		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: s.desk(), Tasks: taskDesk{s.colleagues(nil), s.worker().wake}, Audit: db.Audit(), Answers: db.Answers(),
 		Consents: ledger, Checks: &checks{db: db},
 		Events: db.Events(), Poll: s.poll(), Ending: ending,
 		Webhooks:    s.webhooks(),

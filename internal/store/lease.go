@@ -122,6 +122,9 @@ func (s *Requests) Move(ctx context.Context, l request.Lease, turn request.Turn,
 				return err
 			}
 		}
+		if err := t.ask(ctx, l.Request, turn.Tasks); err != nil {
+			return err
+		}
 		for _, p := range turn.Passes {
 			if err := t.issue(ctx, p); err != nil {
 				return err
