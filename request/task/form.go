@@ -79,7 +79,7 @@ func (f *Form) Token() (string, error) {
 // next gives the next part, nil behind the last.
 func (f *Form) next() (*multipart.Part, error) {
 	p, err := f.parts.NextRawPart()
-	if errors.Is(err, io.EOF) {
+	if err == io.EOF { //nolint:errorlint // one that is wrapped is of a form that was cut off
 		return nil, nil
 	}
 	if err != nil {
@@ -185,11 +185,10 @@ func (q *Question) read(text string) (entered, wrong string) {
 	}
 	switch q.Type {
 	case Number:
-		n, err := value.Cast(text, value.Type{Kind: value.Number})
-		if err != nil {
+		if _, err := value.Cast(text, value.Type{Kind: value.Number}); err != nil {
 			return "", "it must be a number, like 12.50"
 		}
-		return value.Text(n), ""
+		return text, ""
 	case Date:
 		if _, err := time.Parse(time.DateOnly, text); err != nil {
 			return "", "it must be a date, like 2026-12-31"
@@ -241,8 +240,8 @@ func (r *reading) file(q *Question, p *multipart.Part) error {
 	case errors.Is(err, ErrTooMuch):
 		r.wrong.add(q.Key, "the files are too large together")
 		return nil
-	case err != nil && contents.failed != nil:
-		return fmt.Errorf("%w: %w", ErrForm, err)
+	case contents.failed != nil:
+		return fmt.Errorf("%w: %w", ErrForm, contents.failed)
 	case err != nil:
 		return err
 	}
@@ -313,16 +312,22 @@ func Check(ask Ask, a Answer, wrong *Wrong) {
 func Pieces(r io.Reader, size int, each func(n int, piece []byte) error) error {
 	piece := make([]byte, size)
 	for n := 0; ; n++ {
-		got, err := io.ReadFull(r, piece)
+		got := 0
+		var err error
+		for got < size && err == nil {
+			var more int
+			more, err = r.Read(piece[got:])
+			got += more
+		}
 		if got > 0 {
 			if err := each(n, piece[:got]); err != nil {
 				return err
 			}
 		}
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		if errors.Is(err, io.EOF) {
 			return nil
-		case err != nil:
+		}
+		if err != nil {
 			return fmt.Errorf("read a file: %w", err)
 		}
 	}
