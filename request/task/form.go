@@ -50,12 +50,33 @@ type Keep func(contents io.Reader) (id, mediaType string, err error)
 // for files may have several parts. Parts are read one after the other, and no
 // file is held in memory.
 type Form struct {
-	parts *multipart.Reader
+	parts func() (Part, error)
 	count int
 }
 
+// Part is one part of a form. Its contents are gone when the next is asked for.
+type Part interface {
+	io.Reader
+	FormName() string
+	FileName() string // "" where it is no file
+}
+
 // NewForm reads nothing yet.
-func NewForm(parts *multipart.Reader) *Form { return &Form{parts: parts} }
+func NewForm(r *multipart.Reader) *Form {
+	return FormOf(func() (Part, error) {
+		p, err := r.NextRawPart()
+		if err == io.EOF { //nolint:errorlint // one that is wrapped is of a form that was cut off
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return p, nil
+	})
+}
+
+// FormOf is a form whose parts come from elsewhere; nil behind the last.
+func FormOf(next func() (Part, error)) *Form { return &Form{parts: next} }
 
 const (
 	mostParts = 500
@@ -77,13 +98,13 @@ func (f *Form) Token() (string, error) {
 }
 
 // next gives the next part, nil behind the last.
-func (f *Form) next() (*multipart.Part, error) {
-	p, err := f.parts.NextRawPart()
-	if err == io.EOF { //nolint:errorlint // one that is wrapped is of a form that was cut off
-		return nil, nil
-	}
+func (f *Form) next() (Part, error) {
+	p, err := f.parts()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrForm, err)
+	}
+	if p == nil {
+		return nil, nil
 	}
 	if f.count++; f.count > mostParts {
 		return nil, &Wrong{[]Violation{{"", fmt.Sprintf("it has more than %d parts", mostParts)}}}
@@ -132,7 +153,7 @@ type reading struct {
 	wrong  Wrong
 }
 
-func (r *reading) part(p *multipart.Part) error {
+func (r *reading) part(p Part) error {
 	name := p.FormName()
 	q := r.ask.Question(name)
 	if q != nil && q.Type == Files {
@@ -217,7 +238,7 @@ func (q *Question) read(text string) (entered, wrong string) {
 
 // file keeps a file that was uploaded. A browser sends an empty part without a
 // name where none was chosen.
-func (r *reading) file(q *Question, p *multipart.Part) error {
+func (r *reading) file(q *Question, p Part) error {
 	contents := &counting{r: io.LimitReader(p, q.Max+1)}
 	head := bufio.NewReader(contents)
 	first, err := head.Peek(1)
@@ -270,7 +291,7 @@ func (c *counting) Read(b []byte) (int, error) {
 }
 
 // filename is how a file is called by whoever sent it, fit to be shown.
-func filename(p *multipart.Part) string {
+func filename(p Part) string {
 	name := strings.ToValidUTF8(p.FileName(), "\uFFFD")
 	name = strings.Map(func(c rune) rune {
 		if unicode.IsControl(c) || unicode.Is(unicode.Cf, c) {
