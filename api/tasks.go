@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"mime"
-	"mime/multipart"
 	"net"
 	"net/http"
 	"os"
@@ -235,7 +234,7 @@ func (a *API) answerWith(w http.ResponseWriter, r *http.Request, take func(*task
 	if err := errors.Join(connection.SetReadDeadline(until), connection.SetWriteDeadline(until)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
-	k, err := take(task.NewForm(multipart.NewReader(r.Body, params["boundary"])))
+	k, err := take(task.NewForm(r.Body, params["boundary"]))
 	if err != nil {
 		return err
 	}

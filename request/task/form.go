@@ -2,6 +2,7 @@ package task
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -61,18 +62,42 @@ type Part interface {
 	FileName() string // "" where it is no file
 }
 
-// NewForm reads nothing yet.
-func NewForm(r *multipart.Reader) *Form {
+// NewForm is a form as multipart/form-data, by its boundary. It reads nothing
+// yet.
+func NewForm(body io.Reader, boundary string) *Form {
+	whole := &ending{r: body, mark: []byte("\n--" + boundary + "--"), tail: []byte("\n")}
+	r := multipart.NewReader(whole, boundary)
 	return FormOf(func() (Part, error) {
 		p, err := r.NextRawPart()
-		if err == io.EOF { //nolint:errorlint // one that is wrapped is of a form that was cut off
+		switch {
+		case err == nil:
+			return p, nil
+		case errors.Is(err, io.EOF) && whole.seen:
 			return nil, nil
+		case errors.Is(err, io.EOF):
+			err = io.ErrUnexpectedEOF
 		}
-		if err != nil {
-			return nil, err
-		}
-		return p, nil
+		return nil, err
 	})
+}
+
+// ending looks for the mark by which a form ends: the end of what arrives may
+// come before it.
+type ending struct {
+	r    io.Reader
+	mark []byte
+	tail []byte
+	seen bool
+}
+
+func (e *ending) Read(b []byte) (int, error) {
+	n, err := e.r.Read(b)
+	if !e.seen {
+		e.tail = append(e.tail, b[:n]...)
+		e.seen = bytes.Contains(e.tail, e.mark)
+		e.tail = append(e.tail[:0], e.tail[max(0, len(e.tail)-len(e.mark)+1):]...)
+	}
+	return n, err
 }
 
 // FormOf is a form whose parts come from elsewhere; nil behind the last.
