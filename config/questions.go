@@ -26,7 +26,7 @@ func (ck *checker) questions() {
 			}
 		}
 		for _, q := range c.Ask.Questions {
-			if !asked[q.Key] {
+			if !asked[q.Key] && !c.Disabled {
 				ck.report.Warnf(c.At, "give it a category that a rule targets, or remove it", "the field %s of the connection %s is asked by no policy", q.Key, c.Key)
 			}
 		}
