@@ -21,6 +21,7 @@ type serveCommand struct {
 	Mailing              mailing `embed:""`
 	Packages             string  `help:"Directory for packages, where it is not packages in that of the data. Servers that share a database share it, too." placeholder:"DIR" env:"VOLENTI_PACKAGES"`
 	PublicURL            string  `name:"public-url" help:"Where people reach this server: what links in letters begin with. Where it listens unless told." placeholder:"URL" env:"VOLENTI_PUBLIC_URL"`
+	MaxUploads           int64   `default:"50" help:"How many MiB of files colleagues may hand in for one request, up to 250." placeholder:"MIB" env:"VOLENTI_MAX_UPLOADS"`
 	Listen               string  `default:"127.0.0.1:8080" help:"Address to listen on. It speaks HTTP; put a proxy in front that speaks TLS." placeholder:"HOST:PORT" env:"VOLENTI_LISTEN"`
 }
 
@@ -28,6 +29,9 @@ type serveCommand struct {
 // standard error, a JSON object a line.
 func (c *serveCommand) Run(s *session) (err error) {
 	log := slog.New(slog.NewJSONHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	if c.MaxUploads < 1 || c.MaxUploads > 250 {
+		return usage("--max-uploads must be from 1 to 250")
+	}
 	mailer, err := c.Mailing.transport()
 	if err != nil {
 		return err
@@ -50,7 +54,7 @@ func (c *serveCommand) Run(s *session) (err error) {
 		fmt.Fprintf(s.Out, "Nobody operates it yet. Its first owner comes by this invitation, which is good for seven days or until the next start:\n%s\n", invitation)
 	}
 	srv := &server.Server{
-		House: house, Now: s.Now, Version: version(), Log: log, AllowPrivateWebhooks: c.AllowPrivateWebhooks, FourEyes: c.FourEyes,
+		House: house, Now: s.Now, Version: version(), Log: log, AllowPrivateWebhooks: c.AllowPrivateWebhooks, FourEyes: c.FourEyes, Uploads: c.MaxUploads << 20,
 		PublicURL:     strings.TrimSuffix(cmp.Or(c.PublicURL, "http://"+listener.Addr().String()), "/"),
 		Configuration: config.Options{Registry: builtin.Registry(), Env: s.Env},
 		Packages:      cmp.Or(c.Packages, filepath.Join(cmp.Or(c.Data, server.DefaultPlace), "packages")),
