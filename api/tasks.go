@@ -251,8 +251,8 @@ func ofLink(err error) error {
 
 // ofTask tells what stands in the way of an answer.
 func ofTask(err error) *Problem {
-	told := func(status int, detail string, errs ...Violation) *Problem {
-		return &Problem{Title: http.StatusText(status), Status: status, Detail: detail, Errors: errs}
+	told := func(status int, detail string) *Problem {
+		return &Problem{Title: http.StatusText(status), Status: status, Detail: detail}
 	}
 	var wrong *task.Wrong
 	var large *http.MaxBytesError

@@ -96,19 +96,19 @@ func (all answers) check(s *session, asks []task.Ask) error {
 // all as forms.
 func (all answers) complete(s *session, asks []task.Ask) (func(task.Ask) (*task.Form, error), error) {
 	for _, a := range asks {
-		for given, ok := all[a.Connection]; !ok; {
+		for all[a.Connection] == nil {
 			if !s.Ask {
 				return nil, usage("the plan asks people about %s, and nobody is here to answer: run with --answers FILE", a.Connection)
 			}
-			var err error
-			if given, err = askPerson(s, a); err != nil {
+			given, err := askPerson(s, a)
+			if err != nil {
 				return nil, err
 			}
 			if err := try(a, given); err != nil {
 				fmt.Fprintf(s.Err, "That cannot be taken: %s\n", err)
 				continue
 			}
-			all[a.Connection], ok = given, true
+			all[a.Connection] = given
 		}
 	}
 	return func(a task.Ask) (*task.Form, error) { return form(all[a.Connection]), nil }, nil

@@ -118,6 +118,9 @@ func (w *worker) carryOut(ctx context.Context, j job) {
 		return
 	case ctx.Err() != nil:
 		return
+	case errors.Is(err, fulfill.ErrPaused):
+		w.log.Info("a request waits", "tenant", j.tenant, "request", j.id)
+		return
 	}
 	w.log.Warn("a request stopped", "tenant", j.tenant, "request", j.id, "error", err)
 	select {

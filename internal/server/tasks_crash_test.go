@@ -100,7 +100,7 @@ func TestKilledWhileColleaguesAreAskedAsksThemOnce(t *testing.T) { // R1, X4
 
 		house, err = Open(t.Context(), Config{Data: data, Database: w.house.Database, MasterKey: childsKey})
 		s.must(err)
-		defer house.Close()
+		defer func() { s.must(house.Close()) }()
 		url := w.house.Database
 		if url == "" {
 			url = "sqlite:" + filepath.Join(data, "volenti.db")
