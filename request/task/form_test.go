@@ -159,6 +159,7 @@ func TestLabelIsInTheLanguageThatComesClosest(t *testing.T) {
 func FuzzForm(f *testing.F) {
 	f.Add([]byte(form("name=Ann", "gone=no", "scan@a.pdf=x")))
 	f.Add([]byte(form("nothing=true")))
+	f.Add([]byte(form("name=Ann", "gone=no", "scan@a.pdf="+strings.Repeat("x", 1001))))
 	f.Add([]byte(form("name=\xff", "sum=..", "name=2", "scan=text")))
 	f.Add([]byte("--b\r\nContent-Disposition: form-data; name=name\r\nContent-Transfer-Encoding: base64\r\n\r\nQQ==\r\n--b--"))
 	f.Add([]byte("{}"))
