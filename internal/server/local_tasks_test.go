@@ -19,7 +19,7 @@ func archived(t *testing.T, store string) *world {
 	return w
 }
 
-func TestPlanThatAsksPeopleReadsNothingWhereNobodyCanBeAsked(t *testing.T) { // X4, E10
+func TestPlanThatAsksPeopleReadsNothingWhereNobodyCanBeAsked(t *testing.T) { // X4
 	d := archived(t, "sqlite").open()
 	id := d.submit("access", "anna@example.com")
 	e := d.executor()

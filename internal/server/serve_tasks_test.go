@@ -442,7 +442,7 @@ func TestTokenOfATaskIsForThatTaskAlone(t *testing.T) { // SE3, SE14
 	})
 }
 
-func TestErasureThatIsNotConfirmedIsCounted(t *testing.T) { // X10, X4
+func TestErasureThatIsNotConfirmedIsCounted(t *testing.T) { // X4
 	s := newSite(t, storetest.SQLite(t))
 	s.openArchive()
 	s.world.write(shopDataset, fmt.Sprintf("connection:\n- {key: db, type: %s, access: write, datasets: [shop], secrets: {url: %q}}\n", s.world.target, s.world.url),
@@ -466,7 +466,7 @@ func TestErasureThatIsNotConfirmedIsCounted(t *testing.T) { // X10, X4
 	}
 }
 
-func TestColleaguesAreRemindedOnceBeforeTheirTimeIsOver(t *testing.T) { // X4, E9
+func TestColleaguesAreRemindedOnceBeforeTheirTimeIsOver(t *testing.T) { // X4
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSiteWith(t, db, atPublicURL)
 		s.openArchive()
