@@ -49,6 +49,7 @@ type Config struct {
 	Intake    Intake
 	// Limiter bounds the routes for people; nil for no bound.
 	Limiter   *Limiter
+	Tasks     Tasks
 	Audit     Audit
 	Answers   Answers
 	Consents  Consents

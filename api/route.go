@@ -37,9 +37,11 @@ type Route struct {
 	// Repeats says what comes of a POST that is sent again.
 	Repeats Repeats
 	MaxBody int64 // in bytes; 0 for defaultBody
-	// Example is a body that the route takes, as JSON; with Rows, as CSV.
+	// Example is a body that the route takes, as JSON; with Rows, as CSV; with
+	// Form, the parts of multipart/form-data as JSON.
 	Example string
 	Rows    bool
+	Form    bool
 	Does    string
 	Act     Act
 }
@@ -189,7 +191,7 @@ func (r Route) operation() huma.Operation {
 			}},
 		}},
 	}
-	if r.Example != "" && !r.Rows {
+	if r.Example != "" && !r.Rows && !r.Form {
 		op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {Example: json.RawMessage(r.Example)}}}
 	}
 	if !r.Public {

@@ -59,6 +59,14 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/continue", Scope: auth.OperateRequests, Does: "Let the clock of a request go on", Act: Handle(continueClock)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/extend", Scope: auth.OperateRequests, Does: "Put the answer to a request off, once, and tell the person why", Example: `{"reason":"many systems have to be searched"}`, Act: Handle(extendRequest)},
 
+		// What colleagues are asked.
+		{Method: http.MethodGet, Path: "/api/v1/tasks", Scope: auth.ReadRequests, Does: "List what colleagues are asked and have not answered, by due date", Act: Handle(listTasks)},
+		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/tasks", Scope: auth.ReadRequests, Does: "List what colleagues are asked about a request", Act: Handle(listTasksOf)},
+		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/tasks/{connection}", Scope: auth.OperateRequests, Reveals: "task.read", Does: "Show a task, and whom it is about", Act: Handle(showTask)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/tasks/{connection}", Scope: auth.OperateRequests, Repeats: Convergent, Streams: true, MaxBody: maxAnswer, Does: "Answer a task, or replace its answer while the request waits", Example: exampleAnswer, Form: true, Act: Plain[answerInput, answerOutput](answerTask)},
+		{Method: http.MethodPost, Path: "/api/v1/public/tasks/show", Public: true, Proof: "the token of the letter", Repeats: Convergent, Does: "Show a task to a colleague, and whom it is about", Example: exampleTaskToken, Act: Handle(showTaskTo)},
+		{Method: http.MethodPost, Path: "/api/v1/public/tasks/answer", Public: true, Proof: "the token of the letter", Repeats: Convergent, Streams: true, MaxBody: maxAnswer, Does: "Answer a task as a colleague, once", Example: exampleAnswerOf, Form: true, Act: Plain[answerOfInput, answerOutput](answerTaskOf)},
+
 		{Method: http.MethodGet, Path: "/api/v1/events", Scope: auth.ReadEvents, Does: "List what happened, in its order", Act: Handle(listEvents)},
 		{Method: http.MethodGet, Path: "/api/v1/events/stream", Scope: auth.ReadEvents, Streams: true, Does: "Follow what happens, as server-sent events", Act: Handle(streamEvents)},
 		{Method: http.MethodPost, Path: "/api/v1/webhooks", Scope: auth.ManageWebhooks, Does: "Send events to a URL", Example: exampleWebhook, Act: Handle(createWebhook)},
@@ -99,20 +107,23 @@ func Table() []Route {
 
 // Bodies as the routes take them, for the document and for tests.
 const (
-	exampleSignIn   = `{"email":"officer@example.org","password":"correct horse battery staple"}`
-	examplePassword = `{"old":"correct horse battery staple","new":"another four words here"}`
-	exampleAccept   = `{"invitation":"vi_...","email":"officer@example.org","name":"Olga Officer","password":"correct horse battery staple"}`
-	exampleRequest  = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"note":"called back on the number that we have"}`
-	exampleAsk      = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"language":"de","place":"DE"}`
-	exampleCode     = `{"reference":"0198c0de-0000-7000-8000-000000000001"}`
-	exampleProve    = `{"reference":"0198c0de-0000-7000-8000-000000000001","code":"12345678"}`
-	exampleToken    = `{"token":"vr_..."}`
-	exampleApproval = `{"plan_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`
-	exampleResubmit = `{"identities":[{"type":"email","value":"anna@example.org"}],"note":"it was canceled by mistake"}`
-	exampleDecision = `{"decision":"deny","requests":[{"id":"0198c0de-0000-7000-8000-000000000001"}],"reason":"it is not clear who asks"}`
-	exampleChoices  = `{"identities":[{"type":"email","value":"anna@example.org"}],"purposes":{"analytics":true,"research":false},"source":"signup_form"}`
-	exampleBatch    = `{"purpose":"analytics","subjects":["0198c0de-0000-7000-8000-000000000001"]}`
-	exampleRows     = "email,purpose,granted,given_at\nanna@example.org,analytics,yes,2026-02-01\n"
-	exampleFind     = `{"identities":[{"type":"email","value":"anna@example.org"}]}`
-	exampleNotice   = `{"version":"2026-11","texts":[{"language":"en","body":"We count how often our pages are read."}],"material":false,"classified_by":"privacy officer"}`
+	exampleSignIn    = `{"email":"officer@example.org","password":"correct horse battery staple"}`
+	examplePassword  = `{"old":"correct horse battery staple","new":"another four words here"}`
+	exampleAccept    = `{"invitation":"vi_...","email":"officer@example.org","name":"Olga Officer","password":"correct horse battery staple"}`
+	exampleRequest   = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"note":"called back on the number that we have"}`
+	exampleAsk       = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"language":"de","place":"DE"}`
+	exampleCode      = `{"reference":"0198c0de-0000-7000-8000-000000000001"}`
+	exampleProve     = `{"reference":"0198c0de-0000-7000-8000-000000000001","code":"12345678"}`
+	exampleToken     = `{"token":"vr_..."}`
+	exampleApproval  = `{"plan_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`
+	exampleResubmit  = `{"identities":[{"type":"email","value":"anna@example.org"}],"note":"it was canceled by mistake"}`
+	exampleDecision  = `{"decision":"deny","requests":[{"id":"0198c0de-0000-7000-8000-000000000001"}],"reason":"it is not clear who asks"}`
+	exampleChoices   = `{"identities":[{"type":"email","value":"anna@example.org"}],"purposes":{"analytics":true,"research":false},"source":"signup_form"}`
+	exampleBatch     = `{"purpose":"analytics","subjects":["0198c0de-0000-7000-8000-000000000001"]}`
+	exampleRows      = "email,purpose,granted,given_at\nanna@example.org,analytics,yes,2026-02-01\n"
+	exampleFind      = `{"identities":[{"type":"email","value":"anna@example.org"}]}`
+	exampleNotice    = `{"version":"2026-11","texts":[{"language":"en","body":"We count how often our pages are read."}],"material":false,"classified_by":"privacy officer"}`
+	exampleAnswer    = `{"nothing":"true"}`
+	exampleAnswerOf  = `{"token":"vt_...","nothing":"true"}`
+	exampleTaskToken = `{"token":"vt_..."}`
 )

@@ -205,6 +205,9 @@ func showPlan(w io.Writer, p *graph.Plan) {
 	for i := range p.Nodes {
 		showNode(w, &p.Nodes[i])
 	}
+	for _, a := range p.Asks {
+		showAsk(w, a)
+	}
 	if len(p.Skipped) > 0 {
 		fmt.Fprintf(w, "\nLeft out\n")
 	}

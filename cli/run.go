@@ -25,6 +25,7 @@ type runCommand struct {
 	State      string `help:"Directory that keeps the run, so that the same command resumes it. Without it a run that is interrupted begins anew." placeholder:"DIR"`
 	Database   string `help:"Keep the run on PostgreSQL instead of in a file: postgres://..." placeholder:"URL" env:"VOLENTI_DATABASE"`
 	Controller string `help:"Name of the company, for the package." placeholder:"NAME"`
+	Answers    string `help:"File with what people have answered, by connection, where the plan asks them." placeholder:"FILE"`
 	JSON       bool   `help:"Write the report as JSON."`
 }
 
@@ -35,6 +36,11 @@ func (c *runCommand) Run(s *session) (err error) {
 	}
 	if c.Database != "" && c.State == "" {
 		return usage("--database needs --state: the directory keeps the master key")
+	}
+	s.In = bufio.NewReader(s.In) // several questions read from it
+	given, err := readAnswers(c.Answers)
+	if err != nil {
+		return err
 	}
 	p, err := c.prepare(s)
 	if err != nil {
@@ -54,7 +60,14 @@ func (c *runCommand) Run(s *session) (err error) {
 	if s.Watch {
 		l.Tell = (&watch{w: s.Err}).tell
 	}
-	id, err := c.request(s, l, p)
+	id, err := c.request(s, l, p, given)
+	if err != nil {
+		return err
+	}
+	open, err := l.Unanswered(s.ctx, id)
+	if err == nil {
+		l.Answers, err = given.complete(s, open)
+	}
 	if err != nil {
 		return err
 	}
@@ -97,7 +110,7 @@ func verdict(state string, r fulfill.Report, failed error) error {
 
 // request gives the id of the request to carry out: the one that the same
 // command began, or a new one under an approved plan.
-func (c *runCommand) request(s *session, l *server.Local, p *prepared) (string, error) {
+func (c *runCommand) request(s *session, l *server.Local, p *prepared, given answers) (string, error) {
 	old, err := l.Resumable(s.ctx, p.policy.Key, p.identities)
 	if err != nil {
 		return "", err
@@ -114,6 +127,9 @@ func (c *runCommand) request(s *session, l *server.Local, p *prepared) (string, 
 		return "", err
 	}
 	if err := p.systems.Stale(s.ctx, plan); err != nil {
+		return "", err
+	}
+	if err := given.check(s, plan.Asks); err != nil {
 		return "", err
 	}
 	if err := c.approved(s, plan); err != nil {

@@ -26,12 +26,16 @@ type serveCommand struct {
 	TrustedProxies       []netip.Prefix `help:"Networks of proxies in front, as CIDR: from them X-Forwarded-For is believed." placeholder:"CIDR,..." env:"VOLENTI_TRUSTED_PROXIES"`
 	Listen               string         `default:"127.0.0.1:8080" help:"Address to listen on. It speaks HTTP; put a proxy in front that speaks TLS." placeholder:"HOST:PORT" env:"VOLENTI_LISTEN"`
 	Metrics              string         `help:"Address to show numbers for Prometheus on, without a key: one that only it reaches. Nowhere unless told." placeholder:"HOST:PORT" env:"VOLENTI_METRICS"`
+	MaxUploads           int64          `default:"50" help:"How many MiB of files colleagues may hand in for one request, up to 250." placeholder:"MIB" env:"VOLENTI_MAX_UPLOADS"`
 }
 
 // Run answers HTTP requests until the process is told to end. The log goes to
 // standard error, a JSON object a line.
 func (c *serveCommand) Run(s *session) (err error) {
 	log := slog.New(slog.NewJSONHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	if c.MaxUploads < 1 || c.MaxUploads > 250 {
+		return usage("--max-uploads must be from 1 to 250")
+	}
 	mailer, err := c.Mailing.transport()
 	if err != nil {
 		return err
@@ -54,8 +58,8 @@ func (c *serveCommand) Run(s *session) (err error) {
 		fmt.Fprintf(s.Out, "Nobody operates it yet. Its first owner comes by this invitation, which is good for seven days or until the next start:\n%s\n", invitation)
 	}
 	srv := &server.Server{
-		House: house, Now: s.Now, Version: version(), Log: log, AllowPrivateWebhooks: c.AllowPrivateWebhooks, FourEyes: c.FourEyes,
-		Limiter:       &api.Limiter{Proxies: c.TrustedProxies, Now: s.Now},
+		Limiter: &api.Limiter{Proxies: c.TrustedProxies, Now: s.Now},
+		House:   house, Now: s.Now, Version: version(), Log: log, AllowPrivateWebhooks: c.AllowPrivateWebhooks, FourEyes: c.FourEyes, Uploads: c.MaxUploads << 20,
 		PublicURL:     strings.TrimSuffix(cmp.Or(c.PublicURL, "http://"+listener.Addr().String()), "/"),
 		Configuration: config.Options{Registry: builtin.Registry(), Env: s.Env},
 		Packages:      cmp.Or(c.Packages, filepath.Join(cmp.Or(c.Data, server.DefaultPlace), "packages")),

@@ -34,6 +34,7 @@ func Check(c *Config) []source.Problem {
 	ck.erasures()
 	ck.overrides()
 	ck.reachability()
+	ck.questions()
 	return ck.report.Problems()
 }
 
@@ -98,6 +99,9 @@ func (ck *checker) matchesSomething(p policy.Policy, rule policy.Rule) {
 		if matches && !c.Skip {
 			return
 		}
+	}
+	if ck.asked(rule) {
+		return
 	}
 	ck.report.Warnf(rule.At, "give fields one of these categories, or remove the rule", "no field falls under the targets of the rule %s of the policy %s: %s", rule.Key, p.Key, join(rule.Targets))
 }

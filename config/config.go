@@ -161,6 +161,9 @@ func (l *loader) connections(key string, n *source.Node) {
 func (l *loader) assign() {
 	serving := map[string]Connection{}
 	for _, c := range l.config.Connections {
+		if len(c.Ask.Questions) > 0 && l.config.Datasets.Dataset(c.Key) != nil {
+			l.report.Errorf(c.At, "rename one of them", "people answer the connection %s, and there is a dataset of the same name: a package could not tell them apart", c.Key)
+		}
 		for i, key := range c.Datasets {
 			at := c.datasetsAt[i]
 			if before, taken := serving[key]; taken {

@@ -8,6 +8,7 @@ import (
 
 	"volenti.dev/volenti/config/source"
 	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/request/task"
 	"volenti.dev/volenti/subject"
 )
 
@@ -23,7 +24,9 @@ type Connection struct {
 	// Secrets have their environment variables expanded and show nothing of
 	// themselves.
 	Secrets map[string]subject.Personal[string]
-	At      source.Position
+	// Ask is what people are asked, where they answer it.
+	Ask task.Ask
+	At  source.Position
 
 	datasetsAt []source.Position
 }
@@ -60,8 +63,35 @@ func (l *loader) connection(n *source.Node) Connection {
 	if known && (secrets != nil || m.Node("secrets") == nil) {
 		c.Secrets = l.secrets(c, m.Where("secrets"), secrets, spec)
 	}
+	if known && spec.Asks {
+		l.asks(&c, m, spec)
+	}
 	m.Done()
 	return c
+}
+
+// asks reads what people are asked. A connection that cannot be opened is
+// reported now: nobody would be asked.
+func (l *loader) asks(c *Connection, m *source.Mapping, spec connector.Spec) {
+	c.Ask = task.Decode(m, &l.report, l.config.Taxonomy)
+	c.Ask.Connection, c.Ask.Name = c.Key, c.Name
+	if len(c.Datasets) > 0 {
+		l.report.Errorf(m.Where("datasets"), "remove them, or use another type", "people answer the connection %s: it has no datasets", c.Key)
+	}
+	if c.Write {
+		l.report.Errorf(m.Where("access"), "remove it", "nothing is written to the connection %s, which people answer", c.Key)
+	}
+	secrets := map[string]string{}
+	for name, secret := range c.Secrets {
+		secrets[name] = secret.Reveal()
+	}
+	opened, err := spec.New(connector.Settings{Key: c.Key, Secrets: secrets})
+	if err == nil {
+		err = opened.Close()
+	}
+	if err != nil {
+		l.report.Errorf(m.Where("secrets"), "mend it", "%v", err)
+	}
 }
 
 // secrets reads what the connector asks for. No message holds a value.

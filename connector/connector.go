@@ -11,6 +11,7 @@
 //	                        Masker     write masks over values read before
 //	                        Deleter    remove rows read before
 //	                        Verifier   ask again whether the masks hold
+//	                        Asker      people who answer instead
 package connector
 
 import (
@@ -29,6 +30,8 @@ type Spec struct {
 	Type    string    // "postgres": the `type` of a connection
 	Summary string    // one sentence for people
 	Secrets []Setting // what `secrets` may hold
+	// Asks: people answer it. Its connections have questions, and no datasets.
+	Asks bool
 	// New opens a connection lazily: it does no network work, so that a
 	// system that is down fails where it is used.
 	New func(Settings) (Connector, error)
@@ -106,6 +109,12 @@ type Deleter interface {
 // It writes nothing.
 type Verifier interface {
 	Verify(ctx context.Context, b Batch) ([]Outcome, error)
+}
+
+// Asker is answered by people.
+type Asker interface {
+	// Assignees are the mail addresses of those who are asked; there may be none.
+	Assignees() []subject.Personal[string]
 }
 
 // Read asks for the rows of a table in which at least one Match holds.

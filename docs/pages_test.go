@@ -109,6 +109,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 		"requests.md": {": complete", "deleted    the whole row", "is canceled"},
 		"intake.md":   {`"policy":"my-data"`, "a code of 8 digits is on its way", `"status":403`},
 		"holds.md":    {"under legal hold, nothing of it may be erased: the person, by an identity of type email", "tax audit 2026", "Lifted ", ": complete"},
+		"manual.md":   {"people are asked, and the request waits for them", `"contract": "K-77"`, ": complete"},
 		"audit.md":    {"Verified: ", "forged.jsonl does not verify: line "},
 		"consent.md":  {"yes: granted", "no: refused", "no: reconsent_due", "line 4: granted", "3 rows: 1 recorded, 0 as before, 1 older", "forged.json does not verify", "no: no_record"},
 		"letters.md":  {`there is no value "cod" (did you mean code?)`, "0 errors, 0 warnings", "Subject: Ihr Code", "+ message code in de"},
@@ -265,6 +266,7 @@ func TestEveryKeyOfTheConfigurationIsExplained(t *testing.T) {
 		"intake.md":   {"../request/policy/intake_decode.go"},
 		"requests.md": {"../config/connection.go"},
 		"desk.md":     {"../config/calendar.go"},
+		"manual.md":   {"../request/task/decode.go"},
 	} {
 		text := read(t, page)
 		for _, file := range files {

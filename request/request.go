@@ -9,6 +9,7 @@ import (
 
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/message"
+	"volenti.dev/volenti/request/task"
 	"volenti.dev/volenti/subject"
 )
 
@@ -85,6 +86,7 @@ type Turn struct {
 	Event   Event
 	Message string // why
 	Parked  Parked
+	Tasks   []task.Task // that it waits for from now on
 	Letters []message.Letter
 	Passes  []auth.Pass // whose tokens the letters hold
 }

@@ -21,6 +21,7 @@ import (
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/fulfill"
 	"volenti.dev/volenti/request/graph"
+	"volenti.dev/volenti/request/task"
 	"volenti.dev/volenti/subject"
 )
 
@@ -38,6 +39,9 @@ type Local struct {
 	Limits     fulfill.Limits
 	Tell       func(fulfill.Event)
 	Now        func() time.Time
+	// Answers gives what people answer who are asked by the plan; nil where
+	// nobody does.
+	Answers func(task.Ask) (*task.Form, error)
 }
 
 func (l *Local) tenant() string { return cmp.Or(l.Tenant, store.DefaultTenant) }
@@ -171,6 +175,11 @@ func (l *Local) Prepare(ctx context.Context, id string, plan *graph.Plan) error 
 			names = append(names, rule+"/"+accessName, rule+"/"+packageName)
 		}
 	}
+	for _, a := range plan.Asks {
+		for rule := range a.Returned {
+			names = append(names, rule+"/"+accessName, rule+"/"+packageName)
+		}
+	}
 	slices.Sort(names)
 	if err := (blob.Directory{Path: l.Out}).SetAside(slices.Compact(names)...); err != nil {
 		return fmt.Errorf("prepare %s: %w", l.Out, err)
@@ -193,15 +202,31 @@ func (l *Local) Run(ctx context.Context, id string) (fulfill.Report, error) {
 	}
 	var failed error
 	if !r.Status.Terminal() {
-		failed = l.executor().Run(ctx, l.tenant(), id, l.House.Store.Exclusive())
+		failed = l.run(ctx, id, r.Status)
 	}
 	report, err := l.Report(context.WithoutCancel(ctx), id)
 	return report, errors.Join(failed, err)
 }
 
+// run carries a request out, and answers what it asks people on the way.
+func (l *Local) run(ctx context.Context, id string, status request.Status) error {
+	failed := fulfill.ErrPaused
+	if status != request.RequiresInput {
+		failed = l.executor().Run(ctx, l.tenant(), id, l.House.Store.Exclusive())
+	}
+	if !errors.Is(failed, fulfill.ErrPaused) {
+		return failed
+	}
+	resumed, err := l.enter(ctx, id)
+	if err != nil || !resumed {
+		return errors.Join(failed, err)
+	}
+	return l.executor().Run(ctx, l.tenant(), id, l.House.Store.Exclusive())
+}
+
 func (l *Local) executor() *fulfill.Executor {
 	return &fulfill.Executor{
-		Requests: l.House.Store.Requests(), Work: l.House.Store.Work(), Keys: l.House.Store.Keys(), Holds: l.House.Store.Holds(),
+		Requests: l.House.Store.Requests(), Work: l.House.Store.Work(), Keys: l.House.Store.Keys(), Holds: l.House.Store.Holds(), Colleagues: l.colleagues(),
 		Connect: l.Systems.Connect, Output: blob.Directory{Path: l.Out}, Limits: l.Limits,
 		Log: l.Log, Tell: l.Tell, Owner: l.House.Owner, Controller: l.Controller, Now: l.Now,
 	}

@@ -41,6 +41,9 @@ type Server struct {
 	PublicURL string
 	// Mail is what letters are handed to; nil for nothing: they wait.
 	Mail Mailer
+	// Uploads is how many bytes of files colleagues may hand in for one request;
+	// 0 for 50 MiB.
+	Uploads int64
 	// FourEyes lets an erasure be approved only by an operator who did not
 	// submit it.
 	FourEyes bool
@@ -141,7 +144,7 @@ func (s *Server) worker() *worker {
 	s.once.Do(func() {
 		s.work = &worker{
 			house: s.House, meter: newMeter(s.House.Store), owner: cmp.Or(s.House.Owner, uuid.NewString()), latest: NewLatest(s.House.Store.Configurations(), s.Configuration),
-			packages: packages{s.House.Store.Keys(), s.Packages}, limits: s.limits, log: s.Log, now: s.Now, woken: make(chan struct{}, 1),
+			packages: packages{s.House.Store.Keys(), s.Packages}, limits: s.limits, log: s.Log, now: s.Now, publicURL: s.PublicURL, uploads: s.Uploads, woken: make(chan struct{}, 1),
 		}
 	})
 	return s.work
@@ -169,7 +172,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 	meter := s.worker().meter
 	desk := s.desk()
 	return api.New(api.Config{
-		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: desk, Deadlines: desk, Reviews: desk,
+		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: desk, Deadlines: desk, Reviews: desk, Tasks: taskDesk{s.colleagues(nil), s.worker().wake},
 		Front: front, Intake: front, Limiter: s.Limiter, Audit: db.Audit(), Answers: db.Answers(),
 		Consents: countedLedger{ledger, meter.records}, Checks: countedChecks{&checks{db: db}, meter.checks}, Answered: meter.answered,
 		Events: db.Events(), Poll: s.poll(), Ending: ending,

@@ -103,6 +103,9 @@ func (s *site) provenBody(route api.Route) string {
 	if strings.Contains(body, "vi_...") {
 		return strings.ReplaceAll(body, "vi_...", s.invitation(store.DefaultTenant, auth.Viewer))
 	}
+	if strings.Contains(body, "vt_...") {
+		return strings.ReplaceAll(body, "vt_...", s.taskToken(store.DefaultTenant))
+	}
 	s.makeOperatorAt(store.DefaultTenant, auth.Viewer, email)
 	return body
 }

@@ -219,6 +219,8 @@ func (s *site) path(route api.Route, tenant string) string {
 		s.must(s.db.Webhooks().Disable(s.t.Context(), tenant, id, act("webhook.disable"))) // only so many can be enabled
 	case strings.Contains(route.Path, "/operators/"):
 		id = s.makeOperator(tenant, auth.Viewer).ID
+	case strings.Contains(route.Path, "/tasks"):
+		id = s.makeTask(tenant)
 	case strings.Contains(route.Path, "/requests/"):
 		id = s.makeRequestFor(route, tenant)
 	default:
@@ -233,7 +235,7 @@ func (s *site) path(route api.Route, tenant string) string {
 			Version: version, Texts: []notice.Text{{Language: "en", Body: "A text."}}, ClassifiedBy: "test",
 		}, audit.Entry{Act: "notice.publish", Object: "notice"}))
 	}
-	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{purpose}", "analytics", "{version}", version).Replace(route.Path)
+	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{purpose}", "analytics", "{version}", version, "{connection}", "archive").Replace(route.Path)
 }
 
 // makeConsent records a choice.
@@ -271,6 +273,9 @@ func (s *site) call(route api.Route, path, key string) reply {
 		body = s.aboutShop(body)
 	}
 	body, key = s.proven(route, body, key)
+	if route.Form {
+		body, kind = asForm(s.t, body)
+	}
 	return s.send(route.Method, path, key, strings.NewReader(body), "Idempotency-Key", uuid.NewString(), "Content-Type", kind)
 }
 

@@ -29,7 +29,10 @@ type worker struct {
 	limits   fulfill.Limits
 	log      *slog.Logger
 	now      func() time.Time
-	woken    chan struct{} // of one place
+	// What links begin with, and how many bytes of files a request keeps.
+	publicURL string
+	uploads   int64
+	woken     chan struct{} // of one place
 }
 
 // job is a request to be carried out.
@@ -116,6 +119,9 @@ func (w *worker) carryOut(ctx context.Context, j job) {
 		return
 	case ctx.Err() != nil:
 		return
+	case errors.Is(err, fulfill.ErrPaused):
+		w.log.Info("a request waits", "tenant", j.tenant, "request", j.id)
+		return
 	}
 	w.log.Warn("a request stopped", "tenant", j.tenant, "request", j.id, "error", err)
 	select {
@@ -139,7 +145,7 @@ func (w *worker) execute(ctx context.Context, j job) error {
 	defer end()
 	e := &fulfill.Executor{
 		Requests: db.Requests(), Work: db.Work(), Keys: db.Keys(), Holds: db.Holds(),
-		Connect: connect, Output: shelf{w.packages, j.tenant, j.id}, Limits: w.limits,
+		Colleagues: w.colleagues(connect), Connect: connect, Output: shelf{w.packages, j.tenant, j.id}, Limits: w.limits,
 		Log: w.log, Tell: tell, Owner: w.owner, Controller: rules.Controller.Name, Now: w.now,
 	}
 	return e.Run(ctx, j.tenant, j.id, db.Exclusive())

@@ -92,7 +92,7 @@ func (s *Systems) Plan(ctx context.Context, p policy.Policy, types []subject.Typ
 		if conn.Disabled {
 			continue
 		}
-		in.Connections = append(in.Connections, graph.Connection{Key: conn.Key, Write: conn.Write, Datasets: conn.Datasets})
+		in.Connections = append(in.Connections, graph.Connection{Key: conn.Key, Write: conn.Write, Datasets: conn.Datasets, Ask: conn.Ask})
 	}
 	needed := graph.Needed(in)
 	for i := range in.Connections {

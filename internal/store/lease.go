@@ -122,6 +122,9 @@ func (s *Requests) Move(ctx context.Context, l request.Lease, turn request.Turn,
 				return err
 			}
 		}
+		if err := t.ask(ctx, l.Request, turn.Tasks); err != nil {
+			return err
+		}
 		if err := t.tell(ctx, request.Told{Letters: turn.Letters, Passes: turn.Passes}); err != nil {
 			return err
 		}

@@ -264,6 +264,9 @@ func (t *tx) end(ctx context.Context, id string) (err error) {
 			return fmt.Errorf("end request: %w", err)
 		}
 	}
+	if err := t.closeTasks(ctx, id); err != nil {
+		return err
+	}
 	return t.destroy(ctx, ownerOf(id))
 }
 

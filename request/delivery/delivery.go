@@ -6,6 +6,7 @@
 //	index.html      what is held, where, and what is kept and why
 //	data.json       {"dataset:collection": [rows]}, complete
 //	csv/001.csv     one per collection, in the order of the page
+//	files/001.pdf   what colleagues have handed in, as it is
 //
 // Everything in a row is data of unknown origin: it never becomes markup, a
 // formula, or the name of a file.
@@ -45,6 +46,7 @@ type Package struct {
 	Created     time.Time // also the time of every file in it
 	Kept        []Kept
 	Collections []Collection
+	Files       []File
 }
 
 // Kept is data that was not erased although that was asked for.
@@ -74,6 +76,11 @@ func WritePackage(w io.Writer, p Package, also ...io.Writer) error {
 	err = writeFile(z, "index.html", p.Created, func(w io.Writer) error { return writePage(w, p, held) })
 	if err != nil {
 		return err
+	}
+	for i, f := range p.Files {
+		if err := writeFile(z, FileName(i+1, f), p.Created, f.Write); err != nil {
+			return err
+		}
 	}
 	if err := z.Close(); err != nil {
 		return fmt.Errorf("write package: %w", err)

@@ -40,6 +40,7 @@ type page struct {
 	Style      template.CSS
 	Policy     string // the content security policy
 	Kept       []kept
+	Files      bool
 	Sections   []pageSection
 }
 
@@ -70,7 +71,7 @@ type pageRow struct {
 func writePage(w io.Writer, p Package, held []section) error {
 	out := &failing{w: w}
 	total := 0
-	view := page{Controller: p.Controller, RequestID: p.RequestID, Style: template.CSS(style), Policy: policy()}
+	view := page{Controller: p.Controller, RequestID: p.RequestID, Style: template.CSS(style), Policy: policy(), Files: len(p.Files) > 0}
 	if !p.Created.IsZero() {
 		view.Created = cellOf(p.Created, 0)
 	}

@@ -13,15 +13,22 @@ import (
 func (r *run) completion(ctx context.Context) error {
 	event, message := request.Finish, ""
 	residue, refused, skipped := r.leftovers()
-	if residue > 0 || refused > 0 || skipped > 0 {
+	unconfirmed, err := r.unconfirmed(ctx)
+	if err != nil {
+		return err
+	}
+	if residue > 0 || refused > 0 || skipped > 0 || unconfirmed > 0 {
 		event = request.Leave
 		message = fmt.Sprintf("rows that are not as they must be: %d; fields that cannot be masked: %d", residue, refused)
 		if skipped > 0 {
 			message += fmt.Sprintf("; collections that were skipped: %d", skipped)
 		}
+		if unconfirmed > 0 {
+			message += fmt.Sprintf("; erasures that colleagues did not confirm: %d", unconfirmed)
+		}
 	}
 	crash("verified")
-	entry := r.entry("request.complete", map[string]any{"plan": r.plan.Hash, "rounds": r.request.Round, "residue": residue, "refused_fields": refused, "skipped": skipped})
+	entry := r.entry("request.complete", map[string]any{"plan": r.plan.Hash, "rounds": r.request.Round, "residue": residue, "refused_fields": refused, "skipped": skipped, "unconfirmed": unconfirmed})
 	if err := r.requests.Move(ctx, r.lease, request.Turn{Event: event, Message: message}, entry); err != nil {
 		return fmt.Errorf("end the request: %w", err)
 	}

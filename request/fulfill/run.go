@@ -25,6 +25,8 @@ type Executor struct {
 	Work     Work
 	Holds    Holds
 	Keys     Keys
+	// Colleagues answer what no system can; nil where nobody can be asked.
+	Colleagues Colleagues
 	// Connect gives the open connection with a key. It stays open after Run.
 	Connect func(key string) (connector.Connector, error)
 	Output  Output

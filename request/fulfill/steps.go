@@ -33,7 +33,7 @@ type step struct {
 // steps is the order of a request's life. Each is in the file of its name.
 func steps() []step {
 	return []step{
-		// manual input: waits until every manual connection has an answer
+		{"manual input", (*run).asks, (*run).manualInput},
 		// pre-execution webhooks: may halt, may add identities
 		{"access", always, (*run).access},
 		{"upload", (*run).returns, (*run).upload},
@@ -99,7 +99,7 @@ func (r *run) stop(ctx context.Context, name string, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause // interrupted or fenced: nothing is recorded, the next holder goes on
 	}
-	if errors.Is(err, request.ErrFenced) {
+	if errors.Is(err, request.ErrFenced) || errors.As(err, &asked{}) {
 		return err
 	}
 	event, act := request.Fail, "request.fail"

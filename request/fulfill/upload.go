@@ -17,7 +17,7 @@ type Writer = io.Writer
 
 // returns says whether the policy gives anything to the data subject.
 func (r *run) returns() bool {
-	return slices.ContainsFunc(r.plan.Nodes, func(n graph.Node) bool { return len(n.Returned) > 0 })
+	return returnsInput(r.plan) || slices.ContainsFunc(r.plan.Nodes, func(n graph.Node) bool { return len(n.Returned) > 0 })
 }
 
 // upload writes what each access rule gives: access.json for programs,
@@ -29,8 +29,12 @@ func (r *run) upload(ctx context.Context) error {
 		if len(rules) > 1 {
 			folder = rule + "/"
 		}
-		p := delivery.Package{Controller: r.Controller, RequestID: r.lease.Request, Created: r.Now().UTC(), Collections: r.collections(ctx, rule), Kept: r.kept()}
-		err := r.Output.Put(ctx, folder+"access.json", func(data Writer) error {
+		entered, files, err := r.entered(ctx, rule)
+		if err != nil {
+			return err
+		}
+		p := delivery.Package{Controller: r.Controller, RequestID: r.lease.Request, Created: r.Now().UTC(), Collections: append(r.collections(ctx, rule), entered...), Kept: r.kept(), Files: files}
+		err = r.Output.Put(ctx, folder+"access.json", func(data Writer) error {
 			err := r.Output.Put(ctx, folder+"package.zip", func(w Writer) error { return delivery.WritePackage(w, p, data) })
 			crash("upload.half")
 			return err
@@ -46,6 +50,11 @@ func (r *run) rules() []string {
 	var rules []string
 	for _, n := range r.plan.Nodes {
 		for rule := range n.Returned {
+			rules = append(rules, rule)
+		}
+	}
+	for _, a := range r.plan.Asks {
+		for rule := range a.Returned {
 			rules = append(rules, rule)
 		}
 	}

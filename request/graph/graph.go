@@ -23,6 +23,7 @@ import (
 	"volenti.dev/volenti/datamap/dataset"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/request/policy"
+	"volenti.dev/volenti/request/task"
 	"volenti.dev/volenti/subject"
 )
 
@@ -45,6 +46,7 @@ type Connection struct {
 	Write     bool
 	Datasets  []string
 	Catalogue *catalogue.Catalogue
+	Ask       task.Ask // where people answer instead
 }
 
 // Error says why there can be no plan, with everything that stands in the
@@ -114,6 +116,7 @@ func Build(in Input) (*Plan, error) {
 		p.node(i)
 	}
 	p.orderErasure()
+	p.asks()
 	if err := p.finish(order); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"volenti.dev/volenti/datamap/dataset"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/request/masking"
+	"volenti.dev/volenti/request/task"
 	"volenti.dev/volenti/subject"
 )
 
@@ -32,6 +33,8 @@ type Plan struct {
 	Catalogue     string    `json:"catalogue"`
 	Nodes         []Node    `json:"nodes"` // in an order in which they can be read
 	Skipped       []Skipped `json:"skipped"`
+	// Asks are what people are asked before anything is read.
+	Asks []task.Ask `json:"asks,omitempty"`
 }
 
 // Node is one collection of the plan.
@@ -155,6 +158,16 @@ func (p *Plan) Node(address string) *Node {
 	for i := range p.Nodes {
 		if p.Nodes[i].Address == address {
 			return &p.Nodes[i]
+		}
+	}
+	return nil
+}
+
+// Ask finds what the colleagues of a connection are asked, nil when nothing is.
+func (p *Plan) Ask(connection string) *task.Ask {
+	for i := range p.Asks {
+		if p.Asks[i].Connection == connection {
+			return &p.Asks[i]
 		}
 	}
 	return nil
