@@ -181,8 +181,7 @@ func (r *run) keepLease(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// load reads what the request was approved with and what it has done, and
-// holds the databases against the plan.
+// load reads what the request was approved with and what it has done.
 func (r *run) load(ctx context.Context) error {
 	r.plan = &graph.Plan{}
 	if err := json.Unmarshal(r.request.Plan, r.plan); err != nil {
@@ -213,10 +212,8 @@ func (r *run) load(ctx context.Context) error {
 	for _, p := range done {
 		r.progress[progressKey{p.Round, p.Address, p.Action}] = p
 	}
-	if r.skips, err = r.work.Skips(ctx, r.lease.Tenant, r.lease.Request); err != nil {
-		return err
-	}
-	return r.look(ctx)
+	r.skips, err = r.work.Skips(ctx, r.lease.Tenant, r.lease.Request)
+	return err
 }
 
 func (r *run) openIdentities(ctx context.Context) error {
@@ -419,6 +416,9 @@ func (e *Executor) Survey(ctx context.Context, tenant, id string) (map[string]in
 	}
 	defer release()
 	if err := r.load(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.look(ctx); err != nil {
 		return nil, err
 	}
 	if err := r.access(ctx); err != nil {

@@ -28,6 +28,9 @@ type step struct {
 	name    string
 	applies func(*run) bool
 	do      func(*run, context.Context) error
+	// live: it asks the databases of the plan, which must be as they were when
+	// the plan was made. Erasure looks at them by itself.
+	live bool
 }
 
 // steps is the order of a request's life. Each is in the file of its name.
@@ -35,26 +38,38 @@ func steps() []step {
 	return []step{
 		// manual input: waits until every manual connection has an answer
 		// pre-execution webhooks: may halt, may add identities
-		{"access", always, (*run).access},
-		{"upload", (*run).returns, (*run).upload},
-		{"erasure", (*run).erases, (*run).erasure},
-		{"verification", (*run).erases, (*run).verification},
+		{name: firstOfRound, applies: always, do: (*run).access, live: true},
+		{name: "upload", applies: (*run).returns, do: (*run).upload},
+		{name: "erasure", applies: (*run).erases, do: (*run).erasure},
+		{name: "verification", applies: (*run).erases, do: (*run).verification, live: true},
 		// consent: withdraws what the person had agreed to
 		// erasure emails: asks the systems that have no other way
 		// post-execution webhooks
-		{"completion", always, (*run).completion}, // with it, the notification of the data subject
+		{name: "completion", applies: always, do: (*run).completion}, // with it, the notification of the data subject
 	}
 }
 
+// firstOfRound is the step that another round begins with: nobody is asked or
+// called again.
+const firstOfRound = "access"
+
 func always(*run) bool { return true }
+
+// canRun says whether a step is still to be run by a request that goes on from
+// one: each is where it has not begun, else that one and those behind it (E11).
+func canRun(name, from string) bool {
+	at := func(name string) int {
+		return slices.IndexFunc(steps(), func(s step) bool { return s.name == name })
+	}
+	return from == "" || at(name) >= at(from)
+}
 
 // dispatch runs the steps from the one that the request stands at.
 func (r *run) dispatch(ctx context.Context) error {
-	all := steps()
-	at := max(0, slices.IndexFunc(all, func(s step) bool { return s.name == r.request.Step }))
-	for ; at < len(all); at++ {
+	all, from := steps(), r.request.Step
+	for at := 0; at < len(all); at++ {
 		s := all[at]
-		if !s.applies(r) {
+		if !canRun(s.name, from) || !s.applies(r) {
 			continue
 		}
 		if err := r.requests.Advance(ctx, r.lease, s.name); err != nil {
@@ -63,11 +78,11 @@ func (r *run) dispatch(ctx context.Context) error {
 		crash("step.advanced")
 		r.Log.Info("step", "request", r.lease.Request, "step", s.name)
 		r.tell(Event{Step: s.name})
-		err := s.do(r, ctx)
+		err := r.perform(ctx, s)
 		r.only = ""
 		if more := (again{}); errors.As(err, &more) {
 			if err = r.nextRound(ctx, more); err == nil {
-				at = -1
+				at, from = -1, firstOfRound
 			}
 		}
 		if err != nil {
@@ -75,6 +90,17 @@ func (r *run) dispatch(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// perform does a step. The first that asks databases looks at them before; they
+// need not be there earlier, since a webhook may be what switches one on (X17).
+func (r *run) perform(ctx context.Context, s step) error {
+	if s.live && r.tables == nil {
+		if err := r.look(ctx); err != nil {
+			return err
+		}
+	}
+	return s.do(r, ctx)
 }
 
 // ErrPaused is what Run gives when the request waits for a person.
