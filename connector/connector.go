@@ -29,6 +29,8 @@ type Spec struct {
 	Type    string    // "postgres": the `type` of a connection
 	Summary string    // one sentence for people
 	Secrets []Setting // what `secrets` may hold
+	// Called: it holds no data, and is called by the webhooks of policies.
+	Called bool
 	// New opens a connection lazily: it does no network work, so that a
 	// system that is down fails where it is used.
 	New func(Settings) (Connector, error)

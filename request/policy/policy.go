@@ -14,7 +14,9 @@ type Policy struct {
 	Key   string
 	Name  string
 	Rules []Rule
-	At    source.Position
+	// Webhooks are called while a request is carried out.
+	Webhooks Hooks
+	At       source.Position
 }
 
 // Action is what a rule does.
