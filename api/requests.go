@@ -18,8 +18,17 @@ type Request struct {
 	Status   string     `json:"status"`
 	PlanHash string     `json:"plan_hash"`
 	Message  string     `json:"message,omitempty" doc:"Why it is in this status"`
+	Step     string     `json:"step,omitempty" doc:"The step that it stands at"`
+	Parked   *Parked    `json:"parked,omitempty" doc:"Where it has stopped"`
 	Created  time.Time  `json:"created"`
 	Ended    *time.Time `json:"ended,omitempty"`
+}
+
+// Parked is the point at which a request has stopped.
+type Parked struct {
+	Step       string   `json:"step"`
+	Collection string   `json:"collection,omitempty" doc:"dataset:collection, where it was one"`
+	Needed     []string `json:"action_needed" nullable:"false" doc:"What has to happen before it goes on, in this order"`
 }
 
 // Report says what became of a request, collection by collection.
@@ -119,7 +128,10 @@ func showRequest(a *API, ctx context.Context, caller auth.Caller, in *showInput)
 }
 
 func shown(r request.Request) Request {
-	s := Request{ID: r.ID, Policy: r.Policy, Status: string(r.Status), PlanHash: r.PlanHash, Message: r.Message, Created: r.Created}
+	s := Request{ID: r.ID, Policy: r.Policy, Status: string(r.Status), PlanHash: r.PlanHash, Message: r.Message, Step: r.Step, Created: r.Created}
+	if r.Parked.Collection != "" || len(r.Parked.Needed) > 0 {
+		s.Parked = &Parked{Step: r.Step, Collection: r.Parked.Collection, Needed: append([]string{}, r.Parked.Needed...)}
+	}
 	if !r.Ended.IsZero() {
 		s.Ended = &r.Ended
 	}

@@ -126,15 +126,13 @@ func (r *run) stop(ctx context.Context, name string, err error) error {
 	if errors.Is(err, request.ErrFenced) {
 		return err
 	}
-	event, act := request.Fail, "request.fail"
-	var parked request.Parked
+	turn := request.Turn{Event: request.Fail, Message: fmt.Sprintf("%s: %s", name, err), Parked: parkedBy(err)}
+	act, details := "request.fail", map[string]any{"step": name, "reason": turn.Message, "kind": string(connector.KindOf(err))}
 	var p pause
 	if errors.As(err, &p) {
-		event, act, parked = request.Pause, "request.pause", p.parked
+		turn.Event, act = request.Pause, "request.pause"
 	}
-	message := fmt.Sprintf("%s: %s", name, err)
-	entry := r.entry(act, map[string]any{"step": name, "reason": message, "kind": string(connector.KindOf(err))})
-	if moved := r.requests.Move(ctx, r.lease, request.Turn{Event: event, Message: message, Parked: parked}, entry); moved != nil {
+	if moved := r.requests.Move(ctx, r.lease, turn, r.entry(act, details)); moved != nil {
 		return errors.Join(err, moved)
 	}
 	return err
