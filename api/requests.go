@@ -35,6 +35,17 @@ type Parked struct {
 type Report struct {
 	Collections []Collection `json:"collections" nullable:"false"`
 	Skipped     []Skipped    `json:"skipped" nullable:"false" doc:"What the plan cannot reach"`
+	Webhooks    []Webhooked  `json:"webhooks" nullable:"false" doc:"What became of the webhooks of its policy"`
+}
+
+// Webhooked is what became of one webhook of the policy.
+type Webhooked struct {
+	Webhook    string   `json:"webhook"`
+	Connection string   `json:"connection"`
+	Status     string   `json:"status" doc:"called, answered, halted, error or given_up; empty while it was not called"`
+	Calls      int      `json:"calls" doc:"More than 1 where an answer did not come, or was lost: all under one webhook-id"`
+	Message    string   `json:"message,omitempty"`
+	Derived    []string `json:"derived" nullable:"false" doc:"Types of the identities that it added"`
 }
 
 // Collection is one collection in one action.

@@ -105,13 +105,14 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	says := map[string][]string{
-		"datasets.md": {"0 errors, 0 warnings"},
-		"requests.md": {": complete", "deleted    the whole row", "is canceled"},
-		"holds.md":    {"under legal hold, nothing of it may be erased: the person, by an identity of type email", "tax audit 2026", "Lifted ", ": complete"},
-		"audit.md":    {"Verified: ", "forged.jsonl does not verify: line "},
-		"consent.md":  {"yes: granted", "no: refused", "no: reconsent_due", "line 4: granted", "3 rows: 1 recorded, 0 as before, 1 older", "forged.json does not verify", "no: no_record"},
-		"webhooks.md": {`"type":"consent.granted"`, "event: consent.granted", `"outcome":"delivered"`, `genuine {"id":`, `"reason":"asked"`},
-		"server.md":   {`{"status":"ok"}`, `"status":"complete"`, "Verified: ", "valid", `"status":"awaiting_approval"`, `"status":"approved"`, `"action":"access"`},
+		"datasets.md":        {"0 errors, 0 warnings"},
+		"requests.md":        {": complete", "deleted    the whole row", "is canceled"},
+		"holds.md":           {"under legal hold, nothing of it may be erased: the person, by an identity of type email", "tax audit 2026", "Lifted ", ": complete"},
+		"audit.md":           {"Verified: ", "forged.jsonl does not verify: line "},
+		"consent.md":         {"yes: granted", "no: refused", "no: reconsent_due", "line 4: granted", "3 rows: 1 recorded, 0 as before, 1 older", "forged.json does not verify", "no: no_record"},
+		"policy-webhooks.md": {"calls ask-crm before (connection crm, two_way, may add identities of type phone_number)", `"status":"paused"`, `"status":"complete"`},
+		"webhooks.md":        {`"type":"consent.granted"`, "event: consent.granted", `"outcome":"delivered"`, `genuine {"id":`, `"reason":"asked"`},
+		"server.md":          {`{"status":"ok"}`, `"status":"complete"`, "Verified: ", "valid", `"status":"awaiting_approval"`, `"status":"approved"`, `"action":"access"`},
 	}
 	for _, page := range pages(t) {
 		commands, _ := blocks(t, page, "sh")

@@ -127,6 +127,11 @@ func (s *Requests) Move(ctx context.Context, l request.Lease, turn request.Turn,
 				return err
 			}
 		}
+		if turn.Hooked != nil {
+			if err := t.hooked(ctx, l.Request, *turn.Hooked); err != nil {
+				return err
+			}
+		}
 		if err := t.post(ctx, turn.Letters...); err != nil {
 			return err
 		}

@@ -23,6 +23,7 @@ type Report struct {
 	Rounds      int                `json:"rounds"`
 	Collections []CollectionReport `json:"collections"`
 	Skipped     []graph.Skipped    `json:"skipped"`
+	Webhooks    []WebhookReport    `json:"webhooks,omitempty"`
 }
 
 // CollectionReport is one collection in one action: access, or erasure with
@@ -77,6 +78,9 @@ func NewReport(ctx context.Context, req request.Request, plan *graph.Plan, work 
 	outcomes, err := work.Outcomes(ctx, req.Tenant, req.ID)
 	if err != nil {
 		return rep, fmt.Errorf("read outcomes: %w", err)
+	}
+	if rep.Webhooks, err = webhookReports(ctx, req, plan, work); err != nil {
+		return rep, err
 	}
 	for i := range plan.Nodes {
 		n := &plan.Nodes[i]

@@ -28,8 +28,11 @@ type Executor struct {
 	// Connect gives the open connection with a key. It stays open after Run.
 	Connect func(key string) (connector.Connector, error)
 	Output  Output
-	Limits  Limits
-	Log     *slog.Logger
+	// Webhooks calls those of policies. Nil: a request whose plan has some fails
+	// before anything is read.
+	Webhooks WebhookCaller
+	Limits   Limits
+	Log      *slog.Logger
 	// Tell, when set, hears of progress, from several goroutines at once.
 	Tell func(Event)
 	// Only, when set, is the one collection that is tried in the step that the
@@ -100,7 +103,7 @@ type run struct {
 	request    request.Request
 	plan       *graph.Plan
 	key        request.Key
-	identities []subject.Identity
+	identities []subject.Identity          // that lead to data
 	tables     map[string]*catalogue.Table // live, by address
 	systems    map[string]chan struct{}    // what runs at once, by connection
 	skips      map[string]string           // reasons, by address
@@ -128,7 +131,11 @@ func (e *Executor) Run(ctx context.Context, tenant, id string, takeOver bool) er
 	}
 	defer release()
 	crash("claimed")
-	if err := r.load(ctx); err != nil {
+	err = r.load(ctx)
+	if err == nil {
+		err = r.equipped()
+	}
+	if err != nil {
 		return r.stop(ctx, or(r.request.Step, "start"), err)
 	}
 	return r.dispatch(ctx)
@@ -221,6 +228,7 @@ func (r *run) openIdentities(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read identities: %w", err)
 	}
+	r.identities = nil
 	for _, s := range sealed {
 		if s.Origin == request.Claimed {
 			continue // SE1: it leads to nothing

@@ -37,14 +37,14 @@ type step struct {
 func steps() []step {
 	return []step{
 		// manual input: waits until every manual connection has an answer
-		// pre-execution webhooks: may halt, may add identities
+		{name: "webhooks before", applies: (*run).callsBefore, do: (*run).webhooksBefore},
 		{name: firstOfRound, applies: always, do: (*run).access, live: true},
 		{name: "upload", applies: (*run).returns, do: (*run).upload},
 		{name: "erasure", applies: (*run).erases, do: (*run).erasure},
 		{name: "verification", applies: (*run).erases, do: (*run).verification, live: true},
 		// consent: withdraws what the person had agreed to
 		// erasure emails: asks the systems that have no other way
-		// post-execution webhooks
+		{name: "webhooks after", applies: (*run).callsAfter, do: (*run).webhooksAfter},
 		{name: "completion", applies: always, do: (*run).completion}, // with it, the notification of the data subject
 	}
 }
@@ -110,6 +110,7 @@ var ErrPaused = errors.New("waits for a person")
 type pause struct {
 	reason string
 	parked request.Parked
+	hooked *request.Hooked // the answer that halts the request
 }
 
 func (p pause) Error() string { return p.reason }
@@ -130,9 +131,13 @@ func (r *run) stop(ctx context.Context, name string, err error) error {
 	act, details := "request.fail", map[string]any{"step": name, "reason": turn.Message, "kind": string(connector.KindOf(err))}
 	var p pause
 	if errors.As(err, &p) {
-		turn.Event, act = request.Pause, "request.pause"
+		turn.Event, act, turn.Hooked = request.Pause, "request.pause", p.hooked
 	}
-	if moved := r.requests.Move(ctx, r.lease, turn, r.entry(act, details)); moved != nil {
+	if turn.Hooked != nil {
+		details["webhook"], details["derived"] = turn.Hooked.Key, typesOf(turn.Hooked.Identities)
+	}
+	entry := r.entry(act, details)
+	if moved := r.requests.Move(ctx, r.lease, turn, entry); moved != nil {
 		return errors.Join(err, moved)
 	}
 	return err
