@@ -36,6 +36,7 @@ type Report struct {
 	Collections []Collection `json:"collections" nullable:"false"`
 	Skipped     []Skipped    `json:"skipped" nullable:"false" doc:"What the plan cannot reach"`
 	Webhooks    []Webhooked  `json:"webhooks" nullable:"false" doc:"What became of the webhooks of its policy"`
+	Consent     string       `json:"consent,omitempty" doc:"What was withdrawn of the consents of the person"`
 }
 
 // Webhooked is what became of one webhook of the policy.

@@ -39,7 +39,7 @@ func (s requests) Report(ctx context.Context, tenant, id string) (request.Reques
 // reported writes a report as the interface promises it, whatever becomes of
 // the report's own form.
 func reported(from fulfill.Report) api.Report {
-	to := api.Report{Collections: []api.Collection{}, Skipped: []api.Skipped{}, Webhooks: []api.Webhooked{}}
+	to := api.Report{Collections: []api.Collection{}, Skipped: []api.Skipped{}, Webhooks: []api.Webhooked{}, Consent: from.Consent}
 	for _, w := range from.Webhooks {
 		derived := []string{}
 		for _, t := range w.Derived {

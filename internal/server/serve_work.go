@@ -139,7 +139,7 @@ func (w *worker) execute(ctx context.Context, j job) error {
 	db := w.house.Store
 	e := &fulfill.Executor{
 		Requests: db.Requests(), Work: db.Work(), Keys: db.Keys(), Holds: db.Holds(),
-		Connect: connect, Webhooks: hookCaller{connection, w.poster, w.now},
+		Connect: connect, Webhooks: hookCaller{connection, w.poster, w.now}, Consents: withdrawals{db},
 		Output: shelf{w.packages, j.tenant, j.id}, Limits: w.limits,
 		Log: w.log, Owner: w.owner, Controller: rules.Controller.Name, Now: w.now,
 	}

@@ -31,6 +31,9 @@ func (e *Executor) waiting() *Executor {
 	}}
 	waiting := *e
 	waiting.Requests, waiting.Work, waiting.Holds, waiting.Keys = p, p, p, p
+	if e.Consents != nil {
+		waiting.Consents = patientConsents{p, e.Consents}
+	}
 	return &waiting
 }
 

@@ -24,6 +24,7 @@ type Report struct {
 	Collections []CollectionReport `json:"collections"`
 	Skipped     []graph.Skipped    `json:"skipped"`
 	Webhooks    []WebhookReport    `json:"webhooks,omitempty"`
+	Consent     string             `json:"consent,omitempty"` // what was withdrawn
 }
 
 // CollectionReport is one collection in one action: access, or erasure with
@@ -79,6 +80,7 @@ func NewReport(ctx context.Context, req request.Request, plan *graph.Plan, work 
 	if err != nil {
 		return rep, fmt.Errorf("read outcomes: %w", err)
 	}
+	rep.Consent = allRounds(rows, ConsentAddress, consentAction).Message
 	if rep.Webhooks, err = webhookReports(ctx, req, plan, work); err != nil {
 		return rep, err
 	}

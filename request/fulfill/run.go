@@ -31,6 +31,8 @@ type Executor struct {
 	// Webhooks calls those of policies. Nil: a request whose plan has some fails
 	// before anything is read.
 	Webhooks WebhookCaller
+	// Consents withdraws what people agreed to. Nil: as with Webhooks.
+	Consents Consents
 	Limits   Limits
 	Log      *slog.Logger
 	// Tell, when set, hears of progress, from several goroutines at once.
@@ -104,6 +106,7 @@ type run struct {
 	plan       *graph.Plan
 	key        request.Key
 	identities []subject.Identity          // that lead to data
+	own        []subject.Identity          // of these, what the person was known by: no webhook has added them
 	tables     map[string]*catalogue.Table // live, by address
 	systems    map[string]chan struct{}    // what runs at once, by connection
 	skips      map[string]string           // reasons, by address
@@ -228,7 +231,7 @@ func (r *run) openIdentities(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read identities: %w", err)
 	}
-	r.identities = nil
+	r.identities, r.own = nil, nil
 	for _, s := range sealed {
 		if s.Origin == request.Claimed {
 			continue // SE1: it leads to nothing
@@ -238,6 +241,9 @@ func (r *run) openIdentities(ctx context.Context) error {
 			return err
 		}
 		r.identities = append(r.identities, id)
+		if s.Origin != request.Derived {
+			r.own = append(r.own, id)
+		}
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func steps() []step {
 		{name: "upload", applies: (*run).returns, do: (*run).upload},
 		{name: "erasure", applies: (*run).erases, do: (*run).erasure},
 		{name: "verification", applies: (*run).erases, do: (*run).verification, live: true},
-		// consent: withdraws what the person had agreed to
+		{name: "consent", applies: (*run).withdraws, do: (*run).consent},
 		// erasure emails: asks the systems that have no other way
 		{name: "webhooks after", applies: (*run).callsAfter, do: (*run).webhooksAfter},
 		{name: "completion", applies: always, do: (*run).completion}, // with it, the notification of the data subject

@@ -71,6 +71,8 @@ func (r *run) equipped() error {
 	switch {
 	case r.Webhooks == nil && (r.callsBefore() || r.callsAfter()):
 		return errors.New("the policy has webhooks, and this command calls none; nothing was read: " + mend)
+	case r.Consents == nil && r.withdraws():
+		return errors.New("the policy withdraws consents, and this command has no ledger of them; nothing was read: " + mend)
 	}
 	return nil
 }
@@ -205,7 +207,7 @@ func (r *run) action() policy.Action {
 	switch {
 	case r.erases():
 		return policy.Erasure
-	case r.returns() || r.plan.Consent == "":
+	case r.returns() || !r.withdraws():
 		return policy.Access
 	}
 	return policy.Consent
