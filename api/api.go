@@ -59,6 +59,7 @@ type Config struct {
 	Letters   Letters
 	Deadlines Deadlines
 	Reviews   Reviews
+	Resumes   Resumes
 	// Poll is how often to look for events of which Events.Changed does not
 	// tell, because another process made them; 0 when there is none.
 	Poll time.Duration

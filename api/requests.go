@@ -26,14 +26,35 @@ type Request struct {
 	Extended *time.Time `json:"extended,omitempty" doc:"When the answer was put off"`
 	Overdue  bool       `json:"overdue" doc:"The answer is late"`
 	Of       string     `json:"of,omitempty" doc:"The request that it is a duplicate of, or that it was submitted again for"`
+	Step     string     `json:"step,omitempty" doc:"The step that it stands at"`
+	Parked   *Parked    `json:"parked,omitempty" doc:"Where it has stopped"`
 	Created  time.Time  `json:"created"`
 	Ended    *time.Time `json:"ended,omitempty"`
+}
+
+// Parked is the point at which a request has stopped.
+type Parked struct {
+	Step       string   `json:"step"`
+	Collection string   `json:"collection,omitempty" doc:"dataset:collection, where it was one"`
+	Needed     []string `json:"action_needed" nullable:"false" doc:"What has to happen before it goes on, in this order"`
 }
 
 // Report says what became of a request, collection by collection.
 type Report struct {
 	Collections []Collection `json:"collections" nullable:"false"`
 	Skipped     []Skipped    `json:"skipped" nullable:"false" doc:"What the plan cannot reach"`
+	Webhooks    []Webhooked  `json:"webhooks" nullable:"false" doc:"What became of the webhooks of its policy"`
+	Consent     string       `json:"consent,omitempty" doc:"What was withdrawn of the consents of the person"`
+}
+
+// Webhooked is what became of one webhook of the policy.
+type Webhooked struct {
+	Webhook    string   `json:"webhook"`
+	Connection string   `json:"connection"`
+	Status     string   `json:"status" doc:"called, answered, halted, error or given_up; empty while it was not called"`
+	Calls      int      `json:"calls" doc:"More than 1 where an answer did not come, or was lost: all under one webhook-id"`
+	Message    string   `json:"message,omitempty"`
+	Derived    []string `json:"derived" nullable:"false" doc:"Types of the identities that it added"`
 }
 
 // Collection is one collection in one action.
@@ -171,10 +192,14 @@ func (a *API) shown(r request.Request) Request {
 }
 
 func shown(r request.Request) Request {
-	return Request{
-		ID: r.ID, Policy: r.Policy, Status: string(r.Status), PlanHash: r.PlanHash, Message: r.Message, Law: r.Law, Of: r.Of, Created: r.Created,
+	s := Request{
+		ID: r.ID, Policy: r.Policy, Status: string(r.Status), PlanHash: r.PlanHash, Message: r.Message, Step: r.Step, Law: r.Law, Of: r.Of, Created: r.Created,
 		Received: there(&r.Received), Due: there(&r.Due), Extended: there(&r.Extended), Ended: there(&r.Ended),
 	}
+	if r.Parked.Collection != "" || len(r.Parked.Needed) > 0 {
+		s.Parked = &Parked{Step: r.Step, Collection: r.Parked.Collection, Needed: append([]string{}, r.Parked.Needed...)}
+	}
+	return s
 }
 
 // there leaves a time out that is none.

@@ -67,6 +67,8 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/public/tasks/show", Public: true, Proof: "the token of the letter", Repeats: Convergent, Does: "Show a task to a colleague, and whom it is about", Example: exampleTaskToken, Act: Handle(showTaskTo)},
 		{Method: http.MethodPost, Path: "/api/v1/public/tasks/answer", Public: true, Proof: "the token of the letter", Repeats: Convergent, Streams: true, MaxBody: maxAnswer, Does: "Answer a task as a colleague, once", Example: exampleAnswerOf, Form: true, Act: Plain[answerOfInput, answerOutput](answerTaskOf)},
 
+		// What webhooks of policies may do: resume.go.
+		{Method: http.MethodPost, Path: ResumePath, Public: true, Proof: "the token", Repeats: Convergent, Does: "Let a request go on that a webhook has halted", Example: exampleResume, Act: Handle(resumeRequest)},
 		{Method: http.MethodGet, Path: "/api/v1/events", Scope: auth.ReadEvents, Does: "List what happened, in its order", Act: Handle(listEvents)},
 		{Method: http.MethodGet, Path: "/api/v1/events/stream", Scope: auth.ReadEvents, Streams: true, Does: "Follow what happens, as server-sent events", Act: Handle(streamEvents)},
 		{Method: http.MethodPost, Path: "/api/v1/webhooks", Scope: auth.ManageWebhooks, Does: "Send events to a URL", Example: exampleWebhook, Act: Handle(createWebhook)},
@@ -126,4 +128,5 @@ const (
 	exampleAnswer    = `{"nothing":"true"}`
 	exampleAnswerOf  = `{"token":"vt_...","nothing":"true"}`
 	exampleTaskToken = `{"token":"vt_..."}`
+	exampleResume    = `{"reply_to_token":"vw_...","derived_identity":{"external_id":"4711"}}`
 )

@@ -202,6 +202,7 @@ func (a *whom) fromFile(s *session) ([]typed, error) {
 // showPlan writes a plan for a person to approve.
 func showPlan(w io.Writer, p *graph.Plan) {
 	fmt.Fprintf(w, "Plan %s\npolicy %s, identities: %s\n", p.Hash, p.Policy, joinTypes(p.Identities))
+	showWebhooks(w, p)
 	for i := range p.Nodes {
 		showNode(w, &p.Nodes[i])
 	}
@@ -213,6 +214,28 @@ func showPlan(w io.Writer, p *graph.Plan) {
 	}
 	for _, s := range p.Skipped {
 		fmt.Fprintf(w, "  %s: %s\n", s.Address, s.Reason)
+	}
+}
+
+// showWebhooks writes what is called, and what leads on from it.
+func showWebhooks(w io.Writer, p *graph.Plan) {
+	if p.Consent != "" {
+		fmt.Fprintf(w, "withdraws all that the person agreed to, by the rule %s\n", p.Consent)
+	}
+	if p.Webhooks == nil {
+		return
+	}
+	for _, at := range []struct {
+		when  string
+		hooks []graph.Webhook
+	}{{"before", p.Webhooks.Pre}, {"after", p.Webhooks.Post}} {
+		for _, h := range at.hooks {
+			derives := ""
+			if len(h.Derives) > 0 {
+				derives = ", may add identities of type " + joinTypes(h.Derives)
+			}
+			fmt.Fprintf(w, "calls %s %s (connection %s, %s%s)\n", h.Key, at.when, h.Connection, h.Direction, derives)
+		}
 	}
 }
 

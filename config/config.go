@@ -110,6 +110,7 @@ func read(files []source.File, report source.Report, o Options) (*Config, []sour
 	l.config.Taxonomy.Complete(&l.report)
 	l.config.Datasets.CheckOrder(&l.report)
 	l.assign()
+	l.hooks()
 	l.config.Digest = digest(l.config)
 	return l.config, l.report.Problems()
 }

@@ -25,6 +25,7 @@ var update = flag.Bool("update", false, "write the problems that were found into
 
 var registry = connector.Registry{
 	"postgres": {Type: "postgres", Secrets: []connector.Setting{{Name: "url", Required: true, Help: "postgres://..."}}},
+	"webhook":  {Type: "webhook", Called: true, Secrets: []connector.Setting{{Name: "url", Required: true}, {Name: "secret", Required: true, Help: "whsec_..."}}},
 	"http":     {Type: "http", Secrets: []connector.Setting{{Name: "host", Required: true, Help: "a host name"}, {Name: "port"}, {Name: "token"}}},
 }
 

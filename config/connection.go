@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -21,6 +22,10 @@ type Connection struct {
 	Datasets []string // keys
 	System   string   // the system of the company that this belongs to
 	Disabled bool     // not used; its secrets need not be there
+	// Of one that webhooks of policies call.
+	Called   bool // it is one
+	Receives bool // receives: identities; without it nothing personal is sent there
+	Private  bool // it may be in a private network, and without TLS
 	// Secrets have their environment variables expanded and show nothing of
 	// themselves.
 	Secrets map[string]subject.Personal[string]
@@ -66,6 +71,7 @@ func (l *loader) connection(n *source.Node) Connection {
 	if known && spec.Asks {
 		l.asks(&c, m, spec)
 	}
+	l.called(m, spec, &c)
 	m.Done()
 	return c
 }
@@ -148,6 +154,16 @@ func (l *loader) expand(text string, at source.Position, c Connection) (string, 
 		return value
 	})
 	return expanded, complete
+}
+
+// Connection gives the connection with a key.
+func (c *Config) Connection(key string) (Connection, error) {
+	for _, conn := range c.Connections {
+		if conn.Key == key {
+			return conn, nil
+		}
+	}
+	return Connection{}, fmt.Errorf("the configuration has no connection %s", key)
 }
 
 // connection finds the connection that serves a dataset, nil when none does.

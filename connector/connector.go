@@ -32,6 +32,8 @@ type Spec struct {
 	Secrets []Setting // what `secrets` may hold
 	// Asks: people answer it. Its connections have questions, and no datasets.
 	Asks bool
+	// Called: it holds no data, and is called by the webhooks of policies.
+	Called bool
 	// New opens a connection lazily: it does no network work, so that a
 	// system that is down fails where it is used.
 	New func(Settings) (Connector, error)

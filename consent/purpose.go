@@ -62,12 +62,13 @@ const (
 	API              Source = "api"
 	BulkReconsent    Source = "bulk_reconsent"
 	Import           Source = "import"
+	Request          Source = "request" // a privacy request
 	SourceExpiry     Source = "expiry"
 )
 
 // Sources are those that every tenant has.
 func Sources() []Source {
-	return []Source{SignupForm, CookieBanner, SettingsPage, PreferenceCenter, API, BulkReconsent, Import}
+	return []Source{SignupForm, CookieBanner, SettingsPage, PreferenceCenter, API, BulkReconsent, Import, Request}
 }
 
 // DefaultPurposes are those of a tenant that has configured none.

@@ -105,17 +105,18 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	says := map[string][]string{
-		"datasets.md": {"0 errors, 0 warnings"},
-		"requests.md": {": complete", "deleted    the whole row", "is canceled"},
-		"intake.md":   {`"policy":"my-data"`, "a code of 8 digits is on its way", `"status":403`},
-		"holds.md":    {"under legal hold, nothing of it may be erased: the person, by an identity of type email", "tax audit 2026", "Lifted ", ": complete"},
-		"manual.md":   {"people are asked, and the request waits for them", `"contract": "K-77"`, ": complete"},
-		"audit.md":    {"Verified: ", "forged.jsonl does not verify: line "},
-		"consent.md":  {"yes: granted", "no: refused", "no: reconsent_due", "line 4: granted", "3 rows: 1 recorded, 0 as before, 1 older", "forged.json does not verify", "no: no_record"},
-		"letters.md":  {`there is no value "cod" (did you mean code?)`, "0 errors, 0 warnings", "Subject: Ihr Code", "+ message code in de"},
-		"webhooks.md": {`"type":"consent.granted"`, "event: consent.granted", `"outcome":"delivered"`, `genuine {"id":`, `"reason":"asked"`},
-		"desk.md":     {`"due":"`, `"extended":"`, `"done":true`, `volenti_requests{status="denied"} 1`},
-		"server.md":   {`{"status":"ok"}`, `"status":"complete"`, "Verified: ", "valid", `"status":"awaiting_approval"`, `"status":"approved"`, `"action":"access"`},
+		"datasets.md":        {"0 errors, 0 warnings"},
+		"requests.md":        {": complete", "deleted    the whole row", "is canceled"},
+		"intake.md":          {`"policy":"my-data"`, "a code of 8 digits is on its way", `"status":403`},
+		"holds.md":           {"under legal hold, nothing of it may be erased: the person, by an identity of type email", "tax audit 2026", "Lifted ", ": complete"},
+		"manual.md":          {"people are asked, and the request waits for them", `"contract": "K-77"`, ": complete"},
+		"audit.md":           {"Verified: ", "forged.jsonl does not verify: line "},
+		"consent.md":         {"yes: granted", "no: refused", "no: reconsent_due", "line 4: granted", "3 rows: 1 recorded, 0 as before, 1 older", "forged.json does not verify", "no: no_record"},
+		"letters.md":         {`there is no value "cod" (did you mean code?)`, "0 errors, 0 warnings", "Subject: Ihr Code", "+ message code in de"},
+		"webhooks.md":        {`"type":"consent.granted"`, "event: consent.granted", `"outcome":"delivered"`, `genuine {"id":`, `"reason":"asked"`},
+		"desk.md":            {`"due":"`, `"extended":"`, `"done":true`, `volenti_requests{status="denied"} 1`},
+		"server.md":          {`{"status":"ok"}`, `"status":"complete"`, "Verified: ", "valid", `"status":"awaiting_approval"`, `"status":"approved"`, `"action":"access"`},
+		"policy-webhooks.md": {"calls ask-crm before (connection crm, two_way, may add identities of type phone_number)", `"status":"paused"`, `"status":"complete"`},
 	}
 	for _, page := range pages(t) {
 		commands, _ := blocks(t, page, "sh")

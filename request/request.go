@@ -89,6 +89,7 @@ type Turn struct {
 	Tasks   []task.Task // that it waits for from now on
 	Letters []message.Letter
 	Passes  []auth.Pass // whose tokens the letters hold
+	Hooked  *Hooked     // the answer that has halted the request
 }
 
 // Origin is how an identity came into a request, and so what it is good for.

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -18,13 +19,25 @@ const (
 	ConsentWithdrawn  Type = "consent.withdrawn"
 	ConsentExpired    Type = "consent.expired"
 	ReconsentRequired Type = "reconsent.required" // a material version was published
+	// Of privacy requests.
+	RequestReceived  Type = "request.received"
+	RequestVerified  Type = "request.verified"
+	RequestApproved  Type = "request.approved"
+	RequestDenied    Type = "request.denied"
+	RequestCompleted Type = "request.completed"
+	RequestFailed    Type = "request.failed"
+	RequestOverdue   Type = "request.overdue"
+	TaskWaiting      Type = "task.waiting" // colleagues are asked for something
 	// Test is sent when somebody asks for it, and is no event of the ledger.
 	Test Type = "webhook.test"
 )
 
 // Types lists those that can be followed.
 func Types() []Type {
-	return []Type{ConsentGranted, ConsentRefused, ConsentWithdrawn, ConsentExpired, ReconsentRequired}
+	return []Type{
+		ConsentGranted, ConsentRefused, ConsentWithdrawn, ConsentExpired, ReconsentRequired,
+		RequestReceived, RequestVerified, RequestApproved, RequestDenied, RequestCompleted, RequestFailed, RequestOverdue, TaskWaiting,
+	}
 }
 
 // ParseTypes reads names of types. None means all.
@@ -68,14 +81,17 @@ type Data struct {
 	Record   string   `json:"record,omitempty" doc:"Id of the record (consent.*)"`
 	Notice   string   `json:"notice,omitempty" doc:"Version that was published (reconsent.required)"`
 	Purposes []string `json:"purposes,omitempty" doc:"Purposes that people are asked about again (reconsent.required)"`
+	Request  string   `json:"request,omitempty" doc:"Id of the privacy request (request.*, task.*)"`
+	Policy   string   `json:"policy,omitempty" doc:"Key of its policy (request.*, task.*)"`
+	Status   string   `json:"status,omitempty" doc:"Its status by then (request.*, task.*)"`
 }
 
 // Wanted says whether a type is among those that are followed; none means all.
 func Wanted(types []Type, t Type) bool { return len(types) == 0 || slices.Contains(types, t) }
 
-// lane is what the event must stay in order with: the events of one subject,
-// or those of no subject.
-func (e Event) lane() string { return e.Data.Subject }
+// lane is what the event must stay in order with: the events of one subject or
+// of one request, or those of neither.
+func (e Event) lane() string { return cmp.Or(e.Data.Subject, e.Data.Request) }
 
 // body is the event as it is sent.
 func (e Event) body(tenant string, cloud bool) ([]byte, error) {
@@ -84,7 +100,7 @@ func (e Event) body(tenant string, cloud bool) ([]byte, error) {
 	}
 	return json.Marshal(cloudEvent{
 		SpecVersion: "1.0", ID: e.ID, Source: "/tenants/" + tenant, Type: "dev.volenti." + string(e.Type) + ".v1",
-		Subject: e.Data.Subject, Time: e.Timestamp, ContentType: "application/json", Sequence: fmt.Sprintf("%020d", e.Sequence), Data: e.Data,
+		Subject: e.lane(), Time: e.Timestamp, ContentType: "application/json", Sequence: fmt.Sprintf("%020d", e.Sequence), Data: e.Data,
 	})
 }
 

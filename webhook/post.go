@@ -24,7 +24,9 @@ type Poster struct {
 	Private Client
 	// NotAllowed says of a client's error that the address may not be called.
 	NotAllowed func(error) bool
-	Now        func() time.Time
+	// Timeout bounds a call to a webhook of a policy; 0 is callTime.
+	Timeout time.Duration
+	Now     func() time.Time
 }
 
 // callTime bounds a call.
@@ -64,14 +66,10 @@ func (p *Poster) post(ctx context.Context, to Endpoint, e Event) (answer, error)
 	if err != nil {
 		return a, nil
 	}
-	r.Header.Set("Content-Type", "application/json")
+	mark(r, e.ID, a.at, to.Secrets, body)
 	if to.Cloud {
 		r.Header.Set("Content-Type", "application/cloudevents+json; charset=utf-8")
 	}
-	r.Header.Set("User-Agent", "Volenti")
-	r.Header.Set("Webhook-Id", e.ID)
-	r.Header.Set("Webhook-Timestamp", strconv.FormatInt(a.at.Unix(), 10))
-	r.Header.Set("Webhook-Signature", sign(to.Secrets, e.ID, a.at, body))
 	got, err := client.Do(r)
 	a.took = p.Now().Sub(a.at)
 	if err != nil {
@@ -89,6 +87,15 @@ func (p *Poster) post(ctx context.Context, to Endpoint, e Event) (answer, error)
 		a.pause = retryAfter(got.Header, p.Now())
 	}
 	return a, nil
+}
+
+// mark says who calls, and what for, as the standard asks.
+func mark(r *http.Request, id string, at time.Time, secrets []Secret, body []byte) {
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("User-Agent", "Volenti")
+	r.Header.Set("Webhook-Id", id)
+	r.Header.Set("Webhook-Timestamp", strconv.FormatInt(at.Unix(), 10))
+	r.Header.Set("Webhook-Signature", sign(secrets, id, at, body))
 }
 
 func (p *Poster) failure(err error) Outcome {

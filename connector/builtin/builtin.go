@@ -11,6 +11,7 @@ import (
 	"volenti.dev/volenti/connector/mysql"
 	"volenti.dev/volenti/connector/postgres"
 	"volenti.dev/volenti/connector/sqlite"
+	"volenti.dev/volenti/connector/webhook"
 )
 
 // Registry gives all connectors that come with Volenti.
@@ -23,6 +24,7 @@ func Registry() connector.Registry {
 		mysql.Spec(),
 		postgres.Spec(),
 		sqlite.Spec(),
+		webhook.Spec(),
 	}
 	r := make(connector.Registry, len(specs))
 	for _, s := range specs {

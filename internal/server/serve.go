@@ -62,6 +62,9 @@ type Server struct {
 	// Consents is the ledger; nil for the one of the house.
 	Consents api.Consents
 	limits   fulfill.Limits // zero for those of the standard
+	// hookTime bounds a call to a webhook of a policy; zero for that of the
+	// standard.
+	hookTime time.Duration
 
 	once   sync.Once
 	work   *worker
@@ -144,7 +147,7 @@ func (s *Server) worker() *worker {
 	s.once.Do(func() {
 		s.work = &worker{
 			house: s.House, meter: newMeter(s.House.Store), owner: cmp.Or(s.House.Owner, uuid.NewString()), latest: NewLatest(s.House.Store.Configurations(), s.Configuration),
-			packages: packages{s.House.Store.Keys(), s.Packages}, limits: s.limits, log: s.Log, now: s.Now, publicURL: s.PublicURL, uploads: s.Uploads, woken: make(chan struct{}, 1),
+			packages: packages{s.House.Store.Keys(), s.Packages}, limits: s.limits, poster: s.poster(), log: s.Log, now: s.Now, publicURL: s.PublicURL, uploads: s.Uploads, woken: make(chan struct{}, 1),
 		}
 	})
 	return s.work
@@ -178,6 +181,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Events: db.Events(), Poll: s.poll(), Ending: ending,
 		Webhooks:    s.webhooks(),
 		Letters:     s.correspondence(),
+		Resumes:     resumes{db, s.worker().wake},
 		Ready:       db.Ready,
 		Unavailable: func(err error) bool { return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) },
 		Log:         s.Log,

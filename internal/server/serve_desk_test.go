@@ -157,6 +157,7 @@ func (s *site) approve(r api.Request) {
 func (s *site) await(id string, in ...request.Status) (r api.RequestWithReport) {
 	s.t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; {
+		r = api.RequestWithReport{} // what is absent now may have been there before
 		s.ask("GET", "/api/v1/requests/"+id, "", http.StatusOK, &r)
 		if slices.Contains(in, request.Status(r.Status)) {
 			return r

@@ -106,6 +106,9 @@ func (s *site) provenBody(route api.Route) string {
 	if strings.Contains(body, "vt_...") {
 		return strings.ReplaceAll(body, "vt_...", s.taskToken(store.DefaultTenant))
 	}
+	if strings.Contains(body, "vw_...") {
+		return strings.ReplaceAll(body, "vw_...", s.halted())
+	}
 	s.makeOperatorAt(store.DefaultTenant, auth.Viewer, email)
 	return body
 }

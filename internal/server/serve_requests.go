@@ -54,7 +54,14 @@ func (s requests) Report(ctx context.Context, tenant, id string) (request.Reques
 // reported writes a report as the interface promises it, whatever becomes of
 // the report's own form.
 func reported(from fulfill.Report) api.Report {
-	to := api.Report{Collections: []api.Collection{}, Skipped: []api.Skipped{}}
+	to := api.Report{Collections: []api.Collection{}, Skipped: []api.Skipped{}, Webhooks: []api.Webhooked{}, Consent: from.Consent}
+	for _, w := range from.Webhooks {
+		derived := []string{}
+		for _, t := range w.Derived {
+			derived = append(derived, string(t))
+		}
+		to.Webhooks = append(to.Webhooks, api.Webhooked{Webhook: w.Webhook, Connection: w.Connection, Status: string(w.Status), Calls: w.Calls, Message: w.Message, Derived: derived})
+	}
 	for i := range from.Collections {
 		c := &from.Collections[i]
 		fields := []api.Field{}

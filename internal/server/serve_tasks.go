@@ -384,7 +384,7 @@ func (s *Server) remind(ctx context.Context) error {
 }
 
 func (s *Server) remindOf(ctx context.Context, tenant string, due []task.Task) error {
-	connect, release, err := s.worker().connections(ctx, tenant)
+	connect, _, release, err := s.worker().connections(ctx, tenant)
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,7 @@ func (s *Server) poster() webhook.Poster {
 	p := webhook.Poster{
 		Public:     safehttp.NewClient(safehttp.Options{}),
 		NotAllowed: func(err error) bool { return errors.Is(err, safehttp.ErrRefused) },
+		Timeout:    s.hookTime,
 		Now:        s.Now,
 	}
 	if s.AllowPrivateWebhooks {

@@ -6,9 +6,11 @@ import (
 	"log/slog"
 	"time"
 
+	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/fulfill"
+	"volenti.dev/volenti/webhook"
 )
 
 // mostRequests is how many requests one server carries out at once.
@@ -27,6 +29,7 @@ type worker struct {
 	latest   *Latest
 	packages packages
 	limits   fulfill.Limits
+	poster   webhook.Poster
 	log      *slog.Logger
 	now      func() time.Time
 	// What links begin with, and how many bytes of files a request keeps.
@@ -131,7 +134,7 @@ func (w *worker) carryOut(ctx context.Context, j job) {
 }
 
 func (w *worker) execute(ctx context.Context, j job) error {
-	connect, release, err := w.connections(ctx, j.tenant)
+	connect, connection, release, err := w.connections(ctx, j.tenant)
 	if err != nil {
 		return err
 	}
@@ -145,7 +148,8 @@ func (w *worker) execute(ctx context.Context, j job) error {
 	defer end()
 	e := &fulfill.Executor{
 		Requests: db.Requests(), Work: db.Work(), Keys: db.Keys(), Holds: db.Holds(),
-		Colleagues: w.colleagues(connect), Connect: connect, Output: shelf{w.packages, j.tenant, j.id}, Limits: w.limits,
+		Colleagues: w.colleagues(connect), Connect: connect, Webhooks: hookCaller{connection, w.poster, w.now}, Consents: withdrawals{db},
+		Output: shelf{w.packages, j.tenant, j.id}, Limits: w.limits,
 		Log: w.log, Tell: tell, Owner: w.owner, Controller: rules.Controller.Name, Now: w.now,
 	}
 	return e.Run(ctx, j.tenant, j.id, db.Exclusive())
@@ -153,15 +157,15 @@ func (w *worker) execute(ctx context.Context, j job) error {
 
 // connections gives those of the configuration as of now. Where that cannot be
 // used, the request is to say so.
-func (w *worker) connections(ctx context.Context, tenant string) (connect func(string) (connector.Connector, error), release func(), err error) {
+func (w *worker) connections(ctx context.Context, tenant string) (connect func(string) (connector.Connector, error), connection func(string) (config.Connection, error), release func(), err error) {
 	e, release, err := w.latest.Use(ctx, tenant)
 	if errors.Is(err, request.ErrNoConfiguration) || errors.Is(err, request.ErrConfiguration) {
-		return func(string) (connector.Connector, error) { return nil, err }, func() {}, nil
+		return func(string) (connector.Connector, error) { return nil, err }, func(string) (config.Connection, error) { return config.Connection{}, err }, func() {}, nil
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return e.systems.Connect, release, nil
+	return e.systems.Connect, e.config.Connection, release, nil
 }
 
 // handBack lets another server go on at once.

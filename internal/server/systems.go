@@ -51,11 +51,10 @@ func (s *Systems) Connect(key string) (connector.Connector, error) {
 	if c := s.open[key]; c != nil {
 		return c, nil
 	}
-	at := slices.IndexFunc(s.config.Connections, func(c config.Connection) bool { return c.Key == key })
-	if at < 0 {
-		return nil, fmt.Errorf("the configuration has no connection %s", key)
+	conn, err := s.config.Connection(key)
+	if err != nil {
+		return nil, err
 	}
-	conn := s.config.Connections[at]
 	spec, err := s.registry.Lookup(conn.Type)
 	if err != nil {
 		return nil, err

@@ -70,7 +70,7 @@ func (s *Requests) Retry(ctx context.Context, tenant, id, only string, entry aud
 		if err := t.apply(ctx, id, request.Retry); err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, `UPDATE requests SET retry_only = $3 WHERE tenant = $1 AND id = $2`, tenant, id, only); err != nil {
+		if _, err := t.exec(ctx, `UPDATE requests SET retry_only = $3, parked = '' WHERE tenant = $1 AND id = $2`, tenant, id, only); err != nil {
 			return fmt.Errorf("retry request: %w", err)
 		}
 		return t.log(ctx, entry)

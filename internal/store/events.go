@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/webhook"
 )
 
@@ -22,14 +23,49 @@ func (db *DB) Events() *Events { return &Events{db} }
 
 // eventRows are the events of a tenant. They come from one statement, which
 // sees one state of the ledger, so that none is missing between two others.
-// Each half is limited by itself: PostgreSQL would else sort all of them.
+// Each part is limited by itself: PostgreSQL would else sort all of them.
 const eventRows = `
 	SELECT seq, id, choice, at, subject, purpose, '' AS version FROM
 		(SELECT seq, id, choice, at, subject, purpose FROM consent_records WHERE tenant = $1 AND seq > $2 ORDER BY seq LIMIT $3) r
 	UNION ALL
 	SELECT seq, id, '', at, '', purposes, version FROM
 		(SELECT seq, id, at, purposes, version FROM consent_publications WHERE tenant = $1 AND seq > $2 ORDER BY seq LIMIT $3) p
+	UNION ALL
+	SELECT seq, request, act, at, status, policy, '' FROM
+		(SELECT l.seq, q.id AS request, l.act, l.at, q.status, q.policy
+			FROM audit_leaves l JOIN ` + aboutRequest + ` WHERE l.tenant = $1 AND l.seq > $2 AND ` + actOfRequest + `
+			ORDER BY l.seq LIMIT $3) a
 	ORDER BY seq LIMIT $3`
+
+// aboutRequest joins an act with its request, and actOfRequest says that it is
+// an event. The acts are written as the index audit_leaves_of_requests has them.
+// Requests without an author are the command line's, which tells by itself what
+// becomes of them.
+const (
+	aboutRequest = `requests q ON q.tenant = l.tenant AND q.id = substr(l.object, 9)`
+	actOfRequest = `q.author <> '' AND l.object LIKE 'request/%' AND l.act IN ('request.approve', 'request.complete', 'request.deny', 'request.fail', 'request.finalise', 'request.overdue', 'request.submit', 'request.verify', 'request.vouch', 'task.wait')`
+)
+
+// ofAct tells which event an act on a request is, and what became of the
+// request by it. Its status is left out where the act does not change it, and
+// is that of the request where it ends it, in the one way or the other.
+var ofAct = map[string]struct {
+	is     webhook.Type
+	status request.Status
+}{
+	"request.submit":   {webhook.RequestReceived, request.IdentityUnverified},
+	"request.vouch":    {webhook.RequestReceived, request.AwaitingApproval},
+	"request.verify":   {webhook.RequestVerified, request.AwaitingApproval},
+	"request.approve":  {webhook.RequestApproved, request.Approved},
+	"request.deny":     {webhook.RequestDenied, request.Denied},
+	"request.complete": {webhook.RequestCompleted, ends},
+	"request.finalise": {webhook.RequestCompleted, request.CompleteWithResidue},
+	"request.fail":     {webhook.RequestFailed, request.Errored},
+	"request.overdue":  {webhook.RequestOverdue, ""},
+	"task.wait":        {webhook.TaskWaiting, request.RequiresInput},
+}
+
+const ends request.Status = "ends"
 
 // After gives up to limit events behind a sequence, in their order. Whoever
 // goes on behind the last one misses none.
@@ -49,6 +85,14 @@ func scanEvent(s scanner) (webhook.Event, error) {
 		return e, err
 	}
 	e.Timestamp = instant(at)
+	if act, ok := ofAct[choice]; ok {
+		e.Type, e.Data = act.is, webhook.Data{Request: e.ID, Policy: purpose, Status: string(act.status)}
+		if act.status == ends {
+			e.Data.Status = person
+		}
+		e.ID = uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "request/%s/%d", e.ID, e.Sequence)).String()
+		return e, nil
+	}
 	if choice == "" {
 		e.Type, e.Data = webhook.ReconsentRequired, webhook.Data{Notice: version, Purposes: strings.Fields(purpose)}
 		return e, nil

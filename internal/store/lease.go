@@ -29,7 +29,7 @@ func (s *Requests) Claim(ctx context.Context, tenant, id, owner string, ttl time
 	err := s.db.write(ctx, tenant, func(ctx context.Context, t *tx) (err error) {
 		next, possible, args := transition(request.Start, tenant, id, owner, ttl.Microseconds(), takeOver)
 		r, err = scanRequestAnd(t.row(ctx, `
-			UPDATE requests SET status = `+next+`, lease_owner = $3, lease_until = {now} + $4, fence = fence + 1
+			UPDATE requests SET status = `+next+`, lease_owner = $3, lease_until = {now} + $4, fence = fence + 1, parked = ''
 			WHERE tenant = $1 AND id = $2 AND `+possible+`
 				AND ($5 OR lease_owner IN ('', $3) OR lease_until <= {now})
 			RETURNING `+requestColumns+planColumn+`, fence`, args...), &lease.Fence)
@@ -124,6 +124,11 @@ func (s *Requests) Move(ctx context.Context, l request.Lease, turn request.Turn,
 		}
 		if err := t.ask(ctx, l.Request, turn.Tasks); err != nil {
 			return err
+		}
+		if turn.Hooked != nil {
+			if err := t.hooked(ctx, l.Request, *turn.Hooked); err != nil {
+				return err
+			}
 		}
 		if err := t.tell(ctx, request.Told{Letters: turn.Letters, Passes: turn.Passes}); err != nil {
 			return err

@@ -25,8 +25,9 @@ func (s *Passes) Issue(ctx context.Context, p auth.Pass, entry audit.Entry) erro
 	})
 }
 
+// issue stores a pass; one with an id that there is already is left as it is.
 func (t *tx) issue(ctx context.Context, p auth.Pass) error {
-	if _, err := t.exec(ctx, `INSERT INTO passes (tenant, id, kind, object, digest, uses, expires) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+	if _, err := t.exec(ctx, `INSERT INTO passes (tenant, id, kind, object, digest, uses, expires) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
 		t.tenant, p.ID, p.Kind, p.Object, p.Digest, p.Uses, micros(p.Expires)); err != nil {
 		return fmt.Errorf("store a pass: %w", err)
 	}

@@ -254,7 +254,7 @@ func (t *tx) end(ctx context.Context, id string) (err error) {
 		err = errors.Join(err, failed)
 	}()
 	for _, statement := range []string{
-		`UPDATE requests SET ended = {now}, step = '', lease_owner = '', lease_until = 0 WHERE tenant = $1 AND id = $2`,
+		`UPDATE requests SET ended = {now}, step = '', parked = '', lease_owner = '', lease_until = 0 WHERE tenant = $1 AND id = $2`,
 		`UPDATE request_identities SET sealed = NULL WHERE tenant = $1 AND request = $2`,
 		`DELETE FROM request_chunks WHERE tenant = $1 AND request = $2`,
 		`DELETE FROM request_papers WHERE tenant = $1 AND request = $2`,

@@ -64,6 +64,10 @@ const waitingRows = `
 	SELECT p.seq AS seq, p.id, '', p.at, '', p.purposes, p.version, w.tried, w.since, w.due
 	FROM webhook_waiting w JOIN consent_publications p ON p.tenant = w.tenant AND p.seq = w.seq
 	WHERE w.tenant = $1 AND w.endpoint = $2
+	UNION ALL
+	SELECT l.seq AS seq, q.id, l.act, l.at, q.status, q.policy, '', w.tried, w.since, w.due
+	FROM webhook_waiting w JOIN audit_leaves l ON l.tenant = w.tenant AND l.seq = w.seq JOIN ` + aboutRequest + `
+	WHERE w.tenant = $1 AND w.endpoint = $2 AND ` + actOfRequest + `
 	ORDER BY seq`
 
 func scanWaiting(row scanner) (w webhook.Waiting, err error) {

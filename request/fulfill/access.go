@@ -133,7 +133,7 @@ func (r *run) attempt(ctx context.Context, p request.Progress, do func(p *reques
 	})
 	crash("collection.saved")
 	if err != nil {
-		return fmt.Errorf("%s: %w", p.Address, err)
+		return located{p.Address, err}
 	}
 	return nil
 }
@@ -272,7 +272,7 @@ func (c *cycle) rounds(ctx context.Context) error {
 				err = c.readStale(ctx, m.chunks)
 			}
 			if err != nil {
-				return fmt.Errorf("%s: %w", m.node.Address, err)
+				return located{m.node.Address, err}
 			}
 			m.dropped += found.dropped + result.Dropped
 			more = more || len(next[k]) > 0

@@ -43,7 +43,7 @@ func (r *run) withinCaps(ctx context.Context) error {
 		return fmt.Errorf("reserve rows of the hour: %w", err)
 	}
 	if !ok {
-		return pause{reason: fmt.Sprintf("%d rows would be written, more than is left of the %d that all requests together may write in an hour; %s. Run it again later, or raise the limit for this request (--max-rows)", total, r.limits.RowsPerHour, r.unwritten())}
+		return pause{reason: fmt.Sprintf("%d rows would be written, more than is left of the %d that all requests together may write in an hour; %s. Run it again later, or raise the limit for this request (--max-rows)", total, r.limits.RowsPerHour, r.unwritten()), parked: tooMany("")}
 	}
 	return nil
 }
@@ -51,7 +51,7 @@ func (r *run) withinCaps(ctx context.Context) error {
 func (r *run) withinCap(ctx context.Context, n *graph.Node, rows int64) error {
 	raised := r.request.MaxRows
 	if limit := or(raised, r.limits.RowsPerCollection); rows > limit {
-		return pause{reason: fmt.Sprintf("%s: %d rows would be written, and a request may write %d per collection; %s. If that is right, raise the limit for this request (--max-rows)", n.Address, rows, limit, r.unwritten())}
+		return pause{reason: fmt.Sprintf("%s: %d rows would be written, and a request may write %d per collection; %s. If that is right, raise the limit for this request (--max-rows)", n.Address, rows, limit, r.unwritten()), parked: tooMany(n.Address)}
 	}
 	if raised != 0 || float64(rows) <= r.limits.ShareOfTable*largeTable {
 		return nil // of any large table it is less
@@ -74,9 +74,13 @@ func (r *run) withinShare(ctx context.Context, n *graph.Node, rows int64) error 
 		return fmt.Errorf("size of %s: %w", n.Address, err)
 	}
 	if size > largeTable && float64(rows) > r.limits.ShareOfTable*float64(size) {
-		return pause{reason: fmt.Sprintf("%s: %d of about %d rows would be written, more than %g %% of the table; %s. If that is right, raise the limit for this request (--max-rows)", n.Address, rows, size, 100*r.limits.ShareOfTable, r.unwritten())}
+		return pause{reason: fmt.Sprintf("%s: %d of about %d rows would be written, more than %g %% of the table; %s. If that is right, raise the limit for this request (--max-rows)", n.Address, rows, size, 100*r.limits.ShareOfTable, r.unwritten()), parked: tooMany(n.Address)}
 	}
 	return nil
+}
+
+func tooMany(address string) request.Parked {
+	return request.Parked{Collection: address, Needed: []string{"an operator looks whether so many rows are the person's", "an operator raises the limit for this request, or waits for the next hour where that is what is used up", "an operator retries the request"}}
 }
 
 // unwritten says how far the request has come without what a cap is about.

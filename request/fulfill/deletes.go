@@ -150,7 +150,7 @@ func (r *run) nullOne(ctx context.Context, n *graph.Node, hindered map[string]er
 		err = errors.Join(err, r.save(ctx, p, nil))
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", n.Address, err)
+		return located{n.Address, err}
 	}
 	return nil
 }

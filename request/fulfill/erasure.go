@@ -124,7 +124,7 @@ func (r *run) eraseOne(ctx context.Context, n *graph.Node, hindered error) error
 		if errors.Is(err, ErrPaused) {
 			p.Status = request.Pending
 		}
-		err = fmt.Errorf("%s: %w", n.Address, err)
+		err = located{n.Address, err}
 	}
 	return errors.Join(err, r.save(ctx, p, nil))
 }

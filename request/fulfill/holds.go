@@ -32,7 +32,7 @@ func (r *run) held(ctx context.Context) error {
 }
 
 func pausedBy(held *request.HeldError) pause {
-	return pause{reason: held.Error() + ". The request goes on when the hold is lifted and it is run again"}
+	return pause{reason: held.Error() + ". The request goes on when the hold is lifted and it is run again", parked: request.Parked{Needed: []string{"the hold is lifted, or ends", "an operator retries the request"}}}
 }
 
 // guard reads the holds again just before a batch commits, and keeps who

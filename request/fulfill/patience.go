@@ -34,6 +34,9 @@ func (e *Executor) waiting() *Executor {
 	if e.Colleagues != nil {
 		waiting.Colleagues = patientColleagues{e.Colleagues, p}
 	}
+	if e.Consents != nil {
+		waiting.Consents = patientConsents{p, e.Consents}
+	}
 	return &waiting
 }
 

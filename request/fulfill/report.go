@@ -16,11 +16,15 @@ type Report struct {
 	Request     string             `json:"request"`
 	Status      request.Status     `json:"status"`
 	Message     string             `json:"message,omitempty"`
+	Step        string             `json:"step,omitempty"` // that it stands at
+	Parked      *request.Parked    `json:"parked,omitempty"`
 	Policy      string             `json:"policy"`
 	Plan        string             `json:"plan"` // its hash
 	Rounds      int                `json:"rounds"`
 	Collections []CollectionReport `json:"collections"`
 	Skipped     []graph.Skipped    `json:"skipped"`
+	Webhooks    []WebhookReport    `json:"webhooks,omitempty"`
+	Consent     string             `json:"consent,omitempty"` // what was withdrawn
 }
 
 // CollectionReport is one collection in one action: access, or erasure with
@@ -64,7 +68,10 @@ type FieldReport struct {
 
 // NewReport puts together what the store knows of a request.
 func NewReport(ctx context.Context, req request.Request, plan *graph.Plan, work Work) (Report, error) {
-	rep := Report{Request: req.ID, Status: req.Status, Message: req.Message, Policy: req.Policy, Plan: req.PlanHash, Rounds: req.Round, Collections: []CollectionReport{}, Skipped: plan.Skipped}
+	rep := Report{Request: req.ID, Status: req.Status, Message: req.Message, Policy: req.Policy, Plan: req.PlanHash, Rounds: req.Round, Collections: []CollectionReport{}, Skipped: plan.Skipped, Step: req.Step}
+	if req.Parked.Collection != "" || len(req.Parked.Needed) > 0 {
+		rep.Parked = &req.Parked
+	}
 	rows, err := work.Progress(ctx, req.Tenant, req.ID)
 	if err != nil {
 		return rep, fmt.Errorf("read progress: %w", err)
@@ -72,6 +79,10 @@ func NewReport(ctx context.Context, req request.Request, plan *graph.Plan, work 
 	outcomes, err := work.Outcomes(ctx, req.Tenant, req.ID)
 	if err != nil {
 		return rep, fmt.Errorf("read outcomes: %w", err)
+	}
+	rep.Consent = allRounds(rows, ConsentAddress, consentAction).Message
+	if rep.Webhooks, err = webhookReports(ctx, req, plan, work); err != nil {
+		return rep, err
 	}
 	for i := range plan.Nodes {
 		n := &plan.Nodes[i]

@@ -36,7 +36,7 @@ func (a again) Error() string { return fmt.Sprintf("another round for %d rows", 
 func (r *run) nextRound(ctx context.Context, a again) error {
 	next := r.request.Round + 1
 	entry := r.entry("request.round", map[string]any{"round": next, "residue": a.residue})
-	if err := r.requests.NextRound(ctx, r.lease, next, steps()[0].name, entry); err != nil {
+	if err := r.requests.NextRound(ctx, r.lease, next, firstOfRound, entry); err != nil {
 		return fmt.Errorf("begin round %d: %w", next, err)
 	}
 	crash("round.begun")

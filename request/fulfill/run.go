@@ -30,8 +30,13 @@ type Executor struct {
 	// Connect gives the open connection with a key. It stays open after Run.
 	Connect func(key string) (connector.Connector, error)
 	Output  Output
-	Limits  Limits
-	Log     *slog.Logger
+	// Webhooks calls those of policies. Nil: a request whose plan has some fails
+	// before anything is read.
+	Webhooks WebhookCaller
+	// Consents withdraws what people agreed to. Nil: as with Webhooks.
+	Consents Consents
+	Limits   Limits
+	Log      *slog.Logger
 	// Tell, when set, hears of progress, from several goroutines at once.
 	Tell func(Event)
 	// Only, when set, is the one collection that is tried in the step that the
@@ -102,7 +107,8 @@ type run struct {
 	request    request.Request
 	plan       *graph.Plan
 	key        request.Key
-	identities []subject.Identity
+	identities []subject.Identity          // that lead to data
+	own        []subject.Identity          // of these, what the person was known by: no webhook has added them
 	tables     map[string]*catalogue.Table // live, by address
 	systems    map[string]chan struct{}    // what runs at once, by connection
 	skips      map[string]string           // reasons, by address
@@ -130,7 +136,11 @@ func (e *Executor) Run(ctx context.Context, tenant, id string, takeOver bool) er
 	}
 	defer release()
 	crash("claimed")
-	if err := r.load(ctx); err != nil {
+	err = r.load(ctx)
+	if err == nil {
+		err = r.equipped()
+	}
+	if err != nil {
 		return r.stop(ctx, or(r.request.Step, "start"), err)
 	}
 	return r.dispatch(ctx)
@@ -183,8 +193,7 @@ func (r *run) keepLease(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// load reads what the request was approved with and what it has done, and
-// holds the databases against the plan.
+// load reads what the request was approved with and what it has done.
 func (r *run) load(ctx context.Context) error {
 	r.plan = &graph.Plan{}
 	if err := json.Unmarshal(r.request.Plan, r.plan); err != nil {
@@ -215,10 +224,8 @@ func (r *run) load(ctx context.Context) error {
 	for _, p := range done {
 		r.progress[progressKey{p.Round, p.Address, p.Action}] = p
 	}
-	if r.skips, err = r.work.Skips(ctx, r.lease.Tenant, r.lease.Request); err != nil {
-		return err
-	}
-	return r.look(ctx)
+	r.skips, err = r.work.Skips(ctx, r.lease.Tenant, r.lease.Request)
+	return err
 }
 
 func (r *run) openIdentities(ctx context.Context) error {
@@ -226,6 +233,7 @@ func (r *run) openIdentities(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read identities: %w", err)
 	}
+	r.identities, r.own = nil, nil
 	for _, s := range sealed {
 		if s.Origin == request.Claimed {
 			continue // SE1: it leads to nothing
@@ -235,6 +243,9 @@ func (r *run) openIdentities(ctx context.Context) error {
 			return err
 		}
 		r.identities = append(r.identities, id)
+		if s.Origin != request.Derived {
+			r.own = append(r.own, id)
+		}
 	}
 	return nil
 }
@@ -421,6 +432,9 @@ func (e *Executor) Survey(ctx context.Context, tenant, id string) (map[string]in
 	}
 	defer release()
 	if err := r.load(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.look(ctx); err != nil {
 		return nil, err
 	}
 	if err := r.access(ctx); err != nil {

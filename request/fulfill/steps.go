@@ -28,34 +28,49 @@ type step struct {
 	name    string
 	applies func(*run) bool
 	do      func(*run, context.Context) error
+	// live: it asks the databases of the plan, which must be as they were when
+	// the plan was made. Erasure looks at them by itself.
+	live bool
 }
 
 // steps is the order of a request's life. Each is in the file of its name.
 func steps() []step {
 	return []step{
-		{"manual input", (*run).asks, (*run).manualInput},
-		// pre-execution webhooks: may halt, may add identities
-		{"access", always, (*run).access},
-		{"upload", (*run).returns, (*run).upload},
-		{"erasure", (*run).erases, (*run).erasure},
-		{"verification", (*run).erases, (*run).verification},
-		// consent: withdraws what the person had agreed to
+		{name: "manual input", applies: (*run).asks, do: (*run).manualInput},
+		{name: "webhooks before", applies: (*run).callsBefore, do: (*run).webhooksBefore},
+		{name: firstOfRound, applies: always, do: (*run).access, live: true},
+		{name: "upload", applies: (*run).returns, do: (*run).upload},
+		{name: "erasure", applies: (*run).erases, do: (*run).erasure},
+		{name: "verification", applies: (*run).erases, do: (*run).verification, live: true},
+		{name: "consent", applies: (*run).withdraws, do: (*run).consent},
 		// erasure emails: asks the systems that have no other way
-		// post-execution webhooks
-		{"review", (*run).reviewed, (*run).review},
-		{Completion, always, (*run).completion}, // with it, the notification of the data subject
+		{name: "webhooks after", applies: (*run).callsAfter, do: (*run).webhooksAfter},
+		{name: "review", applies: (*run).reviewed, do: (*run).review},
+		{name: Completion, applies: always, do: (*run).completion}, // with it, the notification of the data subject
 	}
 }
 
+// firstOfRound is the step that another round begins with: nobody is asked or
+// called again.
+const firstOfRound = "access"
+
 func always(*run) bool { return true }
+
+// canRun says whether a step is still to be run by a request that goes on from
+// one: each is where it has not begun, else that one and those behind it (E11).
+func canRun(name, from string) bool {
+	at := func(name string) int {
+		return slices.IndexFunc(steps(), func(s step) bool { return s.name == name })
+	}
+	return from == "" || at(name) >= at(from)
+}
 
 // dispatch runs the steps from the one that the request stands at.
 func (r *run) dispatch(ctx context.Context) error {
-	all := steps()
-	at := max(0, slices.IndexFunc(all, func(s step) bool { return s.name == r.request.Step }))
-	for ; at < len(all); at++ {
+	all, from := steps(), r.request.Step
+	for at := 0; at < len(all); at++ {
 		s := all[at]
-		if !s.applies(r) {
+		if !canRun(s.name, from) || !s.applies(r) {
 			continue
 		}
 		if err := r.requests.Advance(ctx, r.lease, s.name); err != nil {
@@ -64,11 +79,11 @@ func (r *run) dispatch(ctx context.Context) error {
 		crash("step.advanced")
 		r.Log.Info("step", "request", r.lease.Request, "step", s.name)
 		r.tell(Event{Step: s.name})
-		err := s.do(r, ctx)
+		err := r.perform(ctx, s)
 		r.only = ""
 		if more := (again{}); errors.As(err, &more) {
 			if err = r.nextRound(ctx, more); err == nil {
-				at = -1
+				at, from = -1, firstOfRound
 			}
 		}
 		if err != nil {
@@ -78,6 +93,17 @@ func (r *run) dispatch(ctx context.Context) error {
 	return nil
 }
 
+// perform does a step. The first that asks databases looks at them before; they
+// need not be there earlier, since a webhook may be what switches one on (X17).
+func (r *run) perform(ctx context.Context, s step) error {
+	if s.live && r.tables == nil {
+		if err := r.look(ctx); err != nil {
+			return err
+		}
+	}
+	return s.do(r, ctx)
+}
+
 // ErrPaused is what Run gives when the request waits for a person.
 var ErrPaused = errors.New("waits for a person")
 
@@ -85,7 +111,8 @@ var ErrPaused = errors.New("waits for a person")
 type pause struct {
 	reason string
 	parked request.Parked
-	event  request.Event // Pause unless told
+	event  request.Event   // Pause unless told
+	hooked *request.Hooked // the answer that halts the request
 }
 
 func (p pause) Error() string { return p.reason }
@@ -102,15 +129,17 @@ func (r *run) stop(ctx context.Context, name string, err error) error {
 	if errors.Is(err, request.ErrFenced) || errors.As(err, &asked{}) {
 		return err
 	}
-	event, act := request.Fail, "request.fail"
-	var parked request.Parked
+	turn := request.Turn{Event: request.Fail, Message: fmt.Sprintf("%s: %s", name, err), Parked: parkedBy(err)}
+	act, details := "request.fail", map[string]any{"step": name, "reason": turn.Message, "kind": string(connector.KindOf(err))}
 	var p pause
 	if errors.As(err, &p) {
-		event, act, parked = or(p.event, request.Pause), "request.pause", p.parked
+		turn.Event, act, turn.Hooked = or(p.event, request.Pause), "request.pause", p.hooked
 	}
-	message := fmt.Sprintf("%s: %s", name, err)
-	entry := r.entry(act, map[string]any{"step": name, "reason": message, "kind": string(connector.KindOf(err))})
-	if moved := r.requests.Move(ctx, r.lease, request.Turn{Event: event, Message: message, Parked: parked}, entry); moved != nil {
+	if turn.Hooked != nil {
+		details["webhook"], details["derived"] = turn.Hooked.Key, typesOf(turn.Hooked.Identities)
+	}
+	entry := r.entry(act, details)
+	if moved := r.requests.Move(ctx, r.lease, turn, entry); moved != nil {
 		return errors.Join(err, moved)
 	}
 	return err

@@ -39,6 +39,7 @@ type Requests interface {
 // the lease and is refused with request.ErrFenced when it is no longer held. It
 // belongs to the round that the request stands at.
 type Work interface {
+	HookLog
 	// Progress gives the rows of all rounds, collections and actions.
 	Progress(ctx context.Context, tenant, id string) ([]request.Progress, error)
 	// Begin stores p as running, with its attempt. It forgets the chunks of an

@@ -129,15 +129,35 @@ func Build(in Input) (*Plan, error) {
 func newPlanner(in Input) *planner {
 	types := slices.Clone(in.Identities)
 	slices.Sort(types)
-	in.Identities = slices.Compact(types)
+	given := slices.Compact(types)
+	derived := in.Policy.Derived()
+	in.Identities = slices.Compact(slices.Sorted(slices.Values(slices.Concat(given, derived))))
 	p := &planner{Input: in, web: newWeb(in.Datasets), problem: &Error{}, serving: map[string]*Connection{}, foreign: map[string]keys{}}
-	p.plan = &Plan{Policy: in.Policy.Key, Review: in.Policy.Review, Identities: in.Identities, Configuration: in.Configuration, Nodes: []Node{}, Skipped: []Skipped{}}
+	p.plan = &Plan{Policy: in.Policy.Key, Review: in.Policy.Review, Identities: given, Derived: derived, Webhooks: webhooks(in.Policy.Webhooks), Configuration: in.Configuration, Nodes: []Node{}, Skipped: []Skipped{}}
+	for _, rule := range in.Policy.Of(policy.Consent) {
+		p.plan.Consent = rule.Key
+	}
 	for i := range in.Connections {
 		for _, d := range in.Connections[i].Datasets {
 			p.serving[d] = &in.Connections[i]
 		}
 	}
 	return p
+}
+
+func webhooks(of policy.Hooks) *Webhooks {
+	if len(of.Pre)+len(of.Post) == 0 {
+		return nil
+	}
+	all := func(hooks []policy.Hook) []Webhook {
+		plan := make([]Webhook, len(hooks))
+		for i, h := range hooks {
+			derives := slices.Compact(slices.Sorted(slices.Values(h.Derives)))
+			plan[i] = Webhook{Key: h.Key, Connection: h.Connection, Direction: h.Direction, Derives: derives}
+		}
+		return plan
+	}
+	return &Webhooks{Pre: all(of.Pre), Post: all(of.Post)}
 }
 
 // reach finds the collections that the request can reach and those that the

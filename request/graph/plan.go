@@ -11,6 +11,7 @@ import (
 	"volenti.dev/volenti/datamap/dataset"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/request/masking"
+	"volenti.dev/volenti/request/policy"
 	"volenti.dev/volenti/request/task"
 	"volenti.dev/volenti/subject"
 )
@@ -27,6 +28,14 @@ type Plan struct {
 	Policy     string         `json:"policy"`
 	Review     bool           `json:"review,omitempty"` // an operator looks at what was done before the person is told
 	Identities []subject.Type `json:"identities"`
+	// Derived are types of identities that webhooks may add. They lead to data
+	// as those above do, and nothing is ever sent to them (SE1).
+	Derived []subject.Type `json:"derived,omitempty"`
+	// Webhooks are called, in this order, before anything is read (Pre) and when
+	// all is done (Post).
+	Webhooks *Webhooks `json:"webhooks,omitempty"`
+	// Consent names the rule by which all that the person agreed to is withdrawn.
+	Consent string `json:"consent,omitempty"`
 	// Configuration and Catalogue are digests of what the plan was made from;
 	// Catalogue covers its Tables.
 	Configuration string    `json:"configuration"`
@@ -35,6 +44,20 @@ type Plan struct {
 	Skipped       []Skipped `json:"skipped"`
 	// Asks are what people are asked before anything is read.
 	Asks []task.Ask `json:"asks,omitempty"`
+}
+
+// Webhooks are what the plan calls.
+type Webhooks struct {
+	Pre  []Webhook `json:"pre"`
+	Post []Webhook `json:"post"`
+}
+
+// Webhook is a program that is called once.
+type Webhook struct {
+	Key        string           `json:"key"`
+	Connection string           `json:"connection"`
+	Direction  policy.Direction `json:"direction"`
+	Derives    []subject.Type   `json:"derives,omitempty"` // what it may add
 }
 
 // Node is one collection of the plan.

@@ -41,6 +41,7 @@ func (d decoder) policy(n *source.Node) Policy {
 		seen[rule.Key] = rule.At
 		p.Rules = append(p.Rules, rule)
 	}
+	p.Webhooks = d.hooks(m.Mapping("webhooks"))
 	m.Done()
 	if rules := m.Node("rules"); rules != nil && rules.Kind == source.List && len(p.Rules) == 0 {
 		d.report.Errorf(rules.At, "add a rule", "a policy without rules does nothing")

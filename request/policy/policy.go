@@ -20,7 +20,9 @@ type Policy struct {
 	FourEyes *FourEyes
 	// Review lets an operator look at what was done before the person is told.
 	Review bool
-	At     source.Position
+	// Webhooks are called while a request is carried out.
+	Webhooks Hooks
+	At       source.Position
 }
 
 // FourEyes says from when on an erasure is approved by somebody else than the
