@@ -15,13 +15,15 @@ var (
 	ErrOtherPlan = errors.New("the request has another plan")
 	// ErrFourEyes: an erasure is to be approved by another person.
 	ErrFourEyes = errors.New("an erasure must be approved by an operator who did not submit it")
+	// ErrNoAddress: there is none that an answer may be sent to.
+	ErrNoAddress = errors.New("there is no address that it may be sent to")
 	// ErrNotInPlan: the plan of the request has no such collection.
 	ErrNotInPlan = errors.New("the plan of the request has no such collection")
 )
 
 // Invalid says what is wrong with what was submitted. It repeats no identity.
 type Invalid struct {
-	Where string // "policy" or "identities"
+	Where string // of the submission: "policy", "identities", ...
 	What  string
 }
 

@@ -23,13 +23,13 @@ func (r *run) returns() bool {
 // upload writes what each access rule gives: access.json for programs,
 // package.zip for the person; in a folder per rule when there are several.
 func (r *run) upload(ctx context.Context) error {
-	rules := r.rules()
+	rules := rulesOf(r.plan)
 	for _, rule := range rules {
 		folder := ""
 		if len(rules) > 1 {
 			folder = rule + "/"
 		}
-		p := delivery.Package{Controller: r.Controller, RequestID: r.lease.Request, Created: r.Now().UTC(), Collections: r.collections(ctx, rule), Kept: r.kept()}
+		p := delivery.Package{Controller: r.Controller, RequestID: r.lease.Request, Language: r.request.Language, Created: r.Now().UTC(), Collections: r.collections(ctx, rule), Kept: r.kept()}
 		err := r.Output.Put(ctx, folder+"access.json", func(data Writer) error {
 			err := r.Output.Put(ctx, folder+"package.zip", func(w Writer) error { return delivery.WritePackage(w, p, data) })
 			crash("upload.half")
@@ -39,12 +39,15 @@ func (r *run) upload(ctx context.Context) error {
 			return fmt.Errorf("write access.json and package.zip: %w", err)
 		}
 	}
+	if err := r.keepAddress(ctx); err != nil {
+		return fmt.Errorf("keep the address for links: %w", err)
+	}
 	return r.work.Audit(ctx, r.lease, r.entry("request.package", map[string]any{"rules": rules}))
 }
 
-func (r *run) rules() []string {
+func rulesOf(plan *graph.Plan) []string {
 	var rules []string
-	for _, n := range r.plan.Nodes {
+	for _, n := range plan.Nodes {
 		for rule := range n.Returned {
 			rules = append(rules, rule)
 		}
