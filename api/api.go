@@ -44,6 +44,8 @@ type Config struct {
 	Operators Operators
 	Requests  Requests
 	Desk      Desk
+	Packages  Packages
+	Links     Links
 	Audit     Audit
 	Answers   Answers
 	Consents  Consents

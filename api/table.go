@@ -38,6 +38,14 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/letters", Scope: auth.ReadRequests, Does: "List the letters about a request, and what became of them", Act: Handle(listLetters)},
 		{Method: http.MethodPost, Path: "/api/v1/letters/preview", Scope: auth.ReadRequests, Repeats: Harmless, Does: "Show a letter as it would be sent, with made-up values", Example: `{"kind":"receipt","language":"de"}`, Act: Handle(previewLetter)},
 		{Method: http.MethodPost, Path: "/api/v1/letters/trial", Scope: auth.OperateRequests, Does: "Send a letter that is about nobody, to see that mail arrives", Example: `{"to":"officer@example.org"}`, Act: Handle(tryLetters)},
+
+		// Delivery: the links to a package, and what is behind them.
+		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/package/links", Scope: auth.ReadRequests, Does: "List the links to a package that stand", Act: Handle(listLinks)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/package/links", Scope: auth.OperateRequests, Does: "Mail new links to a package, in the place of those that there are", Act: Handle(renewLinks)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/package/links/revoke", Scope: auth.OperateRequests, Does: "Revoke the links to a package", Act: Handle(revokeLinks)},
+		{Method: http.MethodPost, Path: "/api/v1/public/packages/look", Public: true, Proof: "the token of the link", Repeats: Harmless, Does: "Say what a link to a package is good for", Example: exampleLink, Act: Handle(lookAtPackage)},
+		{Method: http.MethodPost, Path: "/api/v1/public/packages/open", Public: true, Proof: "the token of the link", Repeats: Convergent, Streams: true, Does: "Download a package, which takes one use of its link", Example: exampleLink, Act: Handle(openPackage)},
+
 		{Method: http.MethodGet, Path: "/api/v1/events", Scope: auth.ReadEvents, Does: "List what happened, in its order", Act: Handle(listEvents)},
 		{Method: http.MethodGet, Path: "/api/v1/events/stream", Scope: auth.ReadEvents, Streams: true, Does: "Follow what happens, as server-sent events", Act: Handle(streamEvents)},
 		{Method: http.MethodPost, Path: "/api/v1/webhooks", Scope: auth.ManageWebhooks, Does: "Send events to a URL", Example: exampleWebhook, Act: Handle(createWebhook)},
@@ -82,6 +90,7 @@ const (
 	examplePassword = `{"old":"correct horse battery staple","new":"another four words here"}`
 	exampleAccept   = `{"invitation":"vi_...","email":"officer@example.org","name":"Olga Officer","password":"correct horse battery staple"}`
 	exampleRequest  = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"note":"called back on the number that we have"}`
+	exampleLink     = `{"token":"vd_..."}`
 	exampleApproval = `{"plan_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`
 	exampleChoices  = `{"identities":[{"type":"email","value":"anna@example.org"}],"purposes":{"analytics":true,"research":false},"source":"signup_form"}`
 	exampleBatch    = `{"purpose":"analytics","subjects":["0198c0de-0000-7000-8000-000000000001"]}`

@@ -108,6 +108,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 		"datasets.md": {"0 errors, 0 warnings"},
 		"requests.md": {": complete", "deleted    the whole row", "is canceled"},
 		"holds.md":    {"under legal hold, nothing of it may be erased: the person, by an identity of type email", "tax audit 2026", "Lifted ", ": complete"},
+		"delivery.md": {`"status":"complete"`, `"left":5`, `{"items":[]}`},
 		"audit.md":    {"Verified: ", "forged.jsonl does not verify: line "},
 		"consent.md":  {"yes: granted", "no: refused", "no: reconsent_due", "line 4: granted", "3 rows: 1 recorded, 0 as before, 1 older", "forged.json does not verify", "no: no_record"},
 		"webhooks.md": {`"type":"consent.granted"`, "event: consent.granted", `"outcome":"delivered"`, `genuine {"id":`, `"reason":"asked"`},

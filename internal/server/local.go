@@ -106,7 +106,7 @@ func (l *Local) submit(ctx context.Context, plan *graph.Plan, identities []subje
 
 // keep stores a request that awaits its approval. The note says how the
 // operator knows whose identities they are.
-func (l *Local) keep(ctx context.Context, r request.Request, plan *graph.Plan, identities []subject.Identity, note string) (string, error) {
+func (l *Local) keep(ctx context.Context, r request.Request, plan *graph.Plan, identities []subject.Identity, note string, papers ...store.Paper) (string, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return "", err
@@ -128,7 +128,7 @@ func (l *Local) keep(ctx context.Context, r request.Request, plan *graph.Plan, i
 		details["note"] = note
 	}
 	vouched := audit.Entry{Act: "request.vouch", Object: "request/" + r.ID, Details: details}
-	if err := l.House.Store.Requests().Create(ctx, r, identities, vouched); err != nil {
+	if err := l.House.Store.Requests().Create(ctx, r, identities, vouched, papers...); err != nil {
 		return "", fmt.Errorf("store the request: %w", err)
 	}
 	return r.ID, nil

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"volenti.dev/volenti/api"
@@ -15,6 +14,7 @@ import (
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/graph"
 	"volenti.dev/volenti/subject"
@@ -24,7 +24,7 @@ import (
 type frontDesk struct {
 	house    *House
 	latest   *Latest
-	packages packages
+	handing  *handing
 	fourEyes bool
 	wake     func() // tells that there is something to carry out
 	now      func() time.Time
@@ -49,6 +49,10 @@ func (d *frontDesk) Submit(ctx context.Context, caller auth.Caller, s api.Submis
 		return request.Request{}, err
 	}
 	defer release()
+	papers, err := handoverPapers(s.Handover, s.Identities)
+	if err != nil {
+		return request.Request{}, err
+	}
 	var types []subject.Type
 	for _, i := range s.Identities {
 		types = append(types, i.Type)
@@ -61,7 +65,7 @@ func (d *frontDesk) Submit(ctx context.Context, caller auth.Caller, s api.Submis
 	if err := l.Held(ctx, plan, s.Identities); err != nil {
 		return request.Request{}, err
 	}
-	id, err := l.keep(ctx, request.Request{Author: caller.By(), Idempotency: s.Idempotency}, plan, s.Identities, s.Note)
+	id, err := l.keep(ctx, request.Request{Author: caller.By(), Idempotency: s.Idempotency}, plan, s.Identities, s.Note, papers...)
 	if errors.Is(err, store.ErrExists) { // another was quicker
 		return d.submitted(ctx, caller, s)
 	}
@@ -135,7 +139,11 @@ func (d *frontDesk) Approve(ctx context.Context, caller auth.Caller, id, hash st
 	}
 	maxRows = cmp.Or(maxRows, r.MaxRows)
 	entry := audit.Entry{Act: "request.approve", Object: "request/" + id, Details: map[string]any{"by": caller.By(), "plan": hash, "max_rows": maxRows}}
-	if err := requests.Approve(ctx, caller.Tenant, id, hash, maxRows, entry); err != nil {
+	told, err := d.handing.letter(ctx, r, message.Approval, nil)
+	if err != nil {
+		return err
+	}
+	if err := requests.Approve(ctx, caller.Tenant, id, hash, maxRows, entry, told); err != nil {
 		return err
 	}
 	d.wake()
@@ -183,8 +191,17 @@ func erases(plan *graph.Plan) bool { return len(erasing(plan)) > 0 }
 
 // Deny implements api.Desk.
 func (d *frontDesk) Deny(ctx context.Context, caller auth.Caller, id, reason string) error {
+	r, err := d.house.Store.Requests().Get(ctx, caller.Tenant, id)
+	if err != nil {
+		return err
+	}
+	told, err := d.handing.letter(ctx, r, message.Denial, message.Values{"reason": reason})
+	if err != nil {
+		return err
+	}
 	entry := audit.Entry{Act: "request.deny", Object: "request/" + id, Details: map[string]any{"by": caller.By(), "reason": reason}}
-	return d.house.Store.Requests().Deny(ctx, caller.Tenant, id, reason, entry)
+	turn := request.Turn{Event: request.Deny, Message: reason, Letters: told.Letters, Passes: told.Passes}
+	return d.house.Store.Requests().Decide(ctx, caller.Tenant, id, turn, entry)
 }
 
 // Cancel implements api.Desk. Whoever carries the request out writes nothing
@@ -219,16 +236,12 @@ func (d *frontDesk) Finalise(ctx context.Context, caller auth.Caller, id, reason
 }
 
 // OpenPackage implements api.Desk.
-func (d *frontDesk) OpenPackage(ctx context.Context, tenant, id, rule string) (io.ReadCloser, error) {
-	name := packageName
-	if rule != "" {
-		name = rule + "/" + packageName
-	}
-	return shelf{d.packages, tenant, id}.open(ctx, name)
+func (d *frontDesk) OpenPackage(ctx context.Context, tenant, id, rule string) (api.Handout, error) {
+	return d.handing.shelf(tenant, id).handout(ctx, rule)
 }
 
 // DestroyPackage implements api.Desk.
 func (d *frontDesk) DestroyPackage(ctx context.Context, caller auth.Caller, id string) error {
 	entry := audit.Entry{Act: "package.destroy", Object: "package/" + id, Details: map[string]any{"by": caller.By()}}
-	return shelf{d.packages, caller.Tenant, id}.destroy(ctx, entry)
+	return d.handing.shelf(caller.Tenant, id).destroy(ctx, entry)
 }

@@ -100,6 +100,9 @@ func (s *site) prove(route api.Route) string {
 	if strings.Contains(body, "vi_...") {
 		return strings.ReplaceAll(body, "vi_...", s.invitation(store.DefaultTenant, auth.Viewer))
 	}
+	if strings.Contains(body, "vd_...") {
+		return strings.ReplaceAll(body, "vd_...", s.link())
+	}
 	s.makeOperatorAt(store.DefaultTenant, auth.Viewer, email)
 	return body
 }

@@ -48,7 +48,7 @@ func TestApprovalHoldsForThePlanThatWasSeen(t *testing.T) { // X22
 		for what, err := range map[string]error{
 			"approve": s.Approve(ctx, tenant, id, "two", 9, entry("request.approve")),
 			"replan":  s.Replan(ctx, tenant, id, "two", "three", []byte(`{}`), entry("request.replan")),
-			"deny":    s.Deny(ctx, tenant, id, "no", entry("request.deny")),
+			"deny":    s.Decide(ctx, tenant, id, request.Turn{Event: request.Deny, Message: "no"}, entry("request.deny")),
 		} {
 			if !errors.Is(err, request.ErrTransition) || !bytes.Equal(before, db.Dump(t)) {
 				t.Errorf("%s when it is approved: %v, or something changed", what, err)

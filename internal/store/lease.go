@@ -122,12 +122,7 @@ func (s *Requests) Move(ctx context.Context, l request.Lease, turn request.Turn,
 				return err
 			}
 		}
-		for _, p := range turn.Passes {
-			if err := t.issue(ctx, p); err != nil {
-				return err
-			}
-		}
-		if err := t.post(ctx, turn.Letters...); err != nil {
+		if err := t.tell(ctx, request.Told{Letters: turn.Letters, Passes: turn.Passes}); err != nil {
 			return err
 		}
 		return t.log(ctx, entry)

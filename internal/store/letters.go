@@ -10,6 +10,7 @@ import (
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/message"
+	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/subject"
 )
 
@@ -219,6 +220,21 @@ func (t *tx) settle(ctx context.Context, statement string, try message.Try, args
 	}
 	if settled == 0 {
 		return message.ErrTaken
+	}
+	return nil
+}
+
+// tell posts letters, and issues the passes whose tokens they hold.
+func (t *tx) tell(ctx context.Context, told ...request.Told) error {
+	for _, d := range told {
+		for _, p := range d.Passes {
+			if err := t.issue(ctx, p); err != nil {
+				return err
+			}
+		}
+		if err := t.post(ctx, d.Letters...); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -5,7 +5,14 @@ import (
 	"fmt"
 
 	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/subject"
 )
+
+// Paper is something that is kept with a request, sealed when it is stored.
+type Paper struct {
+	Kind, Name string
+	Plain      subject.Personal[[]byte]
+}
 
 // Papers gives what of a kind is kept with a request, sealed, in the order of
 // the names. Once the request has ended there is nothing.

@@ -23,10 +23,10 @@ import (
 type Requests struct{ db *DB }
 
 // Create stores a new request with its entry. It makes the request's key and
-// seals the identities of its data subject under it. ErrExists when the tenant
+// seals the identities of its data subject and the papers under it. ErrExists when the tenant
 // has a request with this id, or one that was submitted under the same key.
 // Created is set by the database's clock.
-func (s *Requests) Create(ctx context.Context, r request.Request, identities []subject.Identity, entry audit.Entry) error {
+func (s *Requests) Create(ctx context.Context, r request.Request, identities []subject.Identity, entry audit.Entry, papers ...Paper) error {
 	if r.ID == "" || r.Status == "" {
 		return errors.New("create request: it needs an id and a status")
 	}
@@ -55,6 +55,11 @@ func (s *Requests) Create(ctx context.Context, r request.Request, identities []s
 		}
 		if err := t.identify(ctx, r.ID, identities, request.Vouched, key); err != nil {
 			return err
+		}
+		for _, p := range papers {
+			if err := t.putPaper(ctx, r.ID, request.NewPaper(key, t.tenant, r.ID, p.Kind, p.Name, p.Plain.Reveal())); err != nil {
+				return err
+			}
 		}
 		return t.log(ctx, entry)
 	})
@@ -164,21 +169,21 @@ func (t *tx) apply(ctx context.Context, id string, e request.Event) error {
 
 // Finalise ends a request that has stopped as it is; message says why.
 func (s *Requests) Finalise(ctx context.Context, tenant, id, message string, entry audit.Entry) error {
-	return s.conclude(ctx, tenant, id, request.Finalise, message, entry)
+	return s.Decide(ctx, tenant, id, request.Turn{Event: request.Finalise, Message: message}, entry)
 }
 
-// Deny ends a request that nobody has approved; message says why.
-func (s *Requests) Deny(ctx context.Context, tenant, id, message string, entry audit.Entry) error {
-	return s.conclude(ctx, tenant, id, request.Deny, message, entry)
-}
-
-func (s *Requests) conclude(ctx context.Context, tenant, id string, e request.Event, message string, entry audit.Entry) error {
+// Decide lets an event happen to a request that nobody carries out, with what
+// it brings along. It fails as Apply does.
+func (s *Requests) Decide(ctx context.Context, tenant, id string, turn request.Turn, entry audit.Entry) error {
 	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
-		if err := t.apply(ctx, id, e); err != nil {
+		if err := t.apply(ctx, id, turn.Event); err != nil {
 			return err
 		}
-		if _, err := t.exec(ctx, `UPDATE requests SET message = $3 WHERE tenant = $1 AND id = $2`, tenant, id, readable(message)); err != nil {
-			return fmt.Errorf("%s request: %w", e, err)
+		if _, err := t.exec(ctx, `UPDATE requests SET message = $3 WHERE tenant = $1 AND id = $2`, tenant, id, readable(turn.Message)); err != nil {
+			return fmt.Errorf("%s request: %w", turn.Event, err)
+		}
+		if err := t.tell(ctx, request.Told{Letters: turn.Letters, Passes: turn.Passes}); err != nil {
+			return err
 		}
 		return t.log(ctx, entry)
 	})
