@@ -50,6 +50,8 @@ type Config struct {
 	// Limiter bounds the routes for people; nil for no bound.
 	Limiter   *Limiter
 	Tasks     Tasks
+	Packages  Packages
+	Links     Links
 	Audit     Audit
 	Answers   Answers
 	Consents  Consents

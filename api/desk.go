@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"time"
@@ -41,7 +40,7 @@ type Desk interface {
 	Skip(ctx context.Context, caller auth.Caller, id, address, reason string) error
 	Finalise(ctx context.Context, caller auth.Caller, id, reason string) error
 	// OpenPackage gives the package of an access rule; "" where there is one.
-	OpenPackage(ctx context.Context, tenant, id, rule string) (io.ReadCloser, error)
+	OpenPackage(ctx context.Context, tenant, id, rule string) (Handout, error)
 	DestroyPackage(ctx context.Context, caller auth.Caller, id string) error
 }
 
@@ -52,6 +51,7 @@ type Submission struct {
 	Identities  []subject.Identity
 	Note        string
 	Circumstances
+	Handover request.Handover
 }
 
 type submitInput struct {
@@ -59,6 +59,8 @@ type submitInput struct {
 		Circumstances
 		Policy     string     `json:"policy" minLength:"1" maxLength:"256" doc:"The key of the policy"`
 		Identities []Identity `json:"identities" minItems:"1" maxItems:"20" doc:"What the person is known by. Whoever sends it vouches for it"`
+		Deliver    bool       `json:"deliver,omitempty" doc:"Send the person letters, and links to the package, to the email address among the identities: whoever sends this vouches that it is theirs"`
+		Recipient  string     `json:"recipient,omitempty" maxLength:"4096" doc:"An age recipient (age1...) that the package is encrypted to as well: then only who has its identity can read it"`
 		Note       string     `json:"note,omitempty" maxLength:"2000" doc:"How it is known that the person asks. It is kept in the audit log for good: it must not say who that is"`
 	}
 }
@@ -74,7 +76,9 @@ func submitRequest(a *API, ctx context.Context, caller auth.Caller, in *submitIn
 	if len(wrong) > 0 {
 		return nil, &Problem{Status: http.StatusUnprocessableEntity, Detail: notValid, Errors: wrong}
 	}
-	r, err := a.config.Desk.Submit(ctx, caller, Submission{idempotency(ctx), in.Body.Policy, subject.Together(identities), in.Body.Note, in.Body.Circumstances})
+	r, err := a.config.Desk.Submit(ctx, caller, Submission{
+		idempotency(ctx), in.Body.Policy, subject.Together(identities), in.Body.Note, in.Body.Circumstances, request.Handover{Deliver: in.Body.Deliver, Recipient: in.Body.Recipient},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -218,14 +222,11 @@ type packageInput struct {
 }
 
 func readPackage(a *API, ctx context.Context, caller auth.Caller, in *packageInput) (*huma.StreamResponse, error) {
-	file, err := a.config.Desk.OpenPackage(ctx, caller.Tenant, in.ID, in.Rule)
+	handout, err := a.config.Desk.OpenPackage(ctx, caller.Tenant, in.ID, in.Rule)
 	if err != nil {
 		return nil, err
 	}
-	return a.streamed("application/zip", func(_ context.Context, w io.Writer) error {
-		_, err := io.Copy(w, file)
-		return errors.Join(err, file.Close())
-	}), nil
+	return a.streamed(handout.Type, handout.Give), nil
 }
 
 func destroyPackage(a *API, ctx context.Context, caller auth.Caller, in *showInput) (*requestOutput, error) {

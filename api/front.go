@@ -304,7 +304,7 @@ func proveRequest(a *API, ctx context.Context, _ auth.Caller, in *proveInput) (*
 
 type tokenInput struct {
 	Body struct {
-		Token string `json:"token" minLength:"1" maxLength:"200"`
+		Token string `json:"token" minLength:"1" maxLength:"200" doc:"What stands behind the last slash of the link"`
 	}
 }
 

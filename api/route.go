@@ -56,7 +56,7 @@ const (
 	// with the change; see idempotency.
 	Committed
 	// Convergent: it may be sent again without a key; what was done already is
-	// not done twice.
+	// not done twice, or a proof in its body says how often it may be done.
 	Convergent
 	// Harmless: it changes nothing. It is a POST because what is asked for does
 	// not belong into a URL, and its answer must never be an old one.
@@ -160,7 +160,7 @@ func (r Route) check() error {
 		return errors.New(at + " needs either a scope or to be public")
 	case r.Public && r.Reveals != "":
 		return errors.New(at + " reveals something and is public")
-	case r.Public && r.Method != http.MethodGet && (r.Proof == "" || r.Repeats < Convergent):
+	case r.Public && r.Method != http.MethodGet && (r.Proof == "" || r.keyed()):
 		return errors.New(at + " changes something and is public: it needs a proof in its body, and no Idempotency-Key, which is somebody's")
 	case r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != http.MethodPut:
 		return errors.New(at + " has a method that Idempotency-Key does not cover")

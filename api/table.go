@@ -69,6 +69,14 @@ func Table() []Route {
 
 		// What webhooks of policies may do: resume.go.
 		{Method: http.MethodPost, Path: ResumePath, Public: true, Proof: "the token", Repeats: Convergent, Does: "Let a request go on that a webhook has halted", Example: exampleResume, Act: Handle(resumeRequest)},
+
+		// Delivery: the links to a package, and what is behind them.
+		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/package/links", Scope: auth.ReadRequests, Does: "List the links to a package that stand", Act: Handle(listLinks)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/package/links", Scope: auth.OperateRequests, Does: "Mail new links to a package, in the place of those that there are", Act: Handle(renewLinks)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/package/links/revoke", Scope: auth.OperateRequests, Does: "Revoke the links to a package", Act: Handle(revokeLinks)},
+		{Method: http.MethodPost, Path: "/api/v1/public/packages/look", Public: true, Proof: "the token of the link", Repeats: Harmless, Does: "Say what a link to a package is good for", Example: exampleLink, Act: Handle(lookAtPackage)},
+		{Method: http.MethodPost, Path: "/api/v1/public/packages/open", Public: true, Proof: "the token of the link", Repeats: Convergent, Streams: true, Does: "Download a package, which takes one use of its link", Example: exampleLink, Act: Handle(openPackage)},
+
 		{Method: http.MethodGet, Path: "/api/v1/events", Scope: auth.ReadEvents, Does: "List what happened, in its order", Act: Handle(listEvents)},
 		{Method: http.MethodGet, Path: "/api/v1/events/stream", Scope: auth.ReadEvents, Streams: true, Does: "Follow what happens, as server-sent events", Act: Handle(streamEvents)},
 		{Method: http.MethodPost, Path: "/api/v1/webhooks", Scope: auth.ManageWebhooks, Does: "Send events to a URL", Example: exampleWebhook, Act: Handle(createWebhook)},
@@ -129,4 +137,5 @@ const (
 	exampleAnswerOf  = `{"token":"vt_...","nothing":"true"}`
 	exampleTaskToken = `{"token":"vt_..."}`
 	exampleResume    = `{"reply_to_token":"vw_...","derived_identity":{"external_id":"4711"}}`
+	exampleLink      = `{"token":"vd_..."}`
 )

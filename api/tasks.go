@@ -180,7 +180,7 @@ type taskTokenInput struct {
 func showTaskTo(a *API, ctx context.Context, _ auth.Caller, in *taskTokenInput) (*taskOutput, error) {
 	form, err := a.config.Tasks.ShowTo(ctx, in.Body.Token)
 	if err != nil {
-		return nil, ofLink(err)
+		return nil, ofTaskLink(err)
 	}
 	return &taskOutput{form}, nil
 }
@@ -220,7 +220,7 @@ func answerTask(a *API, ctx context.Context, caller auth.Caller, w http.Response
 func answerTaskOf(a *API, ctx context.Context, _ auth.Caller, w http.ResponseWriter, r *http.Request) error {
 	return a.answerWith(w, r, func(form *task.Form) (task.Task, error) {
 		k, err := a.config.Tasks.AnswerOf(ctx, form)
-		return k, ofLink(err)
+		return k, ofTaskLink(err)
 	})
 }
 
@@ -241,8 +241,8 @@ func (a *API) answerWith(w http.ResponseWriter, r *http.Request, take func(*task
 	return answerJSON(w, http.StatusOK, ShownTask(k))
 }
 
-// ofLink tells who came by a link that it is not good.
-func ofLink(err error) error {
+// ofTaskLink tells who came by a link that it is not good.
+func ofTaskLink(err error) error {
 	if errors.Is(err, auth.ErrRefused) {
 		return &Problem{Status: http.StatusForbidden, Detail: "This link is not good, or not any more: its task was answered, or is over."}
 	}

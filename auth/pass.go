@@ -14,6 +14,7 @@ type Pass struct {
 	ID      string
 	Kind    PassKind
 	Object  string // what it is for: "request/<id>", ...
+	Part    string // of the object, where it is for a part only: the access rule of a package
 	Digest  []byte // SHA-256 of the token
 	Uses    int    // that are left; AnyUses for any number
 	Expires time.Time

@@ -21,17 +21,26 @@ type serveCommand struct {
 	AllowPrivateWebhooks bool           `help:"Let webhooks that ask for it be in private networks and without TLS." env:"VOLENTI_ALLOW_PRIVATE_WEBHOOKS"`
 	FourEyes             bool           `help:"Let an erasure be approved only by an operator who did not submit it." env:"VOLENTI_FOUR_EYES"`
 	Mailing              mailing        `embed:""`
-	Packages             string         `help:"Directory for packages, where it is not packages in that of the data. Servers that share a database share it, too." placeholder:"DIR" env:"VOLENTI_PACKAGES"`
+	Packages             string         `help:"Place for packages, where it is not packages in the directory of the data: a directory, or s3://BUCKET/PREFIX?endpoint=URL&region=REGION. Servers that share a database share it, too." placeholder:"PLACE" env:"VOLENTI_PACKAGES"`
 	PublicURL            string         `name:"public-url" help:"Where people reach this server: what links in letters begin with. Where it listens unless told." placeholder:"URL" env:"VOLENTI_PUBLIC_URL"`
 	TrustedProxies       []netip.Prefix `help:"Networks of proxies in front, as CIDR: from them X-Forwarded-For is believed." placeholder:"CIDR,..." env:"VOLENTI_TRUSTED_PROXIES"`
 	Listen               string         `default:"127.0.0.1:8080" help:"Address to listen on. It speaks HTTP; put a proxy in front that speaks TLS." placeholder:"HOST:PORT" env:"VOLENTI_LISTEN"`
 	Metrics              string         `help:"Address to show numbers for Prometheus on, without a key: one that only it reaches. Nowhere unless told." placeholder:"HOST:PORT" env:"VOLENTI_METRICS"`
 	MaxUploads           int64          `default:"50" help:"How many MiB of files colleagues may hand in for one request, up to 250." placeholder:"MIB" env:"VOLENTI_MAX_UPLOADS"`
+	DownloadTimes        int            `default:"3" help:"How often a link to a package can be used." env:"VOLENTI_DOWNLOAD_TIMES"`
+	DownloadDays         int            `default:"7" help:"For how many days a link to a package can be used." env:"VOLENTI_DOWNLOAD_DAYS"`
+	PackageDays          int            `default:"30" help:"How many days after the end of a request its package is destroyed." env:"VOLENTI_PACKAGE_DAYS"`
 }
 
 // Run answers HTTP requests until the process is told to end. The log goes to
 // standard error, a JSON object a line.
 func (c *serveCommand) Run(s *session) (err error) {
+	if min(c.DownloadTimes, c.DownloadDays, c.PackageDays) < 1 {
+		return usage("--download-times, --download-days and --package-days are 1 at least")
+	}
+	if c.PackageDays < c.DownloadDays {
+		return usage("packages would be destroyed before the links to them expire: --package-days is not less than --download-days")
+	}
 	log := slog.New(slog.NewJSONHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	if c.MaxUploads < 1 || c.MaxUploads > 250 {
 		return usage("--max-uploads must be from 1 to 250")
@@ -62,6 +71,7 @@ func (c *serveCommand) Run(s *session) (err error) {
 		House:   house, Now: s.Now, Version: version(), Log: log, AllowPrivateWebhooks: c.AllowPrivateWebhooks, FourEyes: c.FourEyes, Uploads: c.MaxUploads << 20,
 		PublicURL:     strings.TrimSuffix(cmp.Or(c.PublicURL, "http://"+listener.Addr().String()), "/"),
 		Configuration: config.Options{Registry: builtin.Registry(), Env: s.Env},
+		Downloads:     server.Downloads{Times: c.DownloadTimes, Days: c.DownloadDays, Keep: c.PackageDays},
 		Packages:      cmp.Or(c.Packages, filepath.Join(cmp.Or(c.Data, server.DefaultPlace), "packages")),
 	}
 	if mailer != nil {

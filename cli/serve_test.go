@@ -204,3 +204,22 @@ func TestServerSaysThatItCannotListen(t *testing.T) {
 		t.Error(errs)
 	}
 }
+
+func TestServeRefusesPlacesAndTimesThatMakeNoSense(t *testing.T) { // SE3
+	s := shell{t: t, data: t.TempDir()}
+	for _, c := range []struct {
+		code int
+		says string
+		args []string
+	}{
+		{2, "1 at least", []string{"--download-times", "0"}},
+		{2, "1 at least", []string{"--download-days=-1"}},
+		{2, "--package-days is not less than --download-days", []string{"--download-days", "9", "--package-days", "8"}},
+		{1, "is not like s3://BUCKET/PREFIX", []string{"--packages", "s3://key:secret@bucket"}},
+	} {
+		_, errs := s.run(c.code, append([]string{"serve", "--data", s.data, "--listen", "127.0.0.1:0"}, c.args...)...)
+		if !strings.Contains(errs, c.says) || strings.Contains(errs, "secret") {
+			t.Errorf("%v: %s", c.args, errs)
+		}
+	}
+}

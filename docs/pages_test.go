@@ -117,6 +117,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 		"desk.md":            {`"due":"`, `"extended":"`, `"done":true`, `volenti_requests{status="denied"} 1`},
 		"server.md":          {`{"status":"ok"}`, `"status":"complete"`, "Verified: ", "valid", `"status":"awaiting_approval"`, `"status":"approved"`, `"action":"access"`},
 		"policy-webhooks.md": {"calls ask-crm before (connection crm, two_way, may add identities of type phone_number)", `"status":"paused"`, `"status":"complete"`},
+		"delivery.md":        {`"status":"complete"`, `"left":5`, `{"items":[]}`},
 	}
 	for _, page := range pages(t) {
 		commands, _ := blocks(t, page, "sh")

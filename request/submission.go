@@ -20,13 +20,15 @@ var (
 	ErrFourEyes = errors.New("an erasure must be approved by an operator who did not submit it")
 	// ErrClosed: people cannot ask for anything now.
 	ErrClosed = errors.New("no requests are taken now")
+	// ErrNoAddress: there is none that an answer may be sent to.
+	ErrNoAddress = errors.New("there is no address that it may be sent to")
 	// ErrNotInPlan: the plan of the request has no such collection.
 	ErrNotInPlan = errors.New("the plan of the request has no such collection")
 )
 
 // Invalid says what is wrong with what was submitted. It repeats no identity.
 type Invalid struct {
-	Where string // "policy" or "identities"
+	Where string // of the submission: "policy", "identities", ...
 	What  string
 }
 

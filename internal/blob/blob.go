@@ -1,4 +1,7 @@
-// Package blob keeps bytes by name.
+// Package blob keeps bytes by name: as files below a directory, or as objects
+// of a bucket that speaks S3. A name is made of parts with slashes between
+// them; what comes before a slash is a folder. What is not there fails with
+// fs.ErrNotExist.
 package blob
 
 import (
@@ -22,10 +25,10 @@ func (d Directory) Put(ctx context.Context, name string, write func(io.Writer) e
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if name == "." || !fs.ValidPath(name) || strings.ContainsAny(name, `\:`) {
-		return fmt.Errorf("%q is not a name for a file", name)
+	target, err := d.at(name)
+	if err != nil {
+		return err
 	}
-	target := filepath.Join(d.Path, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
 		return err
 	}
@@ -52,6 +55,58 @@ func (d Directory) Put(ctx context.Context, name string, write func(io.Writer) e
 		return err
 	}
 	return errors.Join(f.Close(), syncDirectory(filepath.Dir(target)))
+}
+
+// Open gives what is kept under a name.
+func (d Directory) Open(_ context.Context, name string) (io.ReadCloser, error) {
+	target, err := d.at(name)
+	if err != nil {
+		return nil, err
+	}
+	return os.Open(target)
+}
+
+// Remove removes a folder and all that is in it. It may be gone already.
+func (d Directory) Remove(_ context.Context, folder string) error {
+	target, err := d.at(folder)
+	if err != nil {
+		return err
+	}
+	return os.RemoveAll(target)
+}
+
+// Folders lists the folders in a folder; none where that is not there.
+func (d Directory) Folders(_ context.Context, folder string) ([]string, error) {
+	target, err := d.at(folder)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(target)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+func (d Directory) at(name string) (string, error) {
+	if err := check(name); err != nil {
+		return "", err
+	}
+	return filepath.Join(d.Path, filepath.FromSlash(name)), nil
+}
+
+// check refuses names that would lead elsewhere, on any system.
+func check(name string) error {
+	if name == "." || !fs.ValidPath(name) || strings.ContainsAny(name, `\:`) {
+		return fmt.Errorf("%q is not a name for a file", name)
+	}
+	return nil
 }
 
 // removeHalves removes the files that begin with prefix and end with a number.

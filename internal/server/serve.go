@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"volenti.dev/volenti/api"
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/fulfill"
 )
 
@@ -33,9 +35,11 @@ type Server struct {
 	AllowPrivateWebhooks bool
 	// Configuration says what the applied configuration cannot say itself.
 	Configuration config.Options
-	// Packages is the directory for what requests hand out. Servers that share
-	// a database should share it, too: each shows only what lies there.
-	Packages string
+	// Packages is the place for what requests hand out: a directory, or
+	// s3://BUCKET/PREFIX?endpoint=URL&region=REGION. Servers that share a database
+	// should share it, too: each shows only what lies there.
+	Packages  string
+	Downloads Downloads
 	// PublicURL is where people reach this server: what links in letters begin
 	// with, without a slash at the end.
 	PublicURL string
@@ -68,6 +72,7 @@ type Server struct {
 
 	once   sync.Once
 	work   *worker
+	opened error // what is wrong with the place for packages
 	worded sync.Once
 	words  *wording
 }
@@ -97,6 +102,9 @@ const DefaultPlace = "volenti-data"
 // Serve answers on the listener until ctx ends. Then it takes no more
 // requests, finishes those under way, and cuts those that take too long.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	if s.worker(); s.opened != nil {
+		return s.opened
+	}
 	under, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	aside, rest := context.WithCancel(ctx)
@@ -105,6 +113,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	besides.Go(func() { s.worker().run(aside) })
 	besides.Go(func() { s.upkeep(aside) })
 	besides.Go(func() { s.deliver(aside) })
+	besides.Go(func() { s.worker().handing.run(aside, s.worker().trouble) })
 	besides.Go(func() { s.sendLetters(aside) })
 	if s.Metrics != nil {
 		besides.Go(func() { s.showMetrics(aside, s.worker().meter) })
@@ -145,9 +154,16 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 // worker gives the one that carries out what the interface takes in.
 func (s *Server) worker() *worker {
 	s.once.Do(func() {
+		var at depot
+		at, s.opened = openDepot(context.Background(), s.Packages)
+		latest := NewLatest(s.House.Store.Configurations(), s.Configuration)
 		s.work = &worker{
-			house: s.House, meter: newMeter(s.House.Store), owner: cmp.Or(s.House.Owner, uuid.NewString()), latest: NewLatest(s.House.Store.Configurations(), s.Configuration),
-			packages: packages{s.House.Store.Keys(), s.Packages}, limits: s.limits, poster: s.poster(), log: s.Log, now: s.Now, publicURL: s.PublicURL, uploads: s.Uploads, woken: make(chan struct{}, 1),
+			house: s.House, meter: newMeter(s.House.Store), owner: cmp.Or(s.House.Owner, uuid.NewString()), latest: latest,
+			limits: s.limits, poster: s.poster(), log: s.Log, now: s.Now, publicURL: s.PublicURL, uploads: s.Uploads, woken: make(chan struct{}, 1),
+			handing: &handing{
+				db: s.House.Store, latest: latest, packages: packages{s.House.Store.Keys(), at}, keeps: s.Downloads.keeps(),
+				writing: request.Correspondence{URL: s.PublicURL, Times: s.Downloads.Times, Days: s.Downloads.Days, Now: s.Now, Random: rand.Reader},
+			},
 		}
 	})
 	return s.work
@@ -155,7 +171,7 @@ func (s *Server) worker() *worker {
 
 func (s *Server) desk() *frontDesk {
 	w := s.worker()
-	return &frontDesk{house: s.House, latest: w.latest, packages: w.packages, fourEyes: s.FourEyes, publicURL: s.PublicURL, limits: s.limits, wake: w.wake, now: s.Now, log: s.Log}
+	return &frontDesk{house: s.House, latest: w.latest, handing: w.handing, fourEyes: s.FourEyes, limits: s.limits, wake: w.wake, now: s.Now, log: s.Log}
 }
 
 // Handler is the interface over the house. Its streams end with ending.
@@ -164,7 +180,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 	if routes == nil {
 		routes = api.Table()
 	}
-	db, ledger := s.House.Store, s.Consents
+	db, ledger, handing := s.House.Store, s.Consents, s.worker().handing
 	if ledger == nil {
 		ledger = db.Consents()
 	}
@@ -175,7 +191,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 	meter := s.worker().meter
 	desk := s.desk()
 	return api.New(api.Config{
-		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: desk, Deadlines: desk, Reviews: desk, Tasks: taskDesk{s.colleagues(nil), s.worker().wake},
+		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: desk, Deadlines: desk, Reviews: desk, Packages: handing, Links: handing, Tasks: taskDesk{s.colleagues(nil), s.worker().wake},
 		Front: front, Intake: front, Limiter: s.Limiter, Audit: db.Audit(), Answers: db.Answers(),
 		Consents: countedLedger{ledger, meter.records}, Checks: countedChecks{&checks{db: db}, meter.checks}, Answered: meter.answered,
 		Events: db.Events(), Poll: s.poll(), Ending: ending,

@@ -78,7 +78,7 @@ func (d *frontDesk) Extend(ctx context.Context, caller auth.Caller, id, reason s
 	if err != nil {
 		return err
 	}
-	told, err := d.tell(ctx, r, message.Extension, message.Values{"reason": reason})
+	told, err := d.handing.letter(ctx, r, message.Extension, message.Values{"reason": reason})
 	if err != nil {
 		return err
 	}

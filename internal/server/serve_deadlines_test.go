@@ -63,7 +63,7 @@ func TestTimeOfARequestIsChangedAsItsLawSays(t *testing.T) { // X21, SE16
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openDesk(shopPolicies, calendar)
-		r := s.submit("access", "anna@example.com")
+		r := s.submitTo("access", "anna@example.com")
 		due := *r.Due
 		change := func(does, body string) (now api.Request) {
 			t.Helper()
@@ -96,14 +96,14 @@ func TestWhoAsksIsWrittenToWhereAnAddressIsKnown(t *testing.T) { // X21, SE1
 	db := storetest.SQLite(t)
 	s := newSite(t, db)
 	s.openDesk(strings.Replace(shopPolicies, "key: access", "key: access\n  name: Your data", 1), calendar)
-	submitted := s.submit("access", "anna@example.com")
+	submitted := s.submitTo("access", "anna@example.com")
 	srv := &Server{House: &House{Store: db.DB}, Now: time.Now, PublicURL: "https://privacy.example.org"}
 	srv.Configuration.Registry = builtin.Registry()
 	desk := srv.desk()
 	defer func() { s.must(desk.latest.Close()) }()
 	r, err := db.Requests().Get(t.Context(), store.DefaultTenant, submitted.ID)
 	s.must(err)
-	told, err := desk.tell(t.Context(), r, message.Extension, message.Values{"reason": "many systems"})
+	told, err := desk.handing.letter(t.Context(), r, message.Extension, message.Values{"reason": "many systems"})
 	s.must(err)
 	letters, passes := told.Letters, told.Passes
 	if len(letters) != 1 || len(passes) != 1 || letters[0].To.Reveal() != "anna@example.com" {
@@ -123,11 +123,11 @@ func TestWhoAsksIsWrittenToWhereAnAddressIsKnown(t *testing.T) { // X21, SE1
 	}
 	_, err = db.Raw(t).Exec(`UPDATE request_identities SET origin = 'claimed'`)
 	s.must(err)
-	if told, err := desk.tell(t.Context(), r, message.Extension, message.Values{}); err != nil || len(told.Letters) != 0 {
+	if told, err := desk.handing.letter(t.Context(), r, message.Extension, message.Values{}); err != nil || len(told.Letters) != 0 {
 		t.Errorf("what was only claimed is written to: %d, %v", len(told.Letters), err)
 	}
 	s.must(db.Requests().Apply(t.Context(), store.DefaultTenant, r.ID, request.Cancel, audit.Entry{Act: "request.cancel", Object: "request/" + r.ID}))
-	if told, err := desk.tell(t.Context(), r, message.Extension, message.Values{}); err != nil || len(told.Letters) != 0 {
+	if told, err := desk.handing.letter(t.Context(), r, message.Extension, message.Values{}); err != nil || len(told.Letters) != 0 {
 		t.Errorf("after its end: %d, %v", len(told.Letters), err)
 	}
 }

@@ -127,7 +127,7 @@ func TestADenialTellsThePersonInTheirLanguageAndTheLogItsKey(t *testing.T) { // 
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openDesk(shopPolicies, calendar)
-		r := s.submit("access", "anna@example.com")
+		r := s.submitTo("access", "anna@example.com")
 		_, err := db.Raw(t).ExecContext(t.Context(), `UPDATE requests SET language = 'de-AT' WHERE id = $1`, r.ID)
 		s.must(err)
 		if got := s.act(r.ID, "deny", `{"template":"no_such"}`); got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, "unknown_person") {

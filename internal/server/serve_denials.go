@@ -32,7 +32,7 @@ func (d *frontDesk) Deny(ctx context.Context, caller auth.Caller, id string, why
 	} else {
 		details["reason"] = why.Reason
 	}
-	told, err := d.tell(ctx, r, message.Denial, message.Values{"reason": words})
+	told, err := d.handing.letter(ctx, r, message.Denial, message.Values{"reason": words})
 	if err != nil {
 		return err
 	}

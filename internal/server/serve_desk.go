@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/fulfill"
 	"volenti.dev/volenti/request/graph"
@@ -24,15 +24,14 @@ import (
 
 // frontDesk takes requests in over HTTP, and lets operators decide on them.
 type frontDesk struct {
-	house     *House
-	latest    *Latest
-	packages  packages
-	fourEyes  bool
-	wake      func() // tells that there is something to carry out
-	now       func() time.Time
-	log       *slog.Logger
-	publicURL string // what links in letters begin with
-	limits    fulfill.Limits
+	house    *House
+	latest   *Latest
+	handing  *handing
+	fourEyes bool
+	wake     func() // tells that there is something to carry out
+	now      func() time.Time
+	log      *slog.Logger
+	limits   fulfill.Limits
 }
 
 var _ api.Desk = (*frontDesk)(nil)
@@ -59,6 +58,10 @@ func (d *frontDesk) submit(ctx context.Context, caller auth.Caller, s api.Submis
 		return request.Request{}, err
 	}
 	defer release()
+	handover, err := handoverPapers(s.Handover, s.Identities)
+	if err != nil {
+		return request.Request{}, err
+	}
 	var types []subject.Type
 	for _, i := range s.Identities {
 		types = append(types, i.Type)
@@ -79,7 +82,7 @@ func (d *frontDesk) submit(ctx context.Context, caller auth.Caller, s api.Submis
 	if r, err = e.timed(r, cmp.Or(r.Law, e.lawOf(s.Policy)), d.now()); err != nil {
 		return request.Request{}, err
 	}
-	id, err := l.keep(ctx, r, plan, s.Identities, s.Note, papers...)
+	id, err := l.keep(ctx, r, plan, s.Identities, s.Note, append(papers, handover...)...)
 	if errors.Is(err, store.ErrExists) { // another was quicker
 		return d.submitted(ctx, caller, s)
 	}
@@ -165,7 +168,11 @@ func (d *frontDesk) Approve(ctx context.Context, caller auth.Caller, id, hash st
 			return err
 		}
 	}
-	if err := requests.Approve(ctx, caller.Tenant, id, hash, maxRows, entry); err != nil {
+	told, err := d.handing.letter(ctx, r, message.Approval, nil)
+	if err != nil {
+		return err
+	}
+	if err := requests.Approve(ctx, caller.Tenant, id, hash, maxRows, entry, told); err != nil {
 		return err
 	}
 	d.wake()
@@ -243,16 +250,12 @@ func (d *frontDesk) Finalise(ctx context.Context, caller auth.Caller, id, reason
 }
 
 // OpenPackage implements api.Desk.
-func (d *frontDesk) OpenPackage(ctx context.Context, tenant, id, rule string) (io.ReadCloser, error) {
-	name := packageName
-	if rule != "" {
-		name = rule + "/" + packageName
-	}
-	return shelf{d.packages, tenant, id}.open(ctx, name)
+func (d *frontDesk) OpenPackage(ctx context.Context, tenant, id, rule string) (api.Handout, error) {
+	return d.handing.shelf(tenant, id).handout(ctx, rule)
 }
 
 // DestroyPackage implements api.Desk.
 func (d *frontDesk) DestroyPackage(ctx context.Context, caller auth.Caller, id string) error {
 	entry := audit.Entry{Act: "package.destroy", Object: "package/" + id, Details: map[string]any{"by": caller.By()}}
-	return shelf{d.packages, caller.Tenant, id}.destroy(ctx, entry)
+	return d.handing.shelf(caller.Tenant, id).destroy(ctx, entry)
 }

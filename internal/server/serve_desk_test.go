@@ -26,6 +26,7 @@ import (
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/deadline"
+	"volenti.dev/volenti/request/fulfill"
 	"volenti.dev/volenti/request/graph"
 	"volenti.dev/volenti/subject"
 )
@@ -105,10 +106,12 @@ func (s *site) makeRequestFor(route api.Route, tenant string) string {
 		s.must(s.db.Requests().StopClock(s.t.Context(), tenant, r.ID, deadline.Identity, deadline.Rules{}, act("request.stop_clock")))
 	}
 	if strings.Contains(route.Path, "/package") {
-		s.must(shelf{s.packs, tenant, r.ID}.Put(s.t.Context(), packageName, func(w io.Writer) error {
-			_, err := fmt.Fprint(w, "the package")
-			return err
-		}))
+		for name, text := range map[string]string{packageName: "the package", fulfill.AddressName: "anna@example.com"} {
+			s.must(shelf{packages: s.packs, tenant: tenant, id: r.ID}.Put(s.t.Context(), name, func(w io.Writer) error {
+				_, err := fmt.Fprint(w, text)
+				return err
+			}))
+		}
 		s.must(s.db.Requests().Apply(s.t.Context(), tenant, r.ID, request.Cancel, act("request.cancel")))
 	}
 	return r.ID
@@ -132,6 +135,13 @@ func submission(policy, email string) string {
 func (s *site) submit(policy, email string) (r api.Request) {
 	s.t.Helper()
 	s.ask("POST", "/api/v1/requests", submission(policy, email), http.StatusCreated, &r)
+	return r
+}
+
+// submitTo is submit by somebody who wants the person to get letters.
+func (s *site) submitTo(policy, email string) (r api.Request) {
+	s.t.Helper()
+	s.ask("POST", "/api/v1/requests", strings.TrimSuffix(submission(policy, email), "}")+`,"deliver":true}`, http.StatusCreated, &r)
 	return r
 }
 
@@ -207,7 +217,7 @@ func TestAccessLivesFromItsSubmissionToTheEndOfItsPackage(t *testing.T) { // X1,
 			t.Errorf("the package: %d, %v, %d bytes", got.status, got.header, len(got.body))
 		}
 		s.problem("of a rule that is none", s.get("/api/v1/requests/"+r.ID+"/package?rule=none"), http.StatusNotFound)
-		for name, sealed := range filesBelow(t, s.packs.dir) {
+		for name, sealed := range filesBelow(t, s.packed) {
 			if bytes.Contains(sealed, []byte("Hauptweg")) || bytes.HasPrefix(sealed, []byte("PK")) {
 				t.Errorf("%s lies there in the clear", name)
 			}
@@ -217,7 +227,7 @@ func TestAccessLivesFromItsSubmissionToTheEndOfItsPackage(t *testing.T) { // X1,
 		}
 		s.problem("destroyed again", s.act(r.ID, "package/destroy", ""), http.StatusNotFound)
 		s.problem("read after that", s.get("/api/v1/requests/"+r.ID+"/package"), http.StatusNotFound)
-		if left := filesBelow(t, s.packs.dir); len(left) > 0 {
+		if left := filesBelow(t, s.packed); len(left) > 0 {
 			t.Errorf("files are left: %v", left)
 		}
 

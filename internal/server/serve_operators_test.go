@@ -109,6 +109,9 @@ func (s *site) provenBody(route api.Route) string {
 	if strings.Contains(body, "vw_...") {
 		return strings.ReplaceAll(body, "vw_...", s.halted())
 	}
+	if strings.Contains(body, "vd_...") {
+		return strings.ReplaceAll(body, "vd_...", s.link())
+	}
 	s.makeOperatorAt(store.DefaultTenant, auth.Viewer, email)
 	return body
 }

@@ -25,6 +25,7 @@ import (
 	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/consent/notice"
+	"volenti.dev/volenti/internal/blob"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/request"
@@ -42,11 +43,12 @@ type site struct {
 	stop  context.CancelFunc
 	ended chan error
 	// Bodies of routes, by what they do, where the example is not to be sent.
-	ready map[string]string
-	shop  sync.Once // that what requests need is there
-	world *world
-	plan  *graph.Plan
-	packs packages
+	ready  map[string]string
+	shop   sync.Once // that what requests need is there
+	world  *world
+	plan   *graph.Plan
+	packs  packages
+	packed string // the directory that they are in
 	// What the routes of the test do.
 	noted   chan string // the name in each note that was taken
 	arrived chan struct{}
@@ -66,8 +68,9 @@ func newSiteWith(t *testing.T, db *storetest.Database, set func(*Server)) *site 
 	s := &site{
 		t: t, db: db, log: &safeBuffer{}, ended: make(chan error, 1),
 		noted: make(chan string, 100), arrived: make(chan struct{}, 100), proceed: make(chan struct{}),
-		packs: packages{db.Keys(), t.TempDir()},
+		packed: t.TempDir(),
 	}
+	s.packs = packages{db.Keys(), blob.Directory{Path: s.packed}}
 	s.must(db.CreateTenant(t.Context(), otherTenant))
 	s.key = s.makeKey(store.DefaultTenant, time.Time{}, auth.Scopes()...)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -77,7 +80,7 @@ func newSiteWith(t *testing.T, db *storetest.Database, set func(*Server)) *site 
 		House: &House{Store: db.DB}, Now: time.Now, Version: "test", AllowPrivateWebhooks: true, pauses: []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, time.Hour},
 		Routes:        append(api.Table(), s.routes()...),
 		Limiter:       &api.Limiter{Most: 1_000_000, Now: time.Now},
-		Configuration: config.Options{Registry: builtin.Registry()}, Packages: s.packs.dir,
+		Configuration: config.Options{Registry: builtin.Registry()}, Packages: s.packed, PublicURL: "https://privacy.example.com",
 		Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	set(server)

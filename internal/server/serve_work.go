@@ -23,15 +23,15 @@ const handBackTime = time.Second
 // left is taken up at once where that process must be dead, and else when its
 // lease has run out.
 type worker struct {
-	house    *House
-	meter    *meter
-	owner    string
-	latest   *Latest
-	packages packages
-	limits   fulfill.Limits
-	poster   webhook.Poster
-	log      *slog.Logger
-	now      func() time.Time
+	house   *House
+	meter   *meter
+	owner   string
+	latest  *Latest
+	handing *handing
+	limits  fulfill.Limits
+	poster  webhook.Poster
+	log     *slog.Logger
+	now     func() time.Time
 	// What links begin with, and how many bytes of files a request keeps.
 	publicURL string
 	uploads   int64
@@ -144,12 +144,20 @@ func (w *worker) execute(ctx context.Context, j job) error {
 		return err
 	}
 	db := w.house.Store
+	r, err := db.Requests().Get(ctx, j.tenant, j.id)
+	if err != nil {
+		return err
+	}
+	output, delivery, err := w.handing.prepare(ctx, r)
+	if err != nil {
+		return err
+	}
 	tell, end := w.meter.stopwatch(w.now)
 	defer end()
 	e := &fulfill.Executor{
 		Requests: db.Requests(), Work: db.Work(), Keys: db.Keys(), Holds: db.Holds(),
 		Colleagues: w.colleagues(connect), Connect: connect, Webhooks: hookCaller{connection, w.poster, w.now}, Consents: withdrawals{db},
-		Output: shelf{w.packages, j.tenant, j.id}, Limits: w.limits,
+		Output: output, Delivery: delivery, Limits: w.limits,
 		Log: w.log, Tell: tell, Owner: w.owner, Controller: rules.Controller.Name, Now: w.now,
 	}
 	return e.Run(ctx, j.tenant, j.id, db.Exclusive())

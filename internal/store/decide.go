@@ -26,9 +26,13 @@ func (s *Requests) Submitted(ctx context.Context, tenant, idempotency string) (r
 // Approve lets a request be carried out under the plan with this hash, and up
 // to so many rows of a collection be written; 0 for the default. It fails with
 // request.ErrTransition, and with request.ErrOtherPlan when that is not its plan.
-func (s *Requests) Approve(ctx context.Context, tenant, id, hash string, maxRows int64, entry audit.Entry) error {
+// What the person is told is in the same commit.
+func (s *Requests) Approve(ctx context.Context, tenant, id, hash string, maxRows int64, entry audit.Entry, told ...request.Told) error {
 	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
 		if err := t.apply(ctx, id, request.Approve); err != nil {
+			return err
+		}
+		if err := t.tell(ctx, told...); err != nil {
 			return err
 		}
 		return t.bind(ctx, entry, `UPDATE requests SET max_rows = $4 WHERE tenant = $1 AND id = $2 AND plan_hash = $3`, tenant, id, hash, maxRows)

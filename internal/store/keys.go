@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/internal/seal"
 	"volenti.dev/volenti/request"
 )
@@ -74,7 +76,7 @@ func openPackage(ctx context.Context, q querier, keys *seal.Tenant, tenant, id s
 }
 
 // DestroyPackage destroys the key of a package whose request has ended, with
-// its entry. It fails with request.ErrNotFound when there is none, and with
+// its entry, and revokes the links to it. It fails with request.ErrNotFound when there is none, and with
 // request.ErrTransition while the request may write another one.
 func (k *Keys) DestroyPackage(ctx context.Context, tenant, id string, entry audit.Entry) error {
 	return k.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
@@ -90,11 +92,42 @@ func (k *Keys) DestroyPackage(ctx context.Context, tenant, id string, entry audi
 		if ended == 0 {
 			return fmt.Errorf("%w: the request has not ended", request.ErrTransition)
 		}
+		if err := t.revoke(ctx, auth.FetchPackage, packageOf(id)); err != nil {
+			return err
+		}
 		if err := t.destroy(ctx, packageOf(id)); err != nil {
 			return err
 		}
 		return t.log(ctx, entry)
 	})
+}
+
+// Outlived gives the requests whose packages have a key although they ended
+// longer than ago, oldest first, up to limit of them.
+func (k *Keys) Outlived(ctx context.Context, tenant string, ago time.Duration, limit int) ([]string, error) {
+	return k.packages(ctx, `SELECT r.id FROM keys k JOIN requests r ON r.tenant = k.tenant AND 'package/' || r.id = k.owner
+		WHERE k.tenant = $1 AND k.owner >= 'package/' AND k.owner < 'package0' AND r.ended > 0 AND r.ended <= {now} - $2 ORDER BY r.ended, r.id LIMIT $3`,
+		tenant, ago.Microseconds(), limit)
+}
+
+// Orphaned says whether a request has ended and its package has no key, so
+// that what lies there of it can be read by nobody. What is not a request of
+// this store is somebody else's.
+func (k *Keys) Orphaned(ctx context.Context, tenant, id string) (bool, error) {
+	found, err := k.packages(ctx, `SELECT r.id FROM requests r WHERE r.tenant = $1 AND r.id = $2 AND r.ended > 0
+		AND NOT EXISTS (SELECT 1 FROM keys k WHERE k.tenant = r.tenant AND k.owner = $3)`, tenant, id, packageOf(id))
+	return len(found) > 0, err
+}
+
+func (k *Keys) packages(ctx context.Context, statement string, args ...any) ([]string, error) {
+	ids, err := collect(ctx, k.db.engine, func(row scanner) (id string, err error) {
+		err = row.Scan(&id)
+		return id, err
+	}, statement, args...)
+	if err != nil {
+		return nil, fmt.Errorf("look for packages: %w", err)
+	}
+	return ids, nil
 }
 
 func packageOf(request string) string { return "package/" + request }

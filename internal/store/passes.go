@@ -6,6 +6,7 @@ import (
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/request"
 )
 
 // Passes keeps what lets people without an account do one thing: of each, a
@@ -27,8 +28,8 @@ func (s *Passes) Issue(ctx context.Context, p auth.Pass, entry audit.Entry) erro
 
 // issue stores a pass; one with an id that there is already is left as it is.
 func (t *tx) issue(ctx context.Context, p auth.Pass) error {
-	if _, err := t.exec(ctx, `INSERT INTO passes (tenant, id, kind, object, digest, uses, expires) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
-		t.tenant, p.ID, p.Kind, p.Object, p.Digest, p.Uses, micros(p.Expires)); err != nil {
+	if _, err := t.exec(ctx, `INSERT INTO passes (tenant, id, kind, object, part, digest, uses, expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+		t.tenant, p.ID, p.Kind, p.Object, p.Part, p.Digest, p.Uses, micros(p.Expires)); err != nil {
 		return fmt.Errorf("store a pass: %w", err)
 	}
 	return nil
@@ -41,16 +42,7 @@ func (s *Passes) Find(ctx context.Context, kind auth.PassKind, token string) (au
 	if !ok {
 		return auth.Pass{}, auth.ErrRefused
 	}
-	type found struct {
-		auth.Pass
-		now int64
-	}
-	all, err := collect(ctx, s.db.engine, func(row scanner) (f found, err error) {
-		var expires int64
-		err = row.Scan(&f.Tenant, &f.ID, &f.Kind, &f.Object, &f.Digest, &f.Uses, &expires, &f.now)
-		f.Expires = instant(expires)
-		return f, err
-	}, `SELECT tenant, id, kind, object, digest, uses, expires, {now} FROM passes WHERE id = $1 AND kind = $2`, id, kind)
+	all, err := collect(ctx, s.db.engine, scanPass, selectPasses+` WHERE id = $1 AND kind = $2`, id, kind)
 	if err != nil {
 		return auth.Pass{}, fmt.Errorf("find a pass: %w", err)
 	}
@@ -60,6 +52,35 @@ func (s *Passes) Find(ctx context.Context, kind auth.PassKind, token string) (au
 		}
 	}
 	return auth.Pass{}, auth.ErrRefused
+}
+
+// Standing gives the passes of a kind for an object that can still be used.
+func (s *Passes) Standing(ctx context.Context, tenant string, kind auth.PassKind, object string) ([]auth.Pass, error) {
+	all, err := collect(ctx, s.db.engine, scanPass,
+		selectPasses+` WHERE tenant = $1 AND object = $2 AND kind = $3 AND uses <> 0 AND expires > {now} ORDER BY part, expires, id`, tenant, object, kind)
+	if err != nil {
+		return nil, fmt.Errorf("list passes: %w", err)
+	}
+	var passes []auth.Pass
+	for _, f := range all {
+		passes = append(passes, f.Pass)
+	}
+	return passes, nil
+}
+
+const selectPasses = `SELECT tenant, id, kind, object, part, digest, uses, expires, {now} FROM passes`
+
+// foundPass is a pass and the database's clock.
+type foundPass struct {
+	auth.Pass
+	now int64
+}
+
+func scanPass(row scanner) (f foundPass, err error) {
+	var expires int64
+	err = row.Scan(&f.Tenant, &f.ID, &f.Kind, &f.Object, &f.Part, &f.Digest, &f.Uses, &expires, &f.now)
+	f.Expires = instant(expires)
+	return f, err
 }
 
 // Use takes one use of a pass that was found, with its entry; auth.ErrRefused
@@ -91,6 +112,20 @@ func (t *tx) use(ctx context.Context, p auth.Pass) error {
 func (s *Passes) Revoke(ctx context.Context, tenant string, kind auth.PassKind, object string, entry audit.Entry) error {
 	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
 		if err := t.revoke(ctx, kind, object); err != nil {
+			return err
+		}
+		return t.log(ctx, entry)
+	})
+}
+
+// Renew revokes the passes of a kind for an object and issues those that are
+// told of instead, with the entry.
+func (s *Passes) Renew(ctx context.Context, tenant string, kind auth.PassKind, object string, told request.Told, entry audit.Entry) error {
+	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		if err := t.revoke(ctx, kind, object); err != nil {
+			return err
+		}
+		if err := t.tell(ctx, told); err != nil {
 			return err
 		}
 		return t.log(ctx, entry)

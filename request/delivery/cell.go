@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -28,6 +27,7 @@ type cell struct {
 	Items   []cell
 	Parts   []part
 	More    string // what is not shown
+	Empty   string // how one says that there is nothing
 }
 
 type part struct {
@@ -40,101 +40,78 @@ func (p part) Wide() bool {
 	return utf8.RuneCountInString(p.Value.Text) > 120 || strings.Contains(p.Value.Text, "\n")
 }
 
-func cellOf(v any, levels int) cell {
+func (l *tongue) cell(v any, levels int) cell {
 	switch v := v.(type) {
 	case bool:
 		if v {
-			return cell{Text: "yes"}
+			return cell{Text: l.Yes}
 		}
-		return cell{Text: "no"}
+		return cell{Text: l.No}
 	case time.Time:
-		return cell{Text: readableTime(v), Instant: value.Text(v)}
+		return cell{Text: l.time(v), Instant: value.Text(v)}
 	case value.Date:
-		return cell{Text: readableDate(v), Instant: string(v)}
+		return cell{Text: l.calendar(v), Instant: string(v)}
 	case []byte:
 		if len(v) == 0 {
-			return cell{}
+			return cell{Empty: l.Empty}
 		}
-		return cell{Text: fmt.Sprintf("binary data, %s bytes", thousands(len(v)))}
+		return cell{Text: fmt.Sprintf(l.BinaryN, l.thousands(len(v)))}
 	case []any:
-		return list(v, levels)
+		return l.list(v, levels)
 	case map[string]any:
-		return parts(v, levels)
+		return l.parts(v, levels)
 	default:
-		return text(strings.ToValidUTF8(value.Text(v), "\uFFFD"))
+		return l.text(strings.ToValidUTF8(value.Text(v), "\uFFFD"))
 	}
 }
 
-func text(s string) cell {
+func (l *tongue) text(s string) cell {
 	if strings.TrimSpace(s) == "" {
-		return cell{}
+		return cell{Empty: l.Empty}
 	}
 	if utf8.RuneCountInString(s) <= mostCharacters {
 		return cell{Text: s}
 	}
 	shown := string([]rune(s)[:mostCharacters])
-	return cell{Text: shown, More: fmt.Sprintf("the first %s characters are shown", thousands(mostCharacters))}
+	return cell{Text: shown, More: fmt.Sprintf(l.FirstN, l.thousands(mostCharacters))}
 }
 
-func list(elements []any, levels int) cell {
+func (l *tongue) list(elements []any, levels int) cell {
 	if levels == 0 {
-		return text(value.Text(elements))
+		return l.text(value.Text(elements))
 	}
-	var c cell
+	c := cell{Empty: l.Empty}
 	for i, element := range elements {
 		if i == mostElements {
-			c.More = fmt.Sprintf("and %s more", thousands(len(elements)-i))
+			c.More = fmt.Sprintf(l.MoreN, l.thousands(len(elements)-i))
 			break
 		}
-		c.Items = append(c.Items, cellOf(element, levels-1))
+		c.Items = append(c.Items, l.cell(element, levels-1))
 	}
 	return c
 }
 
-func parts(object map[string]any, levels int) cell {
+func (l *tongue) parts(object map[string]any, levels int) cell {
 	if levels == 0 {
-		return text(value.Text(object))
+		return l.text(value.Text(object))
 	}
-	var c cell
+	c := cell{Empty: l.Empty}
 	for i, name := range slices.Sorted(maps.Keys(object)) {
 		if i == mostElements {
-			c.More = fmt.Sprintf("and %s more", thousands(len(object)-i))
+			c.More = fmt.Sprintf(l.MoreN, l.thousands(len(object)-i))
 			break
 		}
-		c.Parts = append(c.Parts, part{humanise(name), cellOf(object[name], levels-1)})
+		c.Parts = append(c.Parts, part{humanise(name), l.cell(object[name], levels-1)})
 	}
 	return c
 }
 
-func readableTime(t time.Time) string {
-	t = t.UTC()
-	if t.Second() == 0 && t.Nanosecond() == 0 {
-		return t.Format("2 January 2006, 15:04 UTC")
-	}
-	return t.Format("2 January 2006, 15:04:05 UTC")
-}
-
-func readableDate(d value.Date) string {
+func (l *tongue) calendar(d value.Date) string {
 	t, err := time.Parse(time.DateOnly, string(d))
 	if err != nil {
 		return string(d)
 	}
-	return t.Format("2 January 2006")
-}
-
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return thousands(n) + " " + many
+	return l.date(t)
 }
 
 // capitals are words that people know in capitals.

@@ -43,6 +43,7 @@ type Collection struct {
 type Package struct {
 	Controller  string // the company's name, as the person knows it
 	RequestID   string
+	Language    string    // BCP 47, of the page; English where there are no words for it
 	Created     time.Time // also the time of every file in it
 	Kept        []Kept
 	Collections []Collection

@@ -107,6 +107,30 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
+// bare is a page without its style.
+func bare(page string) string {
+	page = stylesheet.ReplaceAllString(page, "<style></style>")
+	return regexp.MustCompile(`sha256-.*?&#39;`).ReplaceAllString(page, "sha256-")
+}
+
+func TestPageSpeaksThePersonsLanguage(t *testing.T) { // X9
+	german, other, english := sample(), sample(), sample()
+	german.Language, other.Language = "de-AT", "fr"
+	page := pack(t, german)
+	golden(t, "index.de.html", bare(page["index.html"]))
+	if pack(t, other)["index.html"] != pack(t, english)["index.html"] {
+		t.Error("a language that the page does not speak is not English")
+	}
+	if page["data.json"] != pack(t, english)["data.json"] {
+		t.Error("the language changes the data")
+	}
+	for _, word := range []string{"entries", "Kept", "held", "March", "empty"} {
+		if strings.Contains(bare(page["index.html"]), word) {
+			t.Errorf("it says %q in German", word)
+		}
+	}
+}
+
 var stylesheet = regexp.MustCompile(`(?s)<style>(.*)</style>`)
 
 func TestPackageIsWhatAPersonShouldGet(t *testing.T) { // X9, X15, D20, D29
@@ -114,9 +138,7 @@ func TestPackageIsWhatAPersonShouldGet(t *testing.T) { // X9, X15, D20, D29
 	if len(files) != 4 {
 		t.Errorf("%d files", len(files))
 	}
-	page := stylesheet.ReplaceAllString(files["index.html"], "<style></style>")
-	page = regexp.MustCompile(`sha256-.*?&#39;`).ReplaceAllString(page, "sha256-")
-	golden(t, "index.html", page)
+	golden(t, "index.html", bare(files["index.html"]))
 	golden(t, "data.json", files["data.json"])
 	golden(t, "001.csv", files["csv/001.csv"])
 	golden(t, "002.csv", files["csv/002.csv"])

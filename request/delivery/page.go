@@ -33,6 +33,7 @@ var (
 
 // page is what page.html shows.
 type page struct {
+	Say        *tongue
 	Controller string
 	RequestID  string
 	Created    cell
@@ -50,6 +51,7 @@ type kept struct {
 }
 
 type pageSection struct {
+	Say     *tongue
 	ID      string // our own counter, never from data
 	Title   string
 	Holder  string
@@ -71,18 +73,19 @@ type pageRow struct {
 func writePage(w io.Writer, p Package, held []section) error {
 	out := &failing{w: w}
 	total := 0
-	view := page{Controller: p.Controller, RequestID: p.RequestID, Style: template.CSS(style), Policy: policy(), Files: len(p.Files) > 0}
+	l := tongueOf(p.Language)
+	view := page{Say: l, Controller: p.Controller, RequestID: p.RequestID, Style: template.CSS(style), Policy: policy(), Files: len(p.Files) > 0}
 	if !p.Created.IsZero() {
-		view.Created = cellOf(p.Created, 0)
+		view.Created = l.cell(p.Created, 0)
 	}
 	for _, k := range p.Kept {
-		view.Kept = append(view.Kept, kept{k.What, k.Reason, k.Ground, untilCell(k.Until)})
+		view.Kept = append(view.Kept, kept{k.What, k.Reason, k.Ground, untilCell(l, k.Until)})
 	}
 	for i, s := range held {
 		total += s.Count
-		view.Sections = append(view.Sections, sectionOf(i, s, out))
+		view.Sections = append(view.Sections, sectionOf(l, i, s, out))
 	}
-	view.Total = count(total, "entry", "entries")
+	view.Total = l.entries(total)
 	return errors.Join(pageTemplate.Execute(out, view), out.err)
 }
 
@@ -93,21 +96,21 @@ func policy() string {
 	return fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'", base64.StdEncoding.EncodeToString(sum[:]))
 }
 
-func untilCell(d value.Date) cell {
+func untilCell(l *tongue, d value.Date) cell {
 	if d == "" {
 		return cell{}
 	}
-	return cellOf(d, 0)
+	return l.cell(d, 0)
 }
 
-func sectionOf(i int, s section, out *failing) pageSection {
+func sectionOf(l *tongue, i int, s section, out *failing) pageSection {
 	view := pageSection{
-		ID: fmt.Sprintf("c%d", i+1), Title: s.name(), Holder: s.holder(), Address: s.Address, File: s.File,
-		Entries: count(s.Count, "entry", "entries"), Single: s.Count == 1, Rows: rowsOf(s, out),
+		Say: l, ID: fmt.Sprintf("c%d", i+1), Title: s.name(), Holder: s.holder(), Address: s.Address, File: s.File,
+		Entries: l.entries(s.Count), Single: s.Count == 1, Rows: rowsOf(l, s, out),
 	}
 	view.Table = !view.Single && len(s.Fields) <= mostColumns
 	if s.Count > mostRows {
-		view.Shown = fmt.Sprintf("The first %s of %s entries are shown here.", thousands(mostRows), thousands(s.Count))
+		view.Shown = fmt.Sprintf(l.ShownN, l.thousands(mostRows), l.thousands(s.Count))
 	}
 	for _, name := range s.Fields {
 		view.Columns = append(view.Columns, humanise(name))
@@ -119,14 +122,14 @@ var errEnough = errors.New("enough")
 
 // rowsOf streams the rows that are shown. An error ends the page, and is
 // kept in out.
-func rowsOf(s section, out *failing) iter.Seq[pageRow] {
+func rowsOf(l *tongue, s section, out *failing) iter.Seq[pageRow] {
 	return func(yield func(pageRow) bool) {
 		n := 0
 		err := s.Rows(func(row map[string]any) error {
 			n++
-			view := pageRow{Number: thousands(n)}
+			view := pageRow{Number: l.thousands(n)}
 			for _, name := range s.Fields {
-				view.Parts = append(view.Parts, part{humanise(name), cellOf(row[name], mostLevels)})
+				view.Parts = append(view.Parts, part{humanise(name), l.cell(row[name], mostLevels)})
 			}
 			if !yield(view) || n == mostRows || out.err != nil {
 				return errEnough

@@ -7,9 +7,9 @@ import (
 	"volenti.dev/volenti/request"
 )
 
-// completion ends the request. It is complete when nothing is left of what
-// the policy targets; what could not be erased, or was skipped, is counted and
-// named.
+// completion ends the request, and in the same commit posts the letter that
+// tells the person. It is complete when nothing is left of what the policy
+// targets; what could not be erased, or was skipped, is counted and named.
 func (r *run) completion(ctx context.Context) error {
 	event, message := request.Finish, ""
 	residue, refused, skipped := r.leftovers()
@@ -29,7 +29,11 @@ func (r *run) completion(ctx context.Context) error {
 	}
 	crash("verified")
 	entry := r.entry("request.complete", map[string]any{"plan": r.plan.Hash, "rounds": r.request.Round, "residue": residue, "refused_fields": refused, "skipped": skipped, "unconfirmed": unconfirmed})
-	if err := r.requests.Move(ctx, r.lease, request.Turn{Event: event, Message: message}, entry); err != nil {
+	told, err := r.answer(event == request.Leave)
+	if err != nil {
+		return fmt.Errorf("write to the person: %w", err)
+	}
+	if err := r.requests.Move(ctx, r.lease, request.Turn{Event: event, Message: message, Letters: told.Letters, Passes: told.Passes}, entry); err != nil {
 		return fmt.Errorf("end the request: %w", err)
 	}
 	crash("finished")

@@ -45,7 +45,9 @@ type Executor struct {
 	Owner string // who holds the leases: unique to this process
 	// Controller is the company's name, for packages.
 	Controller string
-	Now        func() time.Time // for packages and waiting; leases use the database's clock
+	// Delivery writes to the person; nil: an operator hands the answer out.
+	Delivery *Delivery
+	Now      func() time.Time // for packages and waiting; leases use the database's clock
 }
 
 // Output keeps what a request hands out.

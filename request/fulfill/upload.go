@@ -23,7 +23,7 @@ func (r *run) returns() bool {
 // upload writes what each access rule gives: access.json for programs,
 // package.zip for the person; in a folder per rule when there are several.
 func (r *run) upload(ctx context.Context) error {
-	rules := r.rules()
+	rules := rulesOf(r.plan)
 	for _, rule := range rules {
 		folder := ""
 		if len(rules) > 1 {
@@ -33,7 +33,7 @@ func (r *run) upload(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p := delivery.Package{Controller: r.Controller, RequestID: r.lease.Request, Created: r.Now().UTC(), Collections: append(r.collections(ctx, rule), entered...), Kept: r.kept(), Files: files}
+		p := delivery.Package{Controller: r.Controller, RequestID: r.lease.Request, Language: r.request.Language, Created: r.Now().UTC(), Collections: append(r.collections(ctx, rule), entered...), Kept: r.kept(), Files: files}
 		err = r.Output.Put(ctx, folder+"access.json", func(data Writer) error {
 			err := r.Output.Put(ctx, folder+"package.zip", func(w Writer) error { return delivery.WritePackage(w, p, data) })
 			crash("upload.half")
@@ -43,17 +43,20 @@ func (r *run) upload(ctx context.Context) error {
 			return fmt.Errorf("write access.json and package.zip: %w", err)
 		}
 	}
+	if err := r.keepAddress(ctx); err != nil {
+		return fmt.Errorf("keep the address for links: %w", err)
+	}
 	return r.work.Audit(ctx, r.lease, r.entry("request.package", map[string]any{"rules": rules}))
 }
 
-func (r *run) rules() []string {
+func rulesOf(plan *graph.Plan) []string {
 	var rules []string
-	for _, n := range r.plan.Nodes {
+	for _, n := range plan.Nodes {
 		for rule := range n.Returned {
 			rules = append(rules, rule)
 		}
 	}
-	for _, a := range r.plan.Asks {
+	for _, a := range plan.Asks {
 		for rule := range a.Returned {
 			rules = append(rules, rule)
 		}
