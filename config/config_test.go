@@ -25,7 +25,13 @@ var update = flag.Bool("update", false, "write the problems that were found into
 
 var registry = connector.Registry{
 	"postgres": {Type: "postgres", Secrets: []connector.Setting{{Name: "url", Required: true, Help: "postgres://..."}}},
-	"http":     {Type: "http", Secrets: []connector.Setting{{Name: "host", Required: true, Help: "a host name"}, {Name: "port"}, {Name: "token"}}},
+	"letters": {Type: "letters", Instructed: true, Secrets: []connector.Setting{{Name: "to", Required: true, Help: "an address", Check: func(v string) error {
+		if !strings.Contains(v, "@") {
+			return errors.New("it is not an address")
+		}
+		return nil
+	}}}},
+	"http": {Type: "http", Secrets: []connector.Setting{{Name: "host", Required: true, Help: "a host name"}, {Name: "port"}, {Name: "token"}}},
 }
 
 // load reads a directory of the given files; problems come as lines.

@@ -5,6 +5,7 @@ package builtin
 import (
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/connector/dynamodb"
+	"volenti.dev/volenti/connector/email"
 	"volenti.dev/volenti/connector/mongodb"
 	"volenti.dev/volenti/connector/mssql"
 	"volenti.dev/volenti/connector/mysql"
@@ -16,6 +17,7 @@ import (
 func Registry() connector.Registry {
 	specs := []connector.Spec{
 		dynamodb.Spec(),
+		email.Spec(),
 		mongodb.Spec(),
 		mssql.Spec(),
 		mysql.Spec(),
