@@ -51,6 +51,10 @@ type Config struct {
 	Events    Events
 	Webhooks  Webhooks
 	Letters   Letters
+
+	Instructions Instructions
+	Connections  Connections
+
 	// Poll is how often to look for events of which Events.Changed does not
 	// tell, because another process made them; 0 when there is none.
 	Poll time.Duration

@@ -38,6 +38,13 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/letters", Scope: auth.ReadRequests, Does: "List the letters about a request, and what became of them", Act: Handle(listLetters)},
 		{Method: http.MethodPost, Path: "/api/v1/letters/preview", Scope: auth.ReadRequests, Repeats: Harmless, Does: "Show a letter as it would be sent, with made-up values", Example: `{"kind":"receipt","language":"de"}`, Act: Handle(previewLetter)},
 		{Method: http.MethodPost, Path: "/api/v1/letters/trial", Scope: auth.OperateRequests, Does: "Send a letter that is about nobody, to see that mail arrives", Example: `{"to":"officer@example.org"}`, Act: Handle(tryLetters)},
+
+		// what others are told to erase
+		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/instructions", Scope: auth.ReadRequests, Does: "Show what third parties were told to erase for a request, and what they say", Act: Handle(listInstructions)},
+		{Method: http.MethodPost, Path: "/api/v1/public/instructions", Public: true, Proof: "the token of a letter", Repeats: Convergent, Does: "Show a third party what its letter is about", Example: exampleLink, Act: Handle(showNoticeOfInstructions)},
+		{Method: http.MethodPost, Path: "/api/v1/public/instructions/acknowledge", Public: true, Proof: "the token of a letter", Repeats: Convergent, Does: "Take what a third party says became of its instructions", Example: exampleAcknowledge, Act: Handle(acknowledge)},
+		{Method: http.MethodPost, Path: "/api/v1/connections/{key}/test", Scope: auth.OperateRequests, Does: "Try a connection out", Act: Handle(testConnection)},
+
 		{Method: http.MethodGet, Path: "/api/v1/events", Scope: auth.ReadEvents, Does: "List what happened, in its order", Act: Handle(listEvents)},
 		{Method: http.MethodGet, Path: "/api/v1/events/stream", Scope: auth.ReadEvents, Streams: true, Does: "Follow what happens, as server-sent events", Act: Handle(streamEvents)},
 		{Method: http.MethodPost, Path: "/api/v1/webhooks", Scope: auth.ManageWebhooks, Does: "Send events to a URL", Example: exampleWebhook, Act: Handle(createWebhook)},
@@ -78,14 +85,16 @@ func Table() []Route {
 
 // Bodies as the routes take them, for the document and for tests.
 const (
-	exampleSignIn   = `{"email":"officer@example.org","password":"correct horse battery staple"}`
-	examplePassword = `{"old":"correct horse battery staple","new":"another four words here"}`
-	exampleAccept   = `{"invitation":"vi_...","email":"officer@example.org","name":"Olga Officer","password":"correct horse battery staple"}`
-	exampleRequest  = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"note":"called back on the number that we have"}`
-	exampleApproval = `{"plan_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`
-	exampleChoices  = `{"identities":[{"type":"email","value":"anna@example.org"}],"purposes":{"analytics":true,"research":false},"source":"signup_form"}`
-	exampleBatch    = `{"purpose":"analytics","subjects":["0198c0de-0000-7000-8000-000000000001"]}`
-	exampleRows     = "email,purpose,granted,given_at\nanna@example.org,analytics,yes,2026-02-01\n"
-	exampleFind     = `{"identities":[{"type":"email","value":"anna@example.org"}]}`
-	exampleNotice   = `{"version":"2026-11","texts":[{"language":"en","body":"We count how often our pages are read."}],"material":false,"classified_by":"privacy officer"}`
+	exampleSignIn      = `{"email":"officer@example.org","password":"correct horse battery staple"}`
+	examplePassword    = `{"old":"correct horse battery staple","new":"another four words here"}`
+	exampleAccept      = `{"invitation":"vi_...","email":"officer@example.org","name":"Olga Officer","password":"correct horse battery staple"}`
+	exampleRequest     = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"note":"called back on the number that we have"}`
+	exampleApproval    = `{"plan_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`
+	exampleChoices     = `{"identities":[{"type":"email","value":"anna@example.org"}],"purposes":{"analytics":true,"research":false},"source":"signup_form"}`
+	exampleBatch       = `{"purpose":"analytics","subjects":["0198c0de-0000-7000-8000-000000000001"]}`
+	exampleRows        = "email,purpose,granted,given_at\nanna@example.org,analytics,yes,2026-02-01\n"
+	exampleFind        = `{"identities":[{"type":"email","value":"anna@example.org"}]}`
+	exampleLink        = `{"token":"va_..."}`
+	exampleAcknowledge = `{"token":"va_...","answer":"done"}`
+	exampleNotice      = `{"version":"2026-11","texts":[{"language":"en","body":"We count how often our pages are read."}],"material":false,"classified_by":"privacy officer"}`
 )

@@ -52,6 +52,7 @@ type Server struct {
 	letterLease  time.Duration   // 0 for the usual
 	// Consents is the ledger; nil for the one of the house.
 	Consents api.Consents
+	reminder time.Duration  // between reminders of instructions; 0 for that of the standard
 	limits   fulfill.Limits // zero for those of the standard
 
 	once   sync.Once
@@ -132,7 +133,7 @@ func (s *Server) worker() *worker {
 	s.once.Do(func() {
 		s.work = &worker{
 			house: s.House, owner: cmp.Or(s.House.Owner, uuid.NewString()), latest: NewLatest(s.House.Store.Configurations(), s.Configuration),
-			packages: packages{s.House.Store.Keys(), s.Packages}, limits: s.limits, log: s.Log, now: s.Now, woken: make(chan struct{}, 1),
+			packages: packages{s.House.Store.Keys(), s.Packages}, limits: s.limits, publicURL: s.PublicURL, log: s.Log, now: s.Now, woken: make(chan struct{}, 1),
 		}
 	})
 	return s.work
@@ -157,8 +158,12 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: s.desk(), Audit: db.Audit(), Answers: db.Answers(),
 		Consents: ledger, Checks: &checks{db: db},
 		Events: db.Events(), Poll: s.poll(), Ending: ending,
-		Webhooks:    s.webhooks(),
-		Letters:     s.correspondence(),
+		Webhooks: s.webhooks(),
+		Letters:  s.correspondence(),
+
+		Instructions: instructions{db.Instructions(), db},
+		Connections:  connections{db, s.worker().latest},
+
 		Ready:       db.Ready,
 		Unavailable: func(err error) bool { return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) },
 		Log:         s.Log,

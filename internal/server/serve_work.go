@@ -21,14 +21,15 @@ const handBackTime = time.Second
 // left is taken up at once where that process must be dead, and else when its
 // lease has run out.
 type worker struct {
-	house    *House
-	owner    string
-	latest   *Latest
-	packages packages
-	limits   fulfill.Limits
-	log      *slog.Logger
-	now      func() time.Time
-	woken    chan struct{} // of one place
+	house     *House
+	owner     string
+	latest    *Latest
+	packages  packages
+	limits    fulfill.Limits
+	publicURL string
+	log       *slog.Logger
+	now       func() time.Time
+	woken     chan struct{} // of one place
 }
 
 // job is a request to be carried out.
@@ -137,6 +138,7 @@ func (w *worker) execute(ctx context.Context, j job) error {
 	e := &fulfill.Executor{
 		Requests: db.Requests(), Work: db.Work(), Keys: db.Keys(), Holds: db.Holds(),
 		Connect: connect, Output: shelf{w.packages, j.tenant, j.id}, Limits: w.limits,
+		Instructions: db.Work(), PublicURL: w.publicURL,
 		Log: w.log, Owner: w.owner, Controller: rules.Controller.Name, Now: w.now,
 	}
 	return e.Run(ctx, j.tenant, j.id, db.Exclusive())

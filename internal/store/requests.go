@@ -243,6 +243,9 @@ func (t *tx) end(ctx context.Context, id string) (err error) {
 			return fmt.Errorf("end request: %w", err)
 		}
 	}
+	if err := t.withdraw(ctx, id); err != nil {
+		return err
+	}
 	return t.destroy(ctx, ownerOf(id))
 }
 

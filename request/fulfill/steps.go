@@ -40,7 +40,7 @@ func steps() []step {
 		{"erasure", (*run).erases, (*run).erasure},
 		{"verification", (*run).erases, (*run).verification},
 		// consent: withdraws what the person had agreed to
-		// erasure emails: asks the systems that have no other way
+		{"emails", (*run).instructs, (*run).emails},
 		// post-execution webhooks
 		{"completion", always, (*run).completion}, // with it, the notification of the data subject
 	}
@@ -69,6 +69,9 @@ func (r *run) dispatch(ctx context.Context) error {
 			if err = r.nextRound(ctx, more); err == nil {
 				at = -1
 			}
+		}
+		if errors.Is(err, errHandedOver) {
+			return nil
 		}
 		if err != nil {
 			return r.stop(ctx, s.name, err)

@@ -59,18 +59,12 @@ func described(c *dataset.Collection) *catalogue.Table {
 // tell notes what becomes of the collections that are instructed: one letter
 // for each dataset in which something is to be erased.
 func (p *planner) tell() {
-	letters := map[string]bool{}
-	for i := range p.plan.Nodes {
-		if n := &p.plan.Nodes[i]; n.Instructs() {
-			letters[address(n.Address).Dataset] = true
-		}
-	}
 	for i := range p.plan.Nodes {
 		n := &p.plan.Nodes[i]
 		key := address(n.Address).Dataset
 		switch {
 		case !n.Instructed || n.Blocked != "":
-		case !letters[key]:
+		case !p.plan.Instructs(n):
 			n.Notes = append(n.Notes, fmt.Sprintf("nothing of %s is to be erased, so that no instructions are sent", key))
 		case n.Instructs():
 			n.Notes = append(n.Notes, "it cannot be read: instructions are sent that say which rows to find, and what to erase of them")
@@ -78,4 +72,12 @@ func (p *planner) tell() {
 			n.Notes = append(n.Notes, "it cannot be read: the instructions name its rows only since others are found by them")
 		}
 	}
+}
+
+// Instructs says whether instructions are sent in which a collection that
+// cannot be read has its place: something of its dataset is to be erased.
+func (p *Plan) Instructs(n *Node) bool {
+	return n.Instructed && n.Blocked == "" && slices.ContainsFunc(p.Nodes, func(o Node) bool {
+		return o.Instructs() && address(o.Address).Dataset == address(n.Address).Dataset
+	})
 }
