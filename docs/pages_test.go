@@ -112,6 +112,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 		"consent.md":  {"yes: granted", "no: refused", "no: reconsent_due", "line 4: granted", "3 rows: 1 recorded, 0 as before, 1 older", "forged.json does not verify", "no: no_record"},
 		"letters.md":  {`there is no value "cod" (did you mean code?)`, "0 errors, 0 warnings", "Subject: Ihr Code", "+ message code in de"},
 		"webhooks.md": {`"type":"consent.granted"`, "event: consent.granted", `"outcome":"delivered"`, `genuine {"id":`, `"reason":"asked"`},
+		"email.md":    {"shop: succeeded"},
 		"server.md":   {`{"status":"ok"}`, `"status":"complete"`, "Verified: ", "valid", `"status":"awaiting_approval"`, `"status":"approved"`, `"action":"access"`},
 	}
 	for _, page := range pages(t) {

@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"fmt"
+
+	"volenti.dev/volenti/connector/builtin"
+	"volenti.dev/volenti/internal/server"
+)
+
+type connectionTestCommand struct {
+	Key    string `arg:"" help:"Key of the connection."`
+	Config string `required:"" help:"Configuration directory." placeholder:"DIR"`
+}
+
+// Run tries a connection out: a database is asked for nothing, a mailbox gets a
+// letter without contents.
+func (c *connectionTestCommand) Run(s *session) error {
+	cfg, err := loadSound(s, c.Config)
+	if err != nil {
+		return err
+	}
+	if err := hasConnection(cfg, c.Key, c.Config); err != nil {
+		return err
+	}
+	systems := server.NewSystems(cfg, builtin.Registry())
+	defer func() { _ = systems.Close() }()
+	if err := systems.Test(s.ctx, c.Key); err != nil {
+		return fmt.Errorf("failed: %w", err)
+	}
+	fmt.Fprintf(s.Out, "%s: succeeded\n", c.Key)
+	return nil
+}
