@@ -158,7 +158,7 @@ func (r Route) check() error {
 		return errors.New(at + " needs either a scope or to be public")
 	case r.Public && r.Reveals != "":
 		return errors.New(at + " reveals something and is public")
-	case r.Public && r.Method != http.MethodGet && (r.Proof == "" || r.Repeats != Convergent):
+	case r.Public && r.Method != http.MethodGet && (r.Proof == "" || r.keyed()):
 		return errors.New(at + " changes something and is public: it needs a proof in its body, and no Idempotency-Key, which is somebody's")
 	case r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != http.MethodPut:
 		return errors.New(at + " has a method that Idempotency-Key does not cover")

@@ -41,7 +41,7 @@ func Table() []Route {
 
 		// what others are told to erase
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/instructions", Scope: auth.ReadRequests, Does: "Show what third parties were told to erase for a request, and what they say", Act: Handle(listInstructions)},
-		{Method: http.MethodPost, Path: "/api/v1/public/instructions", Public: true, Proof: "the token of a letter", Repeats: Convergent, Does: "Show a third party what its letter is about", Example: exampleLink, Act: Handle(showNoticeOfInstructions)},
+		{Method: http.MethodPost, Path: "/api/v1/public/instructions", Public: true, Proof: "the token of a letter", Repeats: Harmless, Does: "Show a third party what its letter is about", Example: exampleLink, Act: Handle(showNoticeOfInstructions)},
 		{Method: http.MethodPost, Path: "/api/v1/public/instructions/acknowledge", Public: true, Proof: "the token of a letter", Repeats: Convergent, Does: "Take what a third party says became of its instructions", Example: exampleAcknowledge, Act: Handle(acknowledge)},
 		{Method: http.MethodPost, Path: "/api/v1/connections/{key}/test", Scope: auth.OperateRequests, Does: "Try a connection out", Act: Handle(testConnection)},
 
