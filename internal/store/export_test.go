@@ -92,9 +92,3 @@ const (
 	SelectHistory     = selectHistory
 	SelectHistoryFrom = selectHistoryFrom
 )
-
-// EndInstruction is what happens when a letter with instructions was sent or
-// given up.
-func (db *DB) EndInstruction(ctx context.Context, tenant, request, letter string, sent bool) error {
-	return db.write(ctx, tenant, func(ctx context.Context, t *tx) error { return t.instructionEnded(ctx, request, letter, sent) })
-}

@@ -54,36 +54,40 @@ func (t *tx) instruct(ctx context.Context, id string, all ...request.Instruction
 	return t.goOn(ctx, id)
 }
 
-// instructionEnded is what follows for a request when the letter with its
-// instructions was sent or given up. Once sent, they are gone.
-func (t *tx) instructionEnded(ctx context.Context, id, letter string, sent bool) error {
+// instructionEnded notes that the letter with instructions was sent or given
+// up, and gives the dataset that they are for; "" when that is noted already, or
+// the letter is not the last one. Once sent, the instructions are gone.
+func (t *tx) instructionEnded(ctx context.Context, id, letter string, sent bool) (dataset string, err error) {
 	state := request.GivenUp
 	if sent {
 		state = request.Told
 	}
-	var dataset string
-	err := t.row(ctx, `UPDATE instructions SET state = $4, sent = CASE WHEN $5 THEN {now} ELSE 0 END
+	err = t.row(ctx, `UPDATE instructions SET state = $4, sent = CASE WHEN $5 THEN {now} ELSE 0 END
 		WHERE tenant = $1 AND request = $2 AND letter = $3 AND state = 'posted' RETURNING dataset`, t.tenant, id, letter, state, sent).Scan(&dataset)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil
+		return "", nil
 	}
 	if err != nil {
-		return fmt.Errorf("note that instructions were sent: %w", err)
+		return "", fmt.Errorf("note that instructions were sent: %w", err)
 	}
 	if sent {
 		if _, err := t.exec(ctx, `DELETE FROM request_papers WHERE tenant = $1 AND request = $2 AND kind = 'instructions' AND SUBSTR(name, 1, $3) = $4`,
 			t.tenant, id, len(dataset)+1, dataset+":"); err != nil {
-			return fmt.Errorf("forget instructions: %w", err)
+			return "", fmt.Errorf("forget instructions: %w", err)
 		}
 	}
-	return t.goOn(ctx, id)
+	return dataset, nil
 }
 
 // goOn lets a request that waits for its instructions to be sent go on when all
 // are, and fail when one cannot be. It stays at its step.
 func (t *tx) goOn(ctx context.Context, id string) error {
 	var status request.Status
-	if err := t.row(ctx, `SELECT status FROM requests WHERE tenant = $1 AND id = $2 {lock}`, t.tenant, id).Scan(&status); err != nil {
+	err := t.row(ctx, `SELECT status FROM requests WHERE tenant = $1 AND id = $2 {lock}`, t.tenant, id).Scan(&status)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("go on with a request: %w", err)
 	}
 	if status != request.AwaitingEmailSend {
