@@ -135,6 +135,9 @@ func (s *Server) worker() *worker {
 			house: s.House, owner: cmp.Or(s.House.Owner, uuid.NewString()), latest: NewLatest(s.House.Store.Configurations(), s.Configuration),
 			packages: packages{s.House.Store.Keys(), s.Packages}, limits: s.limits, publicURL: s.PublicURL, log: s.Log, now: s.Now, woken: make(chan struct{}, 1),
 		}
+		if s.Mail != nil {
+			s.work.latest.trial = s.tryMail
+		}
 	})
 	return s.work
 }

@@ -18,6 +18,7 @@ import (
 	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/fulfill"
+	"volenti.dev/volenti/subject"
 )
 
 // instructions is what operators and third parties see of what was told.
@@ -83,6 +84,17 @@ func (s *Systems) Test(ctx context.Context, key string) error {
 		return fmt.Errorf("%s: this kind of connection cannot be tried out", key)
 	}
 	return tester.Test(ctx)
+}
+
+// tryMail sends a letter that says nothing, at once.
+func (s *Server) tryMail(ctx context.Context, tenant string, to subject.Personal[string]) error {
+	words, err := s.wording().render(ctx, tenant, s.Mail.Domain(), message.Sample(message.Trial, ""))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, trialTime)
+	defer cancel()
+	return s.Mail.Send(ctx, uuid.NewString(), to.Reveal(), words)
 }
 
 // Who was told to erase something and says nothing is reminded once a week, so

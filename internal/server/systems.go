@@ -47,6 +47,12 @@ func (s *Systems) Remember(c *store.Catalogues, by string, refresh bool) {
 	s.stored, s.by, s.refresh = c, by, refresh
 }
 
+// Mailing lets connections that are mailboxes be tried out: trial sends a letter
+// that says nothing. It is said before the first Connect.
+func (s *Systems) Mailing(trial func(ctx context.Context, to subject.Personal[string]) error) {
+	s.trial = trial
+}
+
 // Connect gives the open connection with a key.
 func (s *Systems) Connect(key string) (connector.Connector, error) {
 	s.mu.Lock()
