@@ -285,11 +285,12 @@ func TestALetterIsTheSameWhenTheStepIsRepeated(t *testing.T) { // E18
 	})
 }
 
+// A collection of which nothing is erased leads to the club.
 func TestRowsThatAppearMeanwhileAreInTheLetter(t *testing.T) { // X17 E6
 	bothStores(t, func(t *testing.T, store string) {
-		m := told(t, store)
-		m.at(func(e fulfill.Event) bool { return e.Step == "verification" }, "INSERT INTO orders VALUES (77, 0, 'Spätweg', 1);\n")
-		if _, err := m.begin("erasure", "anna@example.com"); err != nil {
+		m := told(t, store, "\nconnection:", "\npolicy:\n- key: names\n  rules:\n  - {key: all, action: erasure, targets: [user.name], masking: {strategy: null_rewrite}}\nconnection:")
+		m.at(begins("verification"), "INSERT INTO orders VALUES (77, 0, 'Spätweg', 1);\n")
+		if _, err := m.begin("names", "anna@example.com"); err != nil {
 			t.Fatal(err)
 		}
 		at := slices.IndexFunc(m.letters(), func(l message.Letter) bool { return l.To.Reveal() == "privacy@club.example" })
@@ -299,7 +300,26 @@ func TestRowsThatAppearMeanwhileAreInTheLetter(t *testing.T) { // X17 E6
 	})
 }
 
-func TestALetterIsHeldBackByALegalHoldAndByTheCap(t *testing.T) { // X27 X28
+func TestALetterIsHeldBackByALegalHold(t *testing.T) { // X28
+	bothStores(t, func(t *testing.T, store string) {
+		m := told(t, store)
+		var placed error
+		m.tell = func(e fulfill.Event) {
+			if e.Step == "emails" {
+				_, placed = m.Place(t.Context(), Holding{Addresses: []string{"partner"}, Ground: "HGB 257"})
+			}
+		}
+		id, err := m.begin("erasure", "anna@example.com")
+		if !errors.Is(err, fulfill.ErrPaused) || placed != nil || len(m.letters()) > 0 {
+			t.Fatalf("%d letters, %v, %v", len(m.letters()), err, placed)
+		}
+		if r := m.is(id, request.Paused); r.Step != "emails" || !strings.Contains(r.Message, "partner") {
+			t.Errorf("at %s: %s", r.Step, r.Message)
+		}
+	})
+}
+
+func TestALetterWithMoreValuesThanTheCapWaits(t *testing.T) { // X27
 	bothStores(t, func(t *testing.T, store string) {
 		m := told(t, store)
 		m.Limits.RowsPerCollection = 1

@@ -133,6 +133,38 @@ func (t *tx) goOn(ctx context.Context, id string) error {
 	return t.log(ctx, entry)
 }
 
+// heldPause is how long a letter waits before it is asked again whether a hold
+// is on what it would have erased.
+const heldPause = time.Hour
+
+// keepBack puts off a letter with instructions for what is under legal hold,
+// and says so. One that is under way when a hold is placed may arrive.
+func (t *tx) keepBack(ctx context.Context, letter string) (bool, error) {
+	var id string
+	err := t.row(ctx, `SELECT request FROM letters WHERE tenant = $1 AND id = $2 AND kind = 'instructions' AND ended = 0 AND due <= {now}`, t.tenant, letter).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("keep instructions back: %w", err)
+	}
+	addresses, err := collect(ctx, t, func(row scanner) (address string, err error) { return address, row.Scan(&address) }, `
+		SELECT p.name FROM request_papers p JOIN instructions i ON i.tenant = p.tenant AND i.request = p.request AND SUBSTR(p.name, 1, LENGTH(i.dataset) + 1) = i.dataset || ':'
+		WHERE p.tenant = $1 AND p.request = $2 AND p.kind = 'instructions' AND i.letter = $3`, t.tenant, id, letter)
+	if err != nil {
+		return false, fmt.Errorf("keep instructions back: %w", err)
+	}
+	holds, err := held(ctx, t, t.keys, t.tenant, id, addresses)
+	if err != nil || len(holds) == 0 {
+		return false, err
+	}
+	if _, err := t.exec(ctx, `UPDATE letters SET due = {now} + $3, message = $4 WHERE tenant = $1 AND id = $2`,
+		t.tenant, letter, heldPause.Microseconds(), readable((&request.HeldError{Holds: holds}).Error())); err != nil {
+		return false, fmt.Errorf("keep instructions back: %w", err)
+	}
+	return true, nil
+}
+
 // withdraw keeps back the instructions of a request that has ended before they
 // were sent. A letter that is under way by then may arrive.
 func (t *tx) withdraw(ctx context.Context, id string) error {

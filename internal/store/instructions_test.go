@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/message"
@@ -192,6 +193,28 @@ func TestInstructionsOfARequestThatEndsAreKeptBack(t *testing.T) { // E19 R1
 		if _, err := db.Letters().Take(ctx, tenant, w.letters["club"], time.Minute); !errors.Is(err, message.ErrTaken) {
 			t.Errorf("it is sent all the same: %v", err)
 		}
+	})
+}
+
+func TestALegalHoldKeepsInstructionsBack(t *testing.T) { // X28
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		w := tell(t, db, "club", "partner")
+		hold := request.Hold{ID: uuid.Must(uuid.NewV7()).String(), Target: "club:visits", Ground: "HGB 257"}
+		must(t, db.Holds().Place(ctx, tenant, []request.Hold{hold}, []audit.Entry{entry("hold.place")}))
+		if _, err := db.Letters().Take(ctx, tenant, w.letters["club"], time.Minute); !errors.Is(err, message.ErrTaken) {
+			t.Fatalf("it is sent: %v", err)
+		}
+		for _, l := range letters(t, db, w.id) {
+			if held := strings.Contains(l.Reason, "HGB 257"); held != (l.ID == w.letters["club"]) || l.State != message.Waiting || l.Attempts != 0 {
+				t.Errorf("%+v", l)
+			}
+		}
+		w.end("partner", true)
+		must(t, db.Holds().Lift(ctx, tenant, hold.ID, entry("hold.lift")))
+		_, err := db.Raw(t).Exec(`UPDATE letters SET due = 0 WHERE ended = 0`) // in an hour
+		must(t, err)
+		w.end("club", true)
+		w.is(request.Approved)
 	})
 }
 

@@ -106,7 +106,11 @@ func (s *Letters) Recover(ctx context.Context, tenant string) error {
 // letter cannot be opened.
 func (s *Letters) Take(ctx context.Context, tenant, id string, ttl time.Duration) (try message.Try, err error) {
 	var sealed, wrapped []byte
+	held := false
 	err = s.db.write(ctx, tenant, func(ctx context.Context, t *tx) (err error) {
+		if held, err = t.keepBack(ctx, id); held || err != nil {
+			return err
+		}
 		if try, sealed, err = t.begin(ctx, id, message.Waiting, ttl); errors.Is(err, message.ErrTaken) {
 			try, sealed, err = t.begin(ctx, id, message.Sending, ttl)
 			if err == nil {
@@ -122,6 +126,9 @@ func (s *Letters) Take(ctx context.Context, tenant, id string, ttl time.Duration
 		}
 		return nil
 	})
+	if err == nil && held {
+		err = message.ErrTaken
+	}
 	if err != nil {
 		return try, err
 	}
