@@ -46,10 +46,9 @@ func (r *run) noteInstructed(ctx context.Context, n *graph.Node) error {
 	if passes, err := r.passes(ctx, p); passes || err != nil {
 		return err
 	}
-	return r.attempt(ctx, p, func(p *request.Progress) error {
-		p.Message = "it cannot be read; others are told what to erase in it"
-		return nil
-	})
+	p = anew(p)
+	p.Status, p.Message = request.Done, "it cannot be read; others are told what to erase in it"
+	return r.save(ctx, p, nil)
 }
 
 // instructOne writes down what is to be done in a collection; the letter goes
