@@ -174,7 +174,7 @@ func (t *tx) withdraw(ctx context.Context, id string) error {
 		return fmt.Errorf("withdraw instructions: %w", err)
 	}
 	for _, letter := range letters {
-		withdrawn, err := t.exec(ctx, `UPDATE letters SET state = 'failed', ended = {now}, sealed = NULL, message = 'its request has ended'
+		withdrawn, err := t.exec(ctx, `UPDATE letters SET state = 'failed', due = 0, ended = {now}, sealed = NULL, message = 'its request has ended'
 			WHERE tenant = $1 AND id = $2 AND state = 'waiting'`, t.tenant, letter)
 		if err != nil {
 			return fmt.Errorf("withdraw instructions: %w", err)
