@@ -62,6 +62,10 @@ type Config struct {
 	Deadlines Deadlines
 	Reviews   Reviews
 	Resumes   Resumes
+
+	Instructions Instructions
+	Connections  Connections
+
 	// Poll is how often to look for events of which Events.Changed does not
 	// tell, because another process made them; 0 when there is none.
 	Poll time.Duration

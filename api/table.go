@@ -77,6 +77,12 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/public/packages/look", Public: true, Proof: "the token of the link", Repeats: Harmless, Does: "Say what a link to a package is good for", Example: exampleLink, Act: Handle(lookAtPackage)},
 		{Method: http.MethodPost, Path: "/api/v1/public/packages/open", Public: true, Proof: "the token of the link", Repeats: Convergent, Streams: true, Does: "Download a package, which takes one use of its link", Example: exampleLink, Act: Handle(openPackage)},
 
+		// what others are told to erase
+		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/instructions", Scope: auth.ReadRequests, Does: "Show what third parties were told to erase for a request, and what they say", Act: Handle(listInstructions)},
+		{Method: http.MethodPost, Path: "/api/v1/public/instructions", Public: true, Proof: "the token of a letter", Repeats: Harmless, Does: "Show a third party what its letter is about", Example: exampleLetterLink, Act: Handle(showNoticeOfInstructions)},
+		{Method: http.MethodPost, Path: "/api/v1/public/instructions/acknowledge", Public: true, Proof: "the token of a letter", Repeats: Convergent, Does: "Take what a third party says became of its instructions", Example: exampleAcknowledge, Act: Handle(acknowledge)},
+		{Method: http.MethodPost, Path: "/api/v1/connections/{key}/test", Scope: auth.OperateRequests, Does: "Try a connection out", Act: Handle(testConnection)},
+
 		{Method: http.MethodGet, Path: "/api/v1/events", Scope: auth.ReadEvents, Does: "List what happened, in its order", Act: Handle(listEvents)},
 		{Method: http.MethodGet, Path: "/api/v1/events/stream", Scope: auth.ReadEvents, Streams: true, Does: "Follow what happens, as server-sent events", Act: Handle(streamEvents)},
 		{Method: http.MethodPost, Path: "/api/v1/webhooks", Scope: auth.ManageWebhooks, Does: "Send events to a URL", Example: exampleWebhook, Act: Handle(createWebhook)},
@@ -117,25 +123,27 @@ func Table() []Route {
 
 // Bodies as the routes take them, for the document and for tests.
 const (
-	exampleSignIn    = `{"email":"officer@example.org","password":"correct horse battery staple"}`
-	examplePassword  = `{"old":"correct horse battery staple","new":"another four words here"}`
-	exampleAccept    = `{"invitation":"vi_...","email":"officer@example.org","name":"Olga Officer","password":"correct horse battery staple"}`
-	exampleRequest   = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"note":"called back on the number that we have"}`
-	exampleAsk       = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"language":"de","place":"DE"}`
-	exampleCode      = `{"reference":"0198c0de-0000-7000-8000-000000000001"}`
-	exampleProve     = `{"reference":"0198c0de-0000-7000-8000-000000000001","code":"12345678"}`
-	exampleToken     = `{"token":"vr_..."}`
-	exampleApproval  = `{"plan_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`
-	exampleResubmit  = `{"identities":[{"type":"email","value":"anna@example.org"}],"note":"it was canceled by mistake"}`
-	exampleDecision  = `{"decision":"deny","requests":[{"id":"0198c0de-0000-7000-8000-000000000001"}],"reason":"it is not clear who asks"}`
-	exampleChoices   = `{"identities":[{"type":"email","value":"anna@example.org"}],"purposes":{"analytics":true,"research":false},"source":"signup_form"}`
-	exampleBatch     = `{"purpose":"analytics","subjects":["0198c0de-0000-7000-8000-000000000001"]}`
-	exampleRows      = "email,purpose,granted,given_at\nanna@example.org,analytics,yes,2026-02-01\n"
-	exampleFind      = `{"identities":[{"type":"email","value":"anna@example.org"}]}`
-	exampleNotice    = `{"version":"2026-11","texts":[{"language":"en","body":"We count how often our pages are read."}],"material":false,"classified_by":"privacy officer"}`
-	exampleAnswer    = `{"nothing":"true"}`
-	exampleAnswerOf  = `{"token":"vt_...","nothing":"true"}`
-	exampleTaskToken = `{"token":"vt_..."}`
-	exampleResume    = `{"reply_to_token":"vw_...","derived_identity":{"external_id":"4711"}}`
-	exampleLink      = `{"token":"vd_..."}`
+	exampleSignIn      = `{"email":"officer@example.org","password":"correct horse battery staple"}`
+	examplePassword    = `{"old":"correct horse battery staple","new":"another four words here"}`
+	exampleAccept      = `{"invitation":"vi_...","email":"officer@example.org","name":"Olga Officer","password":"correct horse battery staple"}`
+	exampleRequest     = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"note":"called back on the number that we have"}`
+	exampleAsk         = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"language":"de","place":"DE"}`
+	exampleCode        = `{"reference":"0198c0de-0000-7000-8000-000000000001"}`
+	exampleProve       = `{"reference":"0198c0de-0000-7000-8000-000000000001","code":"12345678"}`
+	exampleToken       = `{"token":"vr_..."}`
+	exampleApproval    = `{"plan_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`
+	exampleResubmit    = `{"identities":[{"type":"email","value":"anna@example.org"}],"note":"it was canceled by mistake"}`
+	exampleDecision    = `{"decision":"deny","requests":[{"id":"0198c0de-0000-7000-8000-000000000001"}],"reason":"it is not clear who asks"}`
+	exampleChoices     = `{"identities":[{"type":"email","value":"anna@example.org"}],"purposes":{"analytics":true,"research":false},"source":"signup_form"}`
+	exampleBatch       = `{"purpose":"analytics","subjects":["0198c0de-0000-7000-8000-000000000001"]}`
+	exampleRows        = "email,purpose,granted,given_at\nanna@example.org,analytics,yes,2026-02-01\n"
+	exampleFind        = `{"identities":[{"type":"email","value":"anna@example.org"}]}`
+	exampleNotice      = `{"version":"2026-11","texts":[{"language":"en","body":"We count how often our pages are read."}],"material":false,"classified_by":"privacy officer"}`
+	exampleAnswer      = `{"nothing":"true"}`
+	exampleAnswerOf    = `{"token":"vt_...","nothing":"true"}`
+	exampleTaskToken   = `{"token":"vt_..."}`
+	exampleResume      = `{"reply_to_token":"vw_...","derived_identity":{"external_id":"4711"}}`
+	exampleLink        = `{"token":"vd_..."}`
+	exampleLetterLink  = `{"token":"va_..."}`
+	exampleAcknowledge = `{"token":"va_...","answer":"done"}`
 )

@@ -244,7 +244,7 @@ func showNode(w io.Writer, n *graph.Node) {
 	if n.Rows != nil {
 		rows = ", " + count(int(*n.Rows), "row")
 	}
-	fmt.Fprintf(w, "\n%s (connection %s, table %s%s)\n", n.Address, n.Connection, n.Table, rows)
+	fmt.Fprintf(w, "\n%s (%s%s)\n", n.Address, where(n), rows)
 	for _, path := range slices.Sorted(maps.Keys(n.Inputs)) {
 		fmt.Fprintf(w, "  found by   %s = %s\n", path, strings.Join(n.Inputs[path], " or "))
 	}
@@ -261,7 +261,7 @@ func showNode(w io.Writer, n *graph.Node) {
 	case n.Blocked != "":
 		fmt.Fprintf(w, "  BLOCKED    %s\n", n.Blocked)
 	case n.Delete != "":
-		fmt.Fprintf(w, "  deleted    the whole row, addressed by %s\n", strings.Join(n.KeyColumns, ", "))
+		fmt.Fprintf(w, "  deleted    the whole row%s\n", addressed(n))
 	}
 	if n.Delete == "" {
 		for _, path := range slices.Sorted(maps.Keys(n.FieldsMasked)) {
@@ -289,6 +289,20 @@ func showNode(w io.Writer, n *graph.Node) {
 	for _, note := range n.Notes {
 		fmt.Fprintf(w, "  note       %s\n", note)
 	}
+}
+
+func where(n *graph.Node) string {
+	if n.Instructed {
+		return fmt.Sprintf("connection %s, by instructions", n.Connection)
+	}
+	return fmt.Sprintf("connection %s, table %s", n.Connection, n.Table)
+}
+
+func addressed(n *graph.Node) string {
+	if len(n.KeyColumns) == 0 {
+		return ""
+	}
+	return ", addressed by " + strings.Join(n.KeyColumns, ", ")
 }
 
 // together writes "a, b, c: reason", once for each reason.

@@ -44,9 +44,16 @@ type checker struct {
 	used   map[any]bool // overrides that apply somewhere: *masking.Spec
 }
 
+// instructed says whether people are told what to erase in a dataset, and
+// nothing can be read of it.
+func (c *Config) instructed(dataset string) bool {
+	conn := c.connection(dataset)
+	return conn != nil && conn.Instructed
+}
+
 // reachability per type of identity is judged by the graph.
 func (ck *checker) reachability() {
-	ck.report.Add(graph.Check(ck.Datasets, ck.Policies)...)
+	ck.report.Add(graph.Check(ck.Datasets, ck.Policies, ck.instructed)...)
 }
 
 // uncategorised finds fields that no policy can target. Keys and references

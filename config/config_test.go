@@ -27,6 +27,12 @@ var registry = connector.Registry{
 	"postgres": {Type: "postgres", Secrets: []connector.Setting{{Name: "url", Required: true, Help: "postgres://..."}}},
 	"webhook":  {Type: "webhook", Called: true, Secrets: []connector.Setting{{Name: "url", Required: true}, {Name: "secret", Required: true, Help: "whsec_..."}}},
 	"http":     {Type: "http", Secrets: []connector.Setting{{Name: "host", Required: true, Help: "a host name"}, {Name: "port"}, {Name: "token"}}},
+	"letters": {Type: "letters", Instructed: true, Secrets: []connector.Setting{{Name: "to", Required: true, Help: "an address", Check: func(v string) error {
+		if !strings.Contains(v, "@") {
+			return errors.New("it is not an address")
+		}
+		return nil
+	}}}},
 }
 
 // load reads a directory of the given files; problems come as lines.

@@ -26,6 +26,8 @@ type Connection struct {
 	Called   bool // it is one
 	Receives bool // receives: identities; without it nothing personal is sent there
 	Private  bool // it may be in a private network, and without TLS
+	// Instructed: nothing can be read there; people are told what to erase.
+	Instructed bool
 	// Secrets have their environment variables expanded and show nothing of
 	// themselves.
 	Secrets map[string]subject.Personal[string]
@@ -65,6 +67,7 @@ func (l *loader) connection(n *source.Node) Connection {
 		l.report.Errorf(m.Where("type"), source.DidYouMean(c.Type, maps.Keys(l.Registry), "use one of "+strings.Join(l.Registry.Types(), ", ")),
 			"there is no connector of type %q", c.Type)
 	}
+	c.Instructed = spec.Instructed
 	if known && (secrets != nil || m.Node("secrets") == nil) {
 		c.Secrets = l.secrets(c, m.Where("secrets"), secrets, spec)
 	}
@@ -118,6 +121,11 @@ func (l *loader) secrets(c Connection, at source.Position, m *source.Mapping, sp
 		text, complete := l.expand(n.Scalar("the secret "+s.Name, &l.report), n.At, c)
 		if complete && text == "" && s.Required && !c.Disabled {
 			l.report.Errorf(n.At, s.Help, "the secret %s of the connection %s is empty", s.Name, c.Key)
+		}
+		if complete && text != "" && s.Check != nil {
+			if err := s.Check(text); err != nil {
+				l.report.Errorf(n.At, s.Help, "the secret %s of the connection %s cannot be used: %s", s.Name, c.Key, err)
+			}
 		}
 		secrets[s.Name] = subject.Conceal(text)
 	}

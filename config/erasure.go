@@ -39,7 +39,9 @@ func (ck *checker) erasures() {
 		if len(erasing) == 0 {
 			continue
 		}
-		ck.addressable(c, fed, strings.Join(erasing, ", "))
+		if !ck.instructed(c.Address.Dataset) {
+			ck.addressable(c, fed, strings.Join(erasing, ", "))
+		}
 		if conn := ck.connection(c.Address.Dataset); conn != nil && !conn.Write {
 			blocked[conn.Key] = append(blocked[conn.Key], c.Address.String())
 		}

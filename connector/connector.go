@@ -12,6 +12,7 @@
 //	                        Deleter    remove rows read before
 //	                        Verifier   ask again whether the masks hold
 //	                        Asker      people who answer instead
+//	                        Instructed tell people what to erase, where nothing else can be done
 package connector
 
 import (
@@ -34,6 +35,9 @@ type Spec struct {
 	Asks bool
 	// Called: it holds no data, and is called by the webhooks of policies.
 	Called bool
+	// Instructed: its connectors are Instructed, and can neither be described
+	// nor read.
+	Instructed bool
 	// New opens a connection lazily: it does no network work, so that a
 	// system that is down fails where it is used.
 	New func(Settings) (Connector, error)
@@ -44,6 +48,8 @@ type Setting struct {
 	Name     string
 	Required bool
 	Help     string
+	// Check says what is wrong with a value, without quoting it; nil takes any.
+	Check func(value string) error
 }
 
 // Settings is what a connection of the configuration hands to a constructor.
@@ -53,6 +59,9 @@ type Settings struct {
 	ReadOnly bool              // the connection grants read access only
 	// MaxConnections bounds what runs on the system at once; 0 means 4.
 	MaxConnections int
+	// Trial sends a letter that says nothing to an address, at once; nil where
+	// no mail can be sent.
+	Trial func(ctx context.Context, to subject.Personal[string]) error
 }
 
 // Connector is an open way to a system. Close gives back what it holds.
@@ -117,6 +126,15 @@ type Verifier interface {
 type Asker interface {
 	// Assignees are the mail addresses of those who are asked; there may be none.
 	Assignees() []subject.Personal[string]
+}
+
+// Instructed is a system that people look after who can be told what to erase,
+// and by nothing else.
+type Instructed interface {
+	// Recipient is who gets the instructions: an email address.
+	Recipient() subject.Personal[string]
+	// Term is how many days they have.
+	Term() int
 }
 
 // Read asks for the rows of a table in which at least one Match holds.

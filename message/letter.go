@@ -42,7 +42,7 @@ const (
 
 	// To others.
 	Task         Kind = "task"         // connection, due, url: to a colleague
-	Instructions Kind = "instructions" // collections (name, locators (field, values), update (field, action)), due, url: to a third party
+	Instructions Kind = "instructions" // collections (name, locators (field, values; or field, of, their), update (field, action, value)), due, url: to a third party
 	Reminder     Kind = "reminder"     // of ("task" or "instructions"), due, url
 	Trial        Kind = "trial"        // to see that mail arrives
 )

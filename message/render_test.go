@@ -28,7 +28,7 @@ func TestEveryKindIsWrittenInEnglishAndGerman(t *testing.T) { // X15, E16
 		message.Extension:    {"We have to look into paper files", "24|Dec"},
 		message.Completion:   {"vd_sample", "24|Dec", "customers: 1", "orders: 12", "invoices: We have to keep them. (§ 147 AO)", "31|Dec", "complaints: They are not settled yet.", "vr_sample"},
 		message.Task:         {"the archive", "vr_sample", "24|Dec"},
-		message.Instructions: {"Example GmbH", "subscribers", "email: anna@example.org, a.berg@example.org", "name: replace with nothing", "vr_sample", "24|Dec"},
+		message.Instructions: {"Example GmbH", "subscribers", "email: ", "anna@example.org", "a.berg@example.org", "deliveries", "vr_sample", "24|Dec"},
 		message.Reminder:     {"Example GmbH", "vr_sample", "24|Dec"},
 		message.Trial:        {"Example GmbH"},
 	}

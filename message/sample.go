@@ -53,8 +53,19 @@ func samples(kind Kind) []Values {
 		return []Values{
 			{"collections": list{item{
 				"name":     "subscribers",
-				"locators": list{item{"field": "email", "values": list{"anna@example.org", "a.berg@example.org"}}},
-				"update":   list{item{"field": "name", "action": "replace with nothing"}},
+				"locators": list{item{"field": "email", "values": list{"anna@example.org", "a.berg@example.org"}, "of": "", "their": ""}},
+				"update": list{
+					item{"field": "name", "action": "null_rewrite", "value": ""},
+					item{"field": "nickname", "action": "string_rewrite", "value": "nobody"},
+				},
+			}, item{
+				"name":     "deliveries",
+				"locators": list{item{"field": "subscriber", "values": list{}, "of": "subscribers", "their": "number"}},
+				"update":   list{},
+			}, item{
+				"name":     "complaints",
+				"locators": list{item{"field": "delivery", "values": list{}, "of": "deliveries", "their": "number"}},
+				"update":   list{item{"field": "", "action": "delete", "value": ""}},
 			}}, "due": due, "url": url},
 			{"collections": list{}, "due": "", "url": url},
 		}

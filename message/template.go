@@ -122,6 +122,7 @@ func (p *page) Write(b []byte) (int, error) {
 func functions(language string) map[string]any {
 	return map[string]any{
 		"date":  func(text string) (string, error) { return date(language, text) },
+		"erase": func(action, value string) string { return erase(language, action, value) },
 		"index": func(...any) (string, error) { return "", errors.New("index is not offered here: use .name") },
 	}
 }

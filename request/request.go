@@ -90,6 +90,8 @@ type Turn struct {
 	Letters []message.Letter
 	Passes  []auth.Pass // whose tokens the letters hold
 	Hooked  *Hooked     // the answer that has halted the request
+	// Instructions are told by the letters.
+	Instructions []Instruction
 }
 
 // Origin is how an identity came into a request, and so what it is good for.
@@ -176,6 +178,9 @@ const (
 	Skipped  CollectionStatus = "skipped"
 	Failed   CollectionStatus = "error"
 	Residual CollectionStatus = "residue"
+	// Instructed: nothing was done there, and what others are to do is written
+	// down.
+	Instructed CollectionStatus = "instructed"
 )
 
 // FieldOutcome is what became of one field of a collection in an erasure.

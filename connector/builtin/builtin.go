@@ -5,6 +5,7 @@ package builtin
 import (
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/connector/dynamodb"
+	"volenti.dev/volenti/connector/email"
 	"volenti.dev/volenti/connector/manual"
 	"volenti.dev/volenti/connector/mongodb"
 	"volenti.dev/volenti/connector/mssql"
@@ -19,6 +20,7 @@ func Registry() connector.Registry {
 	specs := []connector.Spec{
 		dynamodb.Spec(),
 		manual.Spec(),
+		email.Spec(),
 		mongodb.Spec(),
 		mssql.Spec(),
 		mysql.Spec(),

@@ -88,7 +88,7 @@ func (l *Local) Held(ctx context.Context, plan *graph.Plan, identities []subject
 // erasing lists the collections that a plan erases something of.
 func erasing(plan *graph.Plan) (addresses []string) {
 	for i := range plan.Nodes {
-		if plan.Nodes[i].Erases() {
+		if plan.Nodes[i].Erases() || plan.Nodes[i].Instructs() {
 			addresses = append(addresses, plan.Nodes[i].Address)
 		}
 	}

@@ -24,6 +24,8 @@ import (
 type Latest struct {
 	kept    *store.Configurations
 	options config.Options
+	// trial sends a letter that says nothing; nil where no mail can be sent.
+	trial func(ctx context.Context, tenant string, to subject.Personal[string]) error
 
 	mu sync.Mutex
 	of map[string]*edition // by tenant
@@ -93,7 +95,11 @@ func (l *Latest) read(ctx context.Context, tenant string) (*edition, error) {
 	if len(wrong) > 0 {
 		return nil, fmt.Errorf("%w: %s", request.ErrConfiguration, strings.Join(wrong, "; "))
 	}
-	return &edition{version: version, config: c, systems: NewSystems(c, l.options.Registry)}, nil
+	e := &edition{version: version, config: c, systems: NewSystems(c, l.options.Registry)}
+	if l.trial != nil {
+		e.systems.Mailing(func(ctx context.Context, to subject.Personal[string]) error { return l.trial(ctx, tenant, to) })
+	}
+	return e, nil
 }
 
 // put makes an edition the one in use, unless another was quicker.

@@ -95,6 +95,9 @@ func (l *Local) reported() (r fulfill.Report) {
 // hold: *request.HeldError then. Two entries of the audit log say that
 // the operator vouches for the identities and approved the plan.
 func (l *Local) Submit(ctx context.Context, plan *graph.Plan, identities []subject.Identity, maxRows int64) (string, error) {
+	if err := fulfill.Sendable(plan); err != nil {
+		return "", err
+	}
 	if err := l.Held(ctx, plan, identities); err != nil {
 		return "", err
 	}

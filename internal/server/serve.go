@@ -65,6 +65,7 @@ type Server struct {
 	letterLease  time.Duration   // 0 for the usual
 	// Consents is the ledger; nil for the one of the house.
 	Consents api.Consents
+	reminder time.Duration  // between reminders of instructions; 0 for that of the standard
 	limits   fulfill.Limits // zero for those of the standard
 	// hookTime bounds a call to a webhook of a policy; zero for that of the
 	// standard.
@@ -165,6 +166,9 @@ func (s *Server) worker() *worker {
 				writing: request.Correspondence{URL: s.PublicURL, Times: s.Downloads.Times, Days: s.Downloads.Days, Now: s.Now, Random: rand.Reader},
 			},
 		}
+		if s.Mail != nil {
+			s.work.latest.trial = s.tryMail
+		}
 	})
 	return s.work
 }
@@ -195,14 +199,16 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Front: front, Intake: front, Limiter: s.Limiter, Audit: db.Audit(), Answers: db.Answers(),
 		Consents: countedLedger{ledger, meter.records}, Checks: countedChecks{&checks{db: db}, meter.checks}, Answered: meter.answered,
 		Events: db.Events(), Poll: s.poll(), Ending: ending,
-		Webhooks:    s.webhooks(),
-		Letters:     s.correspondence(),
-		Resumes:     resumes{db, s.worker().wake},
-		Ready:       db.Ready,
-		Unavailable: func(err error) bool { return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) },
-		Log:         s.Log,
-		Now:         s.Now,
-		NewID:       uuid.NewString,
-		Version:     s.Version,
+		Webhooks:     s.webhooks(),
+		Letters:      s.correspondence(),
+		Resumes:      resumes{db, s.worker().wake},
+		Instructions: instructions{db.Instructions(), db},
+		Connections:  connections{db, s.worker().latest},
+		Ready:        db.Ready,
+		Unavailable:  func(err error) bool { return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) },
+		Log:          s.Log,
+		Now:          s.Now,
+		NewID:        uuid.NewString,
+		Version:      s.Version,
 	}, routes)
 }

@@ -53,7 +53,7 @@ func (s *Server) upkeep(ctx context.Context) {
 	defer tick.Stop()
 	for saved := s.Now(); ; {
 		makeRoom()
-		err := errors.Join(keepUp(ctx, s.House.Store), s.front().keepUp(ctx), s.remind(ctx))
+		err := errors.Join(keepUp(ctx, s.House.Store), s.front().keepUp(ctx), s.remind(ctx), s.remindThirdParties(ctx))
 		if now := s.Now(); now.Sub(saved) >= saveEvery {
 			saved = now
 			err = errors.Join(err, s.House.Store.Consents().SaveChecks(ctx))

@@ -112,6 +112,10 @@ func (s *site) provenBody(route api.Route) string {
 	if strings.Contains(body, "vd_...") {
 		return strings.ReplaceAll(body, "vd_...", s.link())
 	}
+	if strings.Contains(body, "va_...") {
+		_, token := s.makeInstructions(store.DefaultTenant)
+		return strings.ReplaceAll(body, "va_...", token)
+	}
 	s.makeOperatorAt(store.DefaultTenant, auth.Viewer, email)
 	return body
 }

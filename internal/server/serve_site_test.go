@@ -214,7 +214,7 @@ func (s *site) entries() int {
 // touched yet; to none that there is when the tenant is "".
 func (s *site) path(route api.Route, tenant string) string {
 	s.t.Helper()
-	id, sequence, version := uuid.Must(uuid.NewV7()).String(), "99999", "never"
+	id, sequence, version, connection := uuid.Must(uuid.NewV7()).String(), "99999", "never", "none"
 	switch {
 	case tenant == "" || !strings.Contains(route.Path, "{"):
 	case strings.Contains(route.Path, "/webhooks/"):
@@ -224,6 +224,8 @@ func (s *site) path(route api.Route, tenant string) string {
 		id = s.makeOperator(tenant, auth.Viewer).ID
 	case strings.Contains(route.Path, "/tasks"):
 		id = s.makeTask(tenant)
+	case strings.Contains(route.Path, "/connections/"):
+		connection = s.connectionOf(tenant)
 	case strings.Contains(route.Path, "/requests/"):
 		id = s.makeRequestFor(route, tenant)
 	default:
@@ -238,7 +240,7 @@ func (s *site) path(route api.Route, tenant string) string {
 			Version: version, Texts: []notice.Text{{Language: "en", Body: "A text."}}, ClassifiedBy: "test",
 		}, audit.Entry{Act: "notice.publish", Object: "notice"}))
 	}
-	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{purpose}", "analytics", "{version}", version, "{connection}", "archive").Replace(route.Path)
+	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{purpose}", "analytics", "{version}", version, "{connection}", "archive", "{key}", connection).Replace(route.Path)
 }
 
 // makeConsent records a choice.

@@ -159,6 +159,7 @@ func (w *worker) execute(ctx context.Context, j job) error {
 		Colleagues: w.colleagues(connect), Connect: connect, Webhooks: hookCaller{connection, w.poster, w.now}, Consents: withdrawals{db},
 		Output: output, Delivery: delivery, Limits: w.limits,
 		Log: w.log, Tell: tell, Owner: w.owner, Controller: rules.Controller.Name, Now: w.now,
+		Instructions: db.Work(), PublicURL: w.publicURL,
 	}
 	return e.Run(ctx, j.tenant, j.id, db.Exclusive())
 }

@@ -28,6 +28,9 @@ type Systems struct {
 	by       string            // who reads catalogues, for the audit log
 	refresh  bool
 
+	// trial sends a letter that says nothing; nil where no mail can be sent.
+	trial func(ctx context.Context, to subject.Personal[string]) error
+
 	mu   sync.Mutex
 	open map[string]connector.Connector
 }
@@ -42,6 +45,12 @@ func NewSystems(c *config.Config, r connector.Registry) *Systems {
 // all that are needed are.
 func (s *Systems) Remember(c *store.Catalogues, by string, refresh bool) {
 	s.stored, s.by, s.refresh = c, by, refresh
+}
+
+// Mailing lets connections that are mailboxes be tried out: trial sends a letter
+// that says nothing. It is said before the first Connect.
+func (s *Systems) Mailing(trial func(ctx context.Context, to subject.Personal[string]) error) {
+	s.trial = trial
 }
 
 // Connect gives the open connection with a key.
@@ -63,7 +72,7 @@ func (s *Systems) Connect(key string) (connector.Connector, error) {
 	for name, secret := range conn.Secrets {
 		secrets[name] = secret.Reveal()
 	}
-	c, err := spec.New(connector.Settings{Key: key, Secrets: secrets, ReadOnly: !conn.Write})
+	c, err := spec.New(connector.Settings{Key: key, Secrets: secrets, ReadOnly: !conn.Write, Trial: s.trial})
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +100,7 @@ func (s *Systems) Plan(ctx context.Context, p policy.Policy, types []subject.Typ
 		if conn.Disabled {
 			continue
 		}
-		in.Connections = append(in.Connections, graph.Connection{Key: conn.Key, Write: conn.Write, Datasets: conn.Datasets, Ask: conn.Ask})
+		in.Connections = append(in.Connections, graph.Connection{Key: conn.Key, Write: conn.Write, Datasets: conn.Datasets, Ask: conn.Ask, Instructed: conn.Instructed})
 	}
 	needed := graph.Needed(in)
 	for i := range in.Connections {
@@ -133,9 +142,8 @@ func (s *Systems) Stale(ctx context.Context, plan *graph.Plan) error {
 		return nil
 	}
 	live := map[string]*catalogue.Catalogue{}
-	var tables []*catalogue.Table
 	for _, n := range plan.Nodes {
-		if live[n.Connection] == nil {
+		if live[n.Connection] == nil && !n.Instructed {
 			c, err := s.describe(ctx, n.Connection)
 			if connector.Retryable(err) {
 				return nil
@@ -145,13 +153,13 @@ func (s *Systems) Stale(ctx context.Context, plan *graph.Plan) error {
 			}
 			live[n.Connection] = c
 		}
-		tables = append(tables, live[n.Connection].Table(n.Table))
 	}
+	tables, missing := plan.Tables(live)
 	digest, err := graph.Digest(tables)
 	if err != nil {
 		return err
 	}
-	if digest != plan.Catalogue {
+	if missing != nil || digest != plan.Catalogue {
 		return &connector.Error{Kind: connector.Drift, Connection: "plan", Doing: "compare the databases with the stored catalogue", Reason: "tables that the plan uses have changed since it was read; nothing was done; " + mend}
 	}
 	return nil

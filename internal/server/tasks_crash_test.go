@@ -17,7 +17,7 @@ import (
 )
 
 // serving starts the program as a server that is killed at a crash point.
-func (s *site) serving(data, database, crash string) (dead <-chan struct{}, kill func()) {
+func (s *site) servingTasks(data, database, crash string) (dead <-chan struct{}, kill func()) {
 	s.t.Helper()
 	binary, err := crashing()
 	s.must(err)
@@ -76,13 +76,13 @@ func TestKilledWhileColleaguesAreAskedAsksThemOnce(t *testing.T) { // R1, X4
 		s.key = s.makeKey(store.DefaultTenant, time.Time{}, auth.Scopes()...)
 		s.must(house.Close())
 
-		dead, _ := s.serving(data, w.house.Database, "tasks.made")
+		dead, _ := s.servingTasks(data, w.house.Database, "tasks.made")
 		r := s.submit("access", "anna@example.com")
 		s.sendAndDie("/api/v1/requests/"+r.ID+"/approve", `{"plan_hash":"`+r.PlanHash+`"}`, "application/json")
 		<-dead
-		dead, _ = s.serving(data, w.house.Database, "tasks.asked")
+		dead, _ = s.servingTasks(data, w.house.Database, "tasks.asked")
 		<-dead
-		dead, _ = s.serving(data, w.house.Database, "upload.half")
+		dead, _ = s.servingTasks(data, w.house.Database, "upload.half")
 		s.await(r.ID, request.RequiresInput)
 		if got := s.answer(r, "archive", part{"contract", "", "K-77"}, part{"letters", "a.txt", strings.Repeat("a", 2_000_000)}); got.status != 200 {
 			t.Fatalf("%d %s", got.status, got.body)
@@ -90,7 +90,7 @@ func TestKilledWhileColleaguesAreAskedAsksThemOnce(t *testing.T) { // R1, X4
 		form, kindOf := formOf(part{"nothing", "", "true"})
 		s.sendAndDie("/api/v1/requests/"+r.ID+"/tasks/cellar", string(form), kindOf)
 		<-dead
-		_, kill := s.serving(data, w.house.Database, "")
+		_, kill := s.servingTasks(data, w.house.Database, "")
 		s.await(r.ID, request.Complete)
 		text := unzipped(t, s.get("/api/v1/requests/"+r.ID+"/package").body)
 		if !strings.Contains(text, "K-77") || !strings.Contains(text, strings.Repeat("a", 2_000_000)) {

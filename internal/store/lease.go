@@ -133,7 +133,10 @@ func (s *Requests) Move(ctx context.Context, l request.Lease, turn request.Turn,
 		if err := t.tell(ctx, request.Told{Letters: turn.Letters, Passes: turn.Passes}); err != nil {
 			return err
 		}
-		return t.log(ctx, entry)
+		if err := t.log(ctx, entry); err != nil || turn.Event != request.Mail {
+			return err
+		}
+		return t.instruct(ctx, l.Request, turn.Instructions...)
 	})
 }
 

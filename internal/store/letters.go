@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"volenti.dev/volenti/audit"
@@ -121,7 +122,11 @@ func (s *Letters) Recover(ctx context.Context, tenant string) error {
 // letter cannot be opened.
 func (s *Letters) Take(ctx context.Context, tenant, id string, ttl time.Duration) (try message.Try, err error) {
 	var sealed, wrapped []byte
+	held := false
 	err = s.db.write(ctx, tenant, func(ctx context.Context, t *tx) (err error) {
+		if held, err = t.keepBack(ctx, id); held || err != nil {
+			return err
+		}
 		if try, sealed, err = t.begin(ctx, id, message.Waiting, ttl); errors.Is(err, message.ErrTaken) {
 			try, sealed, err = t.begin(ctx, id, message.Sending, ttl)
 			if err == nil {
@@ -137,6 +142,9 @@ func (s *Letters) Take(ctx context.Context, tenant, id string, ttl time.Duration
 		}
 		return nil
 	})
+	if err == nil && held {
+		err = message.ErrTaken
+	}
 	if err != nil {
 		return try, err
 	}
@@ -204,20 +212,40 @@ func (s *Letters) end(ctx context.Context, tenant string, try message.Try, state
 		if err := t.destroy(ctx, letterOf(try.ID)); err != nil {
 			return err
 		}
-		if err := t.letterEnded(ctx, try.Letter, state); err != nil {
-			return err
-		}
 		entry := letterEntry(act, try.Letter, try.Attempt)
 		if reason != "" {
 			entry.Details["reason"] = reason
 		}
-		return t.log(ctx, entry)
+		about, err := t.letterEnded(ctx, try.Letter, state)
+		if err != nil {
+			return err
+		}
+		maps.Copy(entry.Details, about)
+		if err := t.log(ctx, entry); err != nil {
+			return err
+		}
+		return t.goOnAfter(ctx, try.Letter)
 	})
 }
 
-// letterEnded lets what the letter is about go on, in the commit that ends the
-// letter as Sent or Failed.
-func (t *tx) letterEnded(_ context.Context, _ message.Letter, _ message.State) error { return nil }
+// letterEnded notes that the letter has ended as Sent or Failed where it matters
+// to what it is about, in the same commit. It gives what the audit log is to say
+// of that.
+func (t *tx) letterEnded(ctx context.Context, l message.Letter, state message.State) (map[string]any, error) {
+	if l.Kind != message.Instructions {
+		return nil, nil
+	}
+	dataset, err := t.instructionEnded(ctx, l.Request, l.ID, state == message.Sent)
+	return map[string]any{"dataset": dataset}, err
+}
+
+// goOnAfter lets what waits for the letter go on, once its end is in the log.
+func (t *tx) goOnAfter(ctx context.Context, l message.Letter) error {
+	if l.Kind != message.Instructions {
+		return nil
+	}
+	return t.goOn(ctx, l.Request)
+}
 
 // PutOff ends an attempt that did not send the letter, and says why; the next
 // is made after a pause. When it is not known whether it was sent, it counts as

@@ -58,6 +58,14 @@ func (r *run) heads(n *graph.Node, own []*graph.Node) []string {
 }
 
 func (r *run) accessGroup(ctx context.Context, group []*graph.Node) error {
+	if group[0].Instructed { // and so are all of them
+		for _, n := range group {
+			if err := r.noteInstructed(ctx, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	if len(group) == 1 && group[0].Cycle == "" {
 		return r.accessOne(ctx, group[0])
 	}

@@ -47,7 +47,7 @@ func (r *run) leftovers() (residue, refused, skipped int64) {
 	for i := range r.plan.Nodes {
 		n := &r.plan.Nodes[i]
 		residue += r.at(n.Address, request.Verification).RowsResidue
-		if r.found(n.Address) > 0 {
+		if r.found(n.Address) > 0 || n.Instructed { // of which it is not known whether the person is in it
 			refused += int64(len(n.Refused))
 		}
 	}

@@ -44,6 +44,10 @@ func (r *run) erasure(ctx context.Context) error {
 	var tasks []task
 	for i := range r.plan.Nodes {
 		n := &r.plan.Nodes[i]
+		if r.plan.Instructs(n) {
+			tasks = append(tasks, task{n.Address, nil, func(ctx context.Context) error { return r.instructOne(ctx, n) }})
+			continue
+		}
 		if !n.Erases() && n.Blocked == "" {
 			continue
 		}
@@ -80,7 +84,7 @@ func (r *run) recheckAll(ctx context.Context) error {
 }
 
 func (r *run) erases() bool {
-	return slices.ContainsFunc(r.plan.Nodes, func(n graph.Node) bool { return n.Erases() || n.Blocked != "" })
+	return slices.ContainsFunc(r.plan.Nodes, func(n graph.Node) bool { return n.Erases() || n.Instructs() || n.Blocked != "" })
 }
 
 func (r *run) eraseOne(ctx context.Context, n *graph.Node, hindered error) error {

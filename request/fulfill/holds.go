@@ -6,15 +6,23 @@ import (
 	"fmt"
 
 	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/graph"
 )
 
 // held pauses the request before anything is written while what it is to
 // erase is under legal hold (X28). Access has been carried out by then, which
 // a hold does not forbid.
 func (r *run) held(ctx context.Context) error {
+	return r.heldNow(ctx, func(n *graph.Node) bool {
+		return (n.Erases() || n.Instructs()) && r.at(n.Address, request.Erasure).Status != request.Done
+	})
+}
+
+// heldNow is held for the nodes that concerned gives.
+func (r *run) heldNow(ctx context.Context, concerned func(*graph.Node) bool) error {
 	var addresses []string
 	for i := range r.plan.Nodes {
-		if n := &r.plan.Nodes[i]; n.Erases() && !r.skipped(n.Address) && r.at(n.Address, request.Erasure).Status != request.Done {
+		if n := &r.plan.Nodes[i]; concerned(n) && !r.skipped(n.Address) {
 			addresses = append(addresses, n.Address)
 		}
 	}

@@ -19,6 +19,7 @@ type patient struct {
 	Work
 	Holds
 	Keys
+	Instructions
 	limits Limits
 	warn   func(err error, in time.Duration)
 }
@@ -26,7 +27,7 @@ type patient struct {
 // waiting gives an executor over the same store that waits for it.
 func (e *Executor) waiting() *Executor {
 	limits := e.Limits.withDefaults()
-	p := patient{e.Requests, e.Work, e.Holds, e.Keys, limits, func(err error, in time.Duration) {
+	p := patient{e.Requests, e.Work, e.Holds, e.Keys, e.Instructions, limits, func(err error, in time.Duration) {
 		e.Log.Warn("the store will be tried again", "in", in, "error", err)
 	}}
 	waiting := *e
@@ -36,6 +37,9 @@ func (e *Executor) waiting() *Executor {
 	}
 	if e.Consents != nil {
 		waiting.Consents = patientConsents{p, e.Consents}
+	}
+	if e.Instructions != nil {
+		waiting.Instructions = p
 	}
 	return &waiting
 }
@@ -215,4 +219,16 @@ func (p patient) Enter(ctx context.Context, l request.Lease, address string) (fu
 
 func (p patient) RequestKey(ctx context.Context, tenant, id string) (request.Key, error) {
 	return ask(ctx, p, func() (request.Key, error) { return p.Keys.RequestKey(ctx, tenant, id) })
+}
+
+func (p patient) PutPaper(ctx context.Context, l request.Lease, paper request.Paper) error {
+	return p.try(ctx, func() error { return p.Instructions.PutPaper(ctx, l, paper) })
+}
+
+func (p patient) Papers(ctx context.Context, tenant, id, kind string) ([]request.Paper, error) {
+	return ask(ctx, p, func() ([]request.Paper, error) { return p.Instructions.Papers(ctx, tenant, id, kind) })
+}
+
+func (p patient) Instructed(ctx context.Context, tenant, id string) ([]request.Instruction, error) {
+	return ask(ctx, p, func() ([]request.Instruction, error) { return p.Instructions.Instructed(ctx, tenant, id) })
 }

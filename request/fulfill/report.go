@@ -157,6 +157,11 @@ func erasureReport(n *graph.Node, read int64, p, v request.Progress, outcomes []
 		Message: or(p.Message, v.Message), Notes: n.Notes, Attempts: p.Attempt,
 	}
 	switch {
+	case n.Instructs():
+		c.Message = or(c.Message, "not instructed yet")
+		if c.Status == request.Instructed {
+			c.Message += "; instructed, not verified"
+		}
 	case !n.Erases() && n.Blocked == "":
 		c.Status, c.Message = request.Skipped, NothingErased
 	case v.RowsResidue > 0:

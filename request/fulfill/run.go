@@ -35,8 +35,13 @@ type Executor struct {
 	Webhooks WebhookCaller
 	// Consents withdraws what people agreed to. Nil: as with Webhooks.
 	Consents Consents
-	Limits   Limits
-	Log      *slog.Logger
+	// Instructions is nil where no letters are sent: then a plan that needs them
+	// is not begun.
+	Instructions Instructions
+	// PublicURL is what links in letters begin with.
+	PublicURL string
+	Limits    Limits
+	Log       *slog.Logger
 	// Tell, when set, hears of progress, from several goroutines at once.
 	Tell func(Event)
 	// Only, when set, is the one collection that is tried in the step that the
@@ -144,6 +149,9 @@ func (e *Executor) Run(ctx context.Context, tenant, id string, takeOver bool) er
 	}
 	if err != nil {
 		return r.stop(ctx, or(r.request.Step, "start"), err)
+	}
+	if r.Instructions == nil && r.instructs() {
+		return r.stop(ctx, or(r.request.Step, "start"), errNoMail)
 	}
 	return r.dispatch(ctx)
 }
@@ -257,7 +265,7 @@ func (r *run) openIdentities(ctx context.Context) error {
 func (r *run) look(ctx context.Context) error {
 	live := map[string]*catalogue.Catalogue{}
 	for _, n := range r.plan.Nodes {
-		if live[n.Connection] == nil {
+		if live[n.Connection] == nil && !n.Instructed {
 			c, err := r.describe(ctx, n.Connection)
 			if err != nil {
 				return err

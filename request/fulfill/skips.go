@@ -13,7 +13,7 @@ import (
 // or an operator has taken it out of the request (X23), which is recorded. It
 // fails where only another one is to be tried, and that is not in its circle.
 func (r *run) passes(ctx context.Context, p request.Progress, circle ...*graph.Node) (bool, error) {
-	if p.Status == request.Done || p.Status == request.Residual || p.Status == request.Skipped {
+	if p.Status == request.Done || p.Status == request.Residual || p.Status == request.Skipped || p.Status == request.Instructed {
 		return true, nil
 	}
 	if reason, skipped := r.skips[p.Address]; skipped {

@@ -43,7 +43,7 @@ func steps() []step {
 		{name: "erasure", applies: (*run).erases, do: (*run).erasure},
 		{name: "verification", applies: (*run).erases, do: (*run).verification, live: true},
 		{name: "consent", applies: (*run).withdraws, do: (*run).consent},
-		// erasure emails: asks the systems that have no other way
+		{name: "emails", applies: (*run).instructs, do: (*run).emails},
 		{name: "webhooks after", applies: (*run).callsAfter, do: (*run).webhooksAfter},
 		{name: "review", applies: (*run).reviewed, do: (*run).review},
 		{name: Completion, applies: always, do: (*run).completion}, // with it, the notification of the data subject
@@ -85,6 +85,9 @@ func (r *run) dispatch(ctx context.Context) error {
 			if err = r.nextRound(ctx, more); err == nil {
 				at, from = -1, firstOfRound
 			}
+		}
+		if errors.Is(err, errHandedOver) {
+			return nil
 		}
 		if err != nil {
 			return r.stop(ctx, s.name, err)

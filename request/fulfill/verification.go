@@ -28,7 +28,8 @@ func (r *run) verification(ctx context.Context) error {
 }
 
 // leading lists the collections in which something is erased, and those that
-// lead to one: a new row there may have others behind it.
+// lead to one: a new row there may have others behind it. Those that cannot be
+// asked are left out; what leads to them is asked.
 func (r *run) leading() []*graph.Node {
 	leads := map[string]bool{}
 	var mark func(n *graph.Node)
@@ -44,13 +45,13 @@ func (r *run) leading() []*graph.Node {
 		}
 	}
 	for i := range r.plan.Nodes {
-		if n := &r.plan.Nodes[i]; n.Erases() {
+		if n := &r.plan.Nodes[i]; n.Erases() || n.Instructs() {
 			mark(n)
 		}
 	}
 	var all []*graph.Node
 	for i := range r.plan.Nodes {
-		if n := &r.plan.Nodes[i]; leads[n.Address] {
+		if n := &r.plan.Nodes[i]; leads[n.Address] && !n.Instructed {
 			all = append(all, n)
 		}
 	}

@@ -13,9 +13,10 @@ import (
 
 // Check finds what would stop the plans of a configuration, without any
 // database: collections that a policy needs and no identity type leads to
-// (D5, D10).
-func Check(datasets []dataset.Dataset, policies []policy.Policy) []source.Problem {
+// (D5, D10). Of a blind dataset nothing can be read.
+func Check(datasets []dataset.Dataset, policies []policy.Policy, blind func(dataset string) bool) []source.Problem {
 	w := newWeb(datasets)
+	w.cut(blind)
 	var types []subject.Type
 	for _, s := range w.seeds {
 		types = append(types, s.identity)
@@ -27,7 +28,7 @@ func Check(datasets []dataset.Dataset, policies []policy.Policy) []source.Proble
 	for i, c := range w.collections {
 		var needing []string
 		for _, p := range policies {
-			if wanted(c, p).any() {
+			if wants := wanted(c, p); len(wants.targets) > 0 || wants.any() && !blind(c.Address.Dataset) {
 				needing = append(needing, p.Key)
 			}
 		}

@@ -136,6 +136,9 @@ func (k keys) pointing(to catalogue.Name, each func(*catalogue.Table, *catalogue
 
 // keys gives those of the database of a node.
 func (p *planner) keys(n *Node) keys {
+	if n.Instructed {
+		return nil
+	}
 	if p.foreign[n.Connection] == nil {
 		p.foreign[n.Connection] = keysOf(p.connection(n.Connection).Catalogue)
 	}
@@ -319,13 +322,17 @@ func (p *planner) circles(holds []hold) func(hold) bool {
 
 // Tables gives the live tables that a plan depends on: those of its nodes, in
 // their order, then those that point at rows which it deletes, directly or
-// through others. missing names a node whose table is not there.
+// through others. A node that is instructed has nil. missing names a node whose table is not there.
 func (p *Plan) Tables(live map[string]*catalogue.Catalogue) (tables []*catalogue.Table, missing *Node) {
 	type place struct{ connection, table string }
 	seen := map[place]bool{}
 	named := map[string]map[catalogue.Name]*catalogue.Table{}
 	for i := range p.Nodes {
 		n := &p.Nodes[i]
+		if n.Instructed {
+			tables = append(tables, nil)
+			continue
+		}
 		if named[n.Connection] == nil {
 			named[n.Connection] = live[n.Connection].ByName()
 		}
@@ -338,7 +345,7 @@ func (p *Plan) Tables(live map[string]*catalogue.Catalogue) (tables []*catalogue
 	}
 	foreign := map[string]keys{}
 	for i := range p.Nodes {
-		if p.Nodes[i].Delete == "" {
+		if p.Nodes[i].Delete == "" || p.Nodes[i].Instructed {
 			continue
 		}
 		connection := p.Nodes[i].Connection

@@ -121,7 +121,7 @@ func (p *planner) masks(i int, n *Node) {
 		}
 	}
 	p.deleteRows(i, n, deletes)
-	if !p.serving[c.Address.Dataset].Write && n.Erases() {
+	if !p.serving[c.Address.Dataset].Write && n.touches() {
 		n.Blocked = fmt.Sprintf("the connection %s grants read access only", n.Connection)
 	}
 	if len(n.KeyColumns) == 0 && n.Erases() {

@@ -47,6 +47,9 @@ type Connection struct {
 	Datasets  []string
 	Catalogue *catalogue.Catalogue
 	Ask       task.Ask // where people answer instead
+	// Instructed: it cannot be asked, and needs no Catalogue; somebody is told
+	// what to erase there.
+	Instructed bool
 }
 
 // Error says why there can be no plan, with everything that stands in the
@@ -74,6 +77,7 @@ type planner struct {
 	Input
 	*web
 	depth   []int
+	sighted []int  // depth, if all could be read
 	edges   []edge // among needed collections, sorted by where they end
 	into    [][]edge
 	out     [][]edge
@@ -95,7 +99,7 @@ func Needed(in Input) []string {
 	p.reach()
 	var keys []string
 	for i, c := range p.collections {
-		if conn := p.serving[c.Address.Dataset]; p.needed[i] && conn != nil {
+		if conn := p.serving[c.Address.Dataset]; p.needed[i] && conn != nil && !conn.Instructed {
 			keys = append(keys, conn.Key)
 		}
 	}
@@ -117,6 +121,7 @@ func Build(in Input) (*Plan, error) {
 	}
 	p.orderErasure()
 	p.asks()
+	p.tell()
 	if err := p.finish(order); err != nil {
 		return nil, err
 	}
@@ -142,6 +147,8 @@ func newPlanner(in Input) *planner {
 			p.serving[d] = &in.Connections[i]
 		}
 	}
+	p.sighted = p.depths(p.Identities)
+	p.cut(p.blind)
 	return p
 }
 
@@ -168,6 +175,9 @@ func (p *planner) reach() {
 	targets := make([]bool, len(p.collections))
 	for i, c := range p.collections {
 		p.wants[i] = wanted(c, p.Policy)
+		if p.blind(c.Address.Dataset) {
+			p.wants[i].returned = nil
+		}
 		targets[i] = p.wants[i].any() && p.depth[i] != unreached
 	}
 	p.edges = p.oriented(p.depth)
@@ -189,10 +199,17 @@ func (p *planner) reach() {
 				p.problem.add(r.At, fmt.Sprintf("%s refers to %s.%s, which is not described, so rows may be missed", address, r.Target, r.Field),
 					"describe the field or remove the reference")
 			}
+		case p.depth[i] != unreached && p.blind(c.Address.Dataset):
+			p.skip(address, fmt.Sprintf("it cannot be read, and the policy %s erases nothing of it or of what it leads to", p.Policy.Key))
 		case p.depth[i] != unreached:
 			p.skip(address, fmt.Sprintf("holds nothing that the policy %s targets and leads to nothing that does", p.Policy.Key))
 		case len(ways()[i]) > 0:
 			p.skip(address, fmt.Sprintf("cannot be reached by %s; an identity of type %s would reach it", join(p.Identities), join(ways()[i])))
+		case p.wants[i].any() && p.sighted[i] != unreached:
+			p.problem.add(c.At, fmt.Sprintf("the policy %s needs %s, but only collections that cannot be read lead to it", p.Policy.Key, address),
+				"give one of its fields an identity, or a reference to a collection that can be read")
+		case p.sighted[i] != unreached:
+			p.skip(address, "only collections that cannot be read lead to it, and the policy needs nothing of it")
 		case p.wants[i].any():
 			p.problem.add(c.At, fmt.Sprintf("the policy %s needs %s, but no identity and no reference leads to it", p.Policy.Key, address),
 				"give one of its fields an identity, or a reference to a collection that can be reached")
@@ -241,6 +258,10 @@ func (p *planner) locate() {
 		}
 		address := p.addresses[i]
 		conn := p.serving[c.Address.Dataset]
+		if conn != nil && conn.Instructed {
+			p.tables[i] = described(c)
+			continue
+		}
 		if conn == nil || conn.Catalogue == nil {
 			p.problem.add(c.At, fmt.Sprintf("the plan needs %s, but no connection serves the dataset %s", address, c.Address.Dataset),
 				"add the dataset to a connection's `datasets`")
@@ -345,7 +366,7 @@ func (p *planner) after(i int) []int {
 // finish fills in what is known only now, and the hash.
 func (p *planner) finish(order []int) error {
 	for at, i := range order {
-		if p.Queries == nil || len(p.problem.Problems) > 0 {
+		if p.Queries == nil || len(p.problem.Problems) > 0 || p.plan.Nodes[at].Instructed {
 			continue
 		}
 		q, err := p.Queries(&p.plan.Nodes[at], p.tables[i])

@@ -525,7 +525,7 @@ func TestHashCoversThePlanAndNotItsCounts(t *testing.T) { // X17
 
 func TestCheckNamesUnreachableCollections(t *testing.T) { // D5
 	d := append(shop(), describe(collection("hr.employee", field("id", key), field("mail", cat("user.contact.email"))))...)
-	found := Check(d, []policy.Policy{accessAll})
+	found := Check(d, []policy.Policy{accessAll}, func(string) bool { return false })
 	if len(found) != 1 || !strings.Contains(found[0].Message, "hr:employee") || !strings.Contains(found[0].Message, "tried: email") {
 		t.Errorf("problems: %v", found)
 	}

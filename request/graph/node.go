@@ -18,6 +18,7 @@ func (p *planner) node(i int) {
 		Address:      p.addresses[i],
 		Connection:   p.serving[c.Address.Dataset].Key,
 		Table:        t.Name,
+		Instructed:   p.blind(c.Address.Dataset),
 		Inputs:       map[string][]string{},
 		Upstream:     []string{},
 		Partitions:   c.Partitions,
@@ -27,11 +28,15 @@ func (p *planner) node(i int) {
 		n.Cycle, n.Rounds = p.addresses[slices.Index(p.group, p.group[i])], Rounds
 	}
 	p.inputs(i, &n)
-	p.key(i, &n)
+	if !n.Instructed {
+		p.key(i, &n)
+	}
 	p.returned(i, &n)
 	p.masks(i, &n)
 	p.openNotes(i, &n)
-	p.columns(i, &n)
+	if n.Columns, n.Queries = []string{}, []string{}; !n.Instructed {
+		p.columns(i, &n)
+	}
 	p.plan.Nodes = append(p.plan.Nodes, n)
 }
 
@@ -79,6 +84,9 @@ func (p *planner) inputs(i int, n *Node) {
 	}
 	for _, m := range n.Matches {
 		for _, path := range m.Fields {
+			if n.Instructed {
+				break // people find rows by whatever they are told
+			}
 			p.findable(i, n, m, path)
 		}
 	}

@@ -65,6 +65,9 @@ type Node struct {
 	Address    string         `json:"address"` // "dataset:collection"
 	Connection string         `json:"connection"`
 	Table      catalogue.Name `json:"table"`
+	// Instructed: it is never asked. Whoever has its rows is told which to find,
+	// by the inputs, and what to mask of them.
+	Instructed bool `json:"instructed,omitempty"`
 	// Upstream lists what must have been read before: what feeds this
 	// collection, and what its description puts before it.
 	Upstream []string `json:"upstream"`
@@ -197,11 +200,16 @@ func (p *Plan) Ask(connection string) *task.Ask {
 }
 
 // Erases says whether the node writes anything.
-func (n *Node) Erases() bool { return n.Blocked == "" && (len(n.Masks) > 0 || n.Delete != "") }
+func (n *Node) Erases() bool { return !n.Instructed && n.touches() }
+
+// Instructs says whether somebody is told to erase something of the node.
+func (n *Node) Instructs() bool { return n.Instructed && n.touches() }
+
+func (n *Node) touches() bool { return n.Blocked == "" && (len(n.Masks) > 0 || n.Delete != "") }
 
 // Targeted says whether an erasure rule wants anything of the node.
 func (n *Node) Targeted() bool {
-	return n.Erases() || n.Blocked != "" || len(n.Kept) > 0 || len(n.Refused) > 0
+	return n.touches() || n.Blocked != "" || len(n.Kept) > 0 || len(n.Refused) > 0
 }
 
 // digest computes the hash of the plan.
@@ -239,7 +247,7 @@ func (p *Plan) Verify() error {
 // use do not count: a new table elsewhere leaves an approval as it is.
 func Digest(tables []*catalogue.Table) (string, error) {
 	return hashLines(func(yield func(any) bool) {
-		for _, t := range tables {
+		for _, t := range tables { // nil counts as null
 			if !yield(t) {
 				return
 			}

@@ -1,0 +1,158 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"volenti.dev/volenti/api"
+	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/message"
+	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/fulfill"
+	"volenti.dev/volenti/subject"
+)
+
+// instructions is what operators and third parties see of what was told.
+type instructions struct {
+	*store.Instructions
+	db *store.DB
+}
+
+var (
+	_ api.Instructions     = instructions{}
+	_ fulfill.Instructions = (*store.Work)(nil)
+)
+
+// Notice implements api.Instructions.
+func (s instructions) Notice(ctx context.Context, token string) (n api.InstructionNotice, err error) {
+	tenant, i, err := s.Find(ctx, token)
+	if err != nil {
+		return n, err
+	}
+	rules, err := s.db.Consents().Rules(ctx, tenant)
+	if err != nil {
+		return n, err
+	}
+	return api.InstructionNotice{Organisation: rules.Controller.Name, Reference: i.Request, Dataset: i.Dataset, Due: i.Due, Answer: i.Answer}, nil
+}
+
+// connections tries out those of the configuration as of now.
+type connections struct {
+	db     *store.DB
+	latest *Latest
+}
+
+var _ api.Connections = connections{}
+
+// Test implements api.Connections.
+func (s connections) Test(ctx context.Context, caller auth.Caller, key string) (string, error) {
+	e, release, err := s.latest.Use(ctx, caller.Tenant)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	if e.systems.connection(key).Key == "" {
+		return "", request.ErrNotFound
+	}
+	entry := audit.Entry{Act: "connection.test", Object: "connection/" + key, Details: map[string]any{"by": caller.By()}}
+	if err := s.db.Audit().Append(ctx, caller.Tenant, entry); err != nil {
+		return "", err
+	}
+	if err := e.systems.Test(ctx, key); err != nil {
+		return err.Error(), nil
+	}
+	return "", nil
+}
+
+// Test tries out whether a system can be reached, or mail be sent to it.
+func (s *Systems) Test(ctx context.Context, key string) error {
+	c, err := s.Connect(key)
+	if err != nil {
+		return err
+	}
+	tester, ok := c.(connector.Tester)
+	if !ok {
+		return fmt.Errorf("%s: this kind of connection cannot be tried out", key)
+	}
+	return tester.Test(ctx)
+}
+
+// tryMail sends a letter that says nothing, at once.
+func (s *Server) tryMail(ctx context.Context, tenant string, to subject.Personal[string]) error {
+	words, err := s.wording().render(ctx, tenant, s.Mail.Domain(), message.Sample(message.Trial, ""))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, trialTime)
+	defer cancel()
+	return s.Mail.Send(ctx, uuid.NewString(), to.Reveal(), words)
+}
+
+// Who was told to erase something and says nothing is reminded once a week, so
+// often at most, and so many at a time.
+const (
+	remindEvery = 7 * 24 * time.Hour
+	mostRemind  = 4
+	remindSlice = 100
+)
+
+// remindThirdParties reminds third parties of what they have not answered.
+func (s *Server) remindThirdParties(ctx context.Context) error {
+	tenants, err := s.House.Store.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, tenant := range tenants {
+		due, err := s.House.Store.Instructions().Unanswered(ctx, tenant, cmp.Or(s.reminder, remindEvery), mostRemind, remindSlice)
+		if err == nil && len(due) > 0 {
+			err = s.remindTenant(ctx, tenant, due)
+		}
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
+}
+
+// remindTenant leaves those alone whose connection is not there any more.
+func (s *Server) remindTenant(ctx context.Context, tenant string, due []request.Instruction) error {
+	e, release, err := s.worker().latest.Use(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	defer release()
+	var failed []error
+	for _, i := range due {
+		c, err := e.systems.Connect(i.Connection)
+		who, ok := c.(connector.Instructed)
+		if err != nil || !ok {
+			continue
+		}
+		failed = append(failed, s.remindThirdParty(ctx, tenant, i, who))
+	}
+	return errors.Join(failed...)
+}
+
+func (s *Server) remindThirdParty(ctx context.Context, tenant string, i request.Instruction, who connector.Instructed) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	pass, token, err := auth.NewPass(tenant, auth.Acknowledge, request.InstructionObject(i.Request, i.Dataset), auth.AnyUses, fulfill.AnswerableUntil(i.Due), rand.Reader)
+	if err != nil {
+		return err
+	}
+	letter := message.Letter{
+		ID: id.String(), Request: i.Request, Kind: message.Reminder, To: who.Recipient(),
+		Values: message.Values{"of": "instructions", "due": i.Due.Format(time.DateOnly), "url": fulfill.InstructionsURL(s.PublicURL, token)},
+	}
+	return s.House.Store.Instructions().Remind(ctx, tenant, i, letter, pass)
+}
