@@ -1,6 +1,7 @@
 package request
 
 import (
+	"crypto/rand"
 	"fmt"
 	"strings"
 	"testing"
@@ -20,9 +21,32 @@ func known(t *testing.T, of ...string) (all []Identity) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if Origin(of[i]) == Proven {
+			all = append(all, proven(t, id))
+			continue
+		}
 		all = append(all, SealIdentity(place{}, "acme", "r1", id, Origin(of[i]), []byte("digest key")))
 	}
 	return all
+}
+
+// proven answers with the code that was sent to an identity.
+func proven(t *testing.T, id subject.Identity) Identity {
+	t.Helper()
+	key := []byte("digest key")
+	c, code, err := NewChallenge("acme", "r1", Person, id, key, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof, err := c.Answer(code, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i, err := proof.Seal(place{}, SealIdentity(place{}, "acme", "r1", id, Claimed, key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
 }
 
 func TestAnswerGoesOnlyToWhatWasProvenOrIsVouchedForOnPurpose(t *testing.T) { // SE1

@@ -53,7 +53,7 @@ func TestServerIsDurable(t *testing.T) {
 	conn := connect(t, pgtest.URL(t))
 	for setting, want := range map[string]string{
 		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on",
-		"max_connections": "200", "listen_addresses": "127.0.0.1",
+		"max_connections": "400", "listen_addresses": "127.0.0.1",
 	} {
 		var got string
 		if err := conn.QueryRow(t.Context(), "SHOW "+setting).Scan(&got); err != nil {

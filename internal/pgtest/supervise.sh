@@ -17,7 +17,7 @@ trap 'finish "$1" "$2"' EXIT
 
 while read -r action port; do
 	if "$2/pg_ctl" "$action" --wait --mode=immediate --pgdata="$1/data" --log="$1/log" \
-		--options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200" \
+		--options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=400" \
 		>>"$1/log" 2>&1; then
 		echo ok
 	else

@@ -28,7 +28,7 @@ func TestEveryRouteAsksForItsScope(t *testing.T) { // SE13
 			"none": "", "nonsense": "vk_nonsense", "all": s.key,
 			"expired": s.makeKey(store.DefaultTenant, time.Now().Add(-hour), auth.Scopes()...),
 			"unknown": strings.Replace(s.key, "vk_", "vk_a", 1)[:len(s.key)],
-			"altered": s.key[:len(s.key)-2] + "AA",
+			"altered": altered(s.key),
 			"revoked": s.makeKey(store.DefaultTenant, time.Time{}, auth.Scopes()...),
 		}
 		revoked, _ := auth.IDOf(keys["revoked"])
@@ -309,4 +309,12 @@ func TestStoreThatIsClosedIsNotReady(t *testing.T) {
 			t.Errorf("health: %d %s", got.status, got.body)
 		}
 	})
+}
+
+// altered is a key with another end.
+func altered(key string) string {
+	if end := key[len(key)-2:]; end == "AA" {
+		return key[:len(key)-2] + "BB"
+	}
+	return key[:len(key)-2] + "AA"
 }
