@@ -10,19 +10,18 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/demo/shop"
 	"volenti.dev/volenti/examples"
 	"volenti.dev/volenti/internal/server"
 	"volenti.dev/volenti/internal/store"
-	"volenti.dev/volenti/request"
-	"volenti.dev/volenti/request/fulfill"
 )
 
 type demoCommand struct {
-	Once bool   `help:"Tell the story once, remove everything, and leave."`
-	Dir  string `help:"Where to make the shop; a new temporary directory unless told." placeholder:"DIR"`
+	Once bool   `help:"Tell the story once, remove what was made in a temporary directory, and leave."`
+	Dir  string `help:"Where to make the shop, which stays there; a new temporary directory unless told." placeholder:"DIR"`
 }
 
 // Run makes up a shop and carries Anna's requests out on it.
@@ -37,28 +36,30 @@ func (c *demoCommand) Run(s *session) error {
 			defer func() { _ = os.RemoveAll(dir) }()
 		}
 	}
-	t := &tour{session: s, dir: dir}
-	for _, step := range []func() error{t.makeShop, t.openHouse, t.consents, t.access, t.erasure, t.look, t.verifyAudit} {
+	t := &tour{session: s, dir: dir, once: c.Once}
+	story := []func() error{t.makeShop, t.openHouse, t.consents, t.openCounter, t.access, t.erasure, t.look, t.verifyAudit}
+	if !c.Once {
+		story = append(story, t.states, t.welcome)
+	}
+	for _, step := range story {
 		if err := step(); err != nil {
 			return errors.Join(err, t.close())
 		}
 	}
-	if err := t.close(); err != nil {
-		return err
-	}
-	if !c.Once {
-		t.sayWhatToTry()
-	}
-	return nil
+	return t.close()
 }
 
 // tour is the demo as it goes on.
 type tour struct {
 	*session
-	dir      string
-	step     int
-	house    *server.House
-	prepared *prepared
+	dir     string
+	once    bool
+	step    int
+	house   *server.House
+	counter *counter
+
+	mu      sync.Mutex
+	letters int // that were kept
 }
 
 func (t *tour) say(title, format string, args ...any) {
@@ -113,60 +114,6 @@ func (t *tour) openHouse() (err error) {
 	return err
 }
 
-// carryOut plans, approves and runs one request of Anna's.
-func (t *tour) carryOut(policyKey, title string) error {
-	if t.prepared != nil {
-		t.prepared.close()
-	}
-	about := about{Config: filepath.Join(t.dir, "config"), Policy: policyKey, whom: whom{Identity: []string{"email=" + shop.AnnaSpelled}}}
-	var err error
-	if t.prepared, err = about.prepare(t.session); err != nil {
-		return err
-	}
-	out := filepath.Join(t.dir, policyKey)
-	l := &server.Local{House: t.house, Systems: t.prepared.systems, Log: t.log, Out: out, Controller: "the demo shop", By: t.User, Now: t.Now}
-	plan, err := t.prepared.plan(t.session)
-	if err != nil {
-		return err
-	}
-	id, err := l.Submit(t.ctx, plan, t.prepared.identities, 0)
-	if err != nil {
-		return err
-	}
-	if err := l.Prepare(t.ctx, id, plan); err != nil {
-		return err
-	}
-	report, err := l.Run(t.ctx, id)
-	if err != nil {
-		return err
-	}
-	t.say(title, "Plan %.12s: %d collections of two databases, %d left out with their reason.\n%s", plan.Hash, len(plan.Nodes), len(plan.Skipped), told(report, policyKey))
-	if report.Status != request.Complete {
-		return fmt.Errorf("the request ended as %s: %s", report.Status, report.Message)
-	}
-	return nil
-}
-
-// told is a report in a few lines: of an erasure, what was erased.
-func told(r fulfill.Report, policyKey string) string {
-	var b strings.Builder
-	for _, c := range r.Collections {
-		if c.RowsRead > 0 && (policyKey == "access" || c.Action == request.Erasure) {
-			fmt.Fprintf(&b, "%-8s %-34s %s\n", c.Action, c.Address, summary(c))
-		}
-	}
-	fmt.Fprintf(&b, "Request: %s.", r.Status)
-	return b.String()
-}
-
-func (t *tour) access() error {
-	return t.carryOut("access", "Anna Keller asks what the shop knows of her (Art. 15 GDPR)")
-}
-
-func (t *tour) erasure() error {
-	return t.carryOut("erasure", "Anna Keller asks to be erased (Art. 17 GDPR)")
-}
-
 // look asks the shop's own database, past Volenti.
 func (t *tour) look() error {
 	var name, email string
@@ -213,20 +160,12 @@ func (t *tour) query(file, statement string, into any, args ...any) error {
 }
 
 func (t *tour) close() error {
-	if t.prepared != nil {
-		t.prepared.close()
+	var err error
+	if t.counter != nil {
+		err = t.counter.stop()
 	}
-	if t.house == nil {
-		return nil
+	if t.house != nil {
+		err = errors.Join(err, t.house.Close())
 	}
-	return t.house.Close()
-}
-
-func (t *tour) sayWhatToTry() {
-	t.say("Now you", `Everything is in %[1]s:
-  access/package.zip    what Anna was given: open its index.html
-  config/               the description of both databases, and the policies
-Ask for somebody else:
-  export %[2]s=%[1]s
-  volenti request plan --config %[1]s/config --policy access --identity email=paula.brandt9@example.org --count`, t.dir, shop.Directory)
+	return err
 }

@@ -100,8 +100,9 @@ func TestLinksLeadSomewhere(t *testing.T) {
 var block = regexp.MustCompile("(?s)```sh\n(.*?)```")
 
 // TestCommandsOfTheReadmeRun gives the README's commands to one shell, in
-// order, in an empty directory. Two are replaced: make test would start this
-// test again, and make build would write into the checkout.
+// order, in an empty directory. Three are replaced: make test would start this
+// test again, make build would write into the checkout, and the demo would
+// answer until somebody ends it.
 func TestCommandsOfTheReadmeRun(t *testing.T) {
 	t.Parallel()
 	checkout, err := filepath.Abs(root)
@@ -115,9 +116,9 @@ func TestCommandsOfTheReadmeRun(t *testing.T) {
 	}
 	commands := script.String()
 	for command, instead := range map[string]string{
-		"make test\n":           "make --dry-run -C \"$CHECKOUT\" test >/dev/null\n",
-		"make build\n":          "go build -C \"$CHECKOUT\" -o \"$PWD/bin/volenti\" ./cmd/volenti\n",
-		"go run ./cmd/volenti ": "go run -C \"$CHECKOUT\" ./cmd/volenti ",
+		"make test\n":                 "make --dry-run -C \"$CHECKOUT\" test >/dev/null\n",
+		"make build\n":                "go build -C \"$CHECKOUT\" -o \"$PWD/bin/volenti\" ./cmd/volenti\n",
+		"go run ./cmd/volenti demo\n": "go run -C \"$CHECKOUT\" ./cmd/volenti demo --once\n",
 	} {
 		if !strings.Contains(commands, command) {
 			t.Errorf("the README no longer has the command %q", command)

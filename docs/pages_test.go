@@ -126,7 +126,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 			continue
 		}
 		t.Run(page, func(t *testing.T) {
-			script := "trap 'kill ${server:-} ${receiver:-} 2>/dev/null || :' EXIT\nvolenti demo --dir practice >/dev/null\nexport DEMO_SHOP=\"$PWD/practice\"\n" + strings.Join(commands, "")
+			script := "trap 'kill ${server:-} ${receiver:-} 2>/dev/null || :' EXIT\nvolenti demo --once --dir practice >/dev/null\nexport DEMO_SHOP=\"$PWD/practice\"\n" + strings.Join(commands, "")
 			script = strings.ReplaceAll(script, "127.0.0.1:8080", free(t))
 			script = strings.ReplaceAll(script, "127.0.0.1:9464", free(t))
 			shell := exec.CommandContext(ctx, "/bin/sh", "-eux", "-c", script)

@@ -1,0 +1,60 @@
+package cli_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"volenti.dev/volenti/cli"
+)
+
+// The demo leaves requests in several states, answers on its address, and ends
+// when it is told to.
+func TestDemoAnswersUntilItIsEnded(t *testing.T) {
+	s := shell{t: t}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	reader, writer := io.Pipe()
+	ended, dir := make(chan int, 1), t.TempDir()
+	var errs strings.Builder
+	go func() {
+		ended <- cli.Main(ctx, []string{"demo", "--dir", dir}, s.std(writer, &errs))
+		_ = writer.Close()
+	}()
+	var said strings.Builder
+	lines := bufio.NewScanner(reader)
+	for lines.Scan() {
+		fmt.Fprintln(&said, lines.Text())
+		if strings.Contains(lines.Text(), "until you end it") {
+			break
+		}
+	}
+	text := said.String()
+	address := regexp.MustCompile(`It answers on (http://[0-9.:]+)\.`).FindStringSubmatch(text)
+	if address == nil {
+		t.Fatalf("it says no address: %s%s", text, errs.String())
+	}
+	for _, want := range []string{"awaiting_approval", "requires_input", "identity_unverified", "Request: complete", "/set-up/vi_"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it never says %q:\n%s", want, text)
+		}
+	}
+	if status, _ := get(t, address[1]+"/readyz", ""); status != http.StatusOK {
+		t.Errorf("it does not answer: %d", status)
+	}
+	letters, err := filepath.Glob(filepath.Join(dir, "mail", "*archive-at-shop.example.txt"))
+	if err != nil || len(letters) != 1 {
+		t.Errorf("%d letters to the archive, %v", len(letters), err)
+	}
+	stop()
+	go func() { _, _ = io.Copy(io.Discard, reader) }()
+	if code := <-ended; code != 0 {
+		t.Errorf("exit code %d: %s", code, errs.String())
+	}
+}
