@@ -24,6 +24,7 @@ import (
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/connector/builtin"
+	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/demo/shop"
 	"volenti.dev/volenti/examples"
 	"volenti.dev/volenti/internal/mail"
@@ -88,6 +89,10 @@ func (t *tour) openCounter() (err error) {
 		return err
 	}
 	if err := t.makeKey(); err != nil {
+		return err
+	}
+	shop := consent.Controller{Name: "The demo shop"}
+	if err := t.house.Store.Consents().Describe(t.ctx, store.DefaultTenant, shop, t.act("controller.set", "controller")); err != nil {
 		return err
 	}
 	t.say("The privacy desk opens", "It answers on %s. People ask it for themselves and prove by a code who they are; it asks the customer relations by a webhook, tells a mailing house by mail, and colleagues look into a paper archive.", c.Server)
@@ -373,10 +378,10 @@ func (t *tour) erasure() error {
 		return fmt.Errorf("wait for the last letter: %w", err)
 	}
 	t.counter.crm.mu.Lock()
-	calls := strings.Join(t.counter.crm.calls, " and ")
+	calls := strings.NewReplacer("pre", "before", "post", "after").Replace(strings.Join(t.counter.crm.calls, " and "))
 	t.counter.crm.mu.Unlock()
 	t.say("Anna Keller asks to be erased (Art. 17 GDPR)",
-		"Plan %.12s. The customer relations were called %s the request, and added her phone number to what she is found by.\n%sThe mailing house was told by one letter, and says that it is done.\nRequest: %s. Her last letter (%q) says what was kept and why.",
+		"Plan %.12s. The customer relations were called %s the rest, and added her phone number to what she is found by.\n%sThe mailing house was told by one letter, and says that it is done.\nRequest: %s. Her last letter (%q) says what was kept and why.",
 		plan.Hash, calls, found(r, request.Erasure), r.Status, told.Subject)
 	return nil
 }
