@@ -85,6 +85,26 @@ func signIn(a *API, ctx context.Context, _ auth.Caller, in *signInInput) (*signI
 	return &signInOutput{http.StatusCreated, SessionWithToken{Token: token, Role: s.Role, Expires: s.Expires}}, nil
 }
 
+type sessionOutput struct {
+	Body Session
+}
+
+// Session is a session as its operator sees it.
+type Session struct {
+	Operator string       `json:"operator" format:"uuid"`
+	Name     string       `json:"name"`
+	Role     auth.Role    `json:"role"`
+	Scopes   []auth.Scope `json:"scopes" nullable:"false" doc:"What it may do"`
+}
+
+func showSession(a *API, ctx context.Context, caller auth.Caller, _ *struct{}) (*sessionOutput, error) {
+	o, err := a.config.Operators.Get(ctx, caller.Tenant, caller.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &sessionOutput{Session{Operator: o.ID, Name: o.Name.Reveal(), Role: o.Role, Scopes: o.Role.Scopes()}}, nil
+}
+
 func signOut(a *API, ctx context.Context, caller auth.Caller, _ *struct{}) (*struct{}, error) {
 	return nil, a.config.Operators.SignOut(ctx, caller)
 }

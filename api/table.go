@@ -13,6 +13,7 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/readyz", Public: true, Does: "Say whether the store answers", Act: Handle(ready)},
 		{Method: http.MethodGet, Path: "/api/v1/openapi.json", Public: true, Does: "Describe this interface", Act: Handle(describe)},
 		{Method: http.MethodPost, Path: "/api/v1/sessions", Public: true, Proof: "the password", Repeats: Convergent, Does: "Sign an operator in", Example: exampleSignIn, Act: Handle(signIn)},
+		{Method: http.MethodGet, Path: "/api/v1/sessions/current", Scope: auth.OwnSession, Quiet: true, Does: "Show who is signed in, and what they may do", Act: Handle(showSession)},
 		{Method: http.MethodPost, Path: "/api/v1/sessions/current/end", Scope: auth.OwnSession, Repeats: Convergent, Does: "Sign out", Act: Handle(signOut)},
 		{Method: http.MethodPost, Path: "/api/v1/sessions/current/password", Scope: auth.OwnSession, Repeats: Convergent, Does: "Change one's password", Example: examplePassword, Act: Handle(changePassword)},
 		{Method: http.MethodPost, Path: "/api/v1/invitations", Scope: auth.ManageAccess, Does: "Invite somebody to operate", Example: `{"role":"privacy_officer"}`, Act: Handle(inviteOperator)},

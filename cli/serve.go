@@ -59,17 +59,18 @@ func (c *serveCommand) Run(s *session) (err error) {
 		return fmt.Errorf("listen on %s: %w", c.Listen, err)
 	}
 	fmt.Fprintf(s.Out, "Volenti answers on http://%s\n", listener.Addr())
+	public := strings.TrimSuffix(cmp.Or(c.PublicURL, "http://"+listener.Addr().String()), "/")
 	invitation, err := house.InviteFirst(s.ctx, store.DefaultTenant, s.User, s.Now())
 	if err != nil {
 		return err
 	}
 	if invitation != "" {
-		fmt.Fprintf(s.Out, "Nobody operates it yet. Its first owner comes by this invitation, which is good for seven days or until the next start:\n%s\n", invitation)
+		fmt.Fprintf(s.Out, "Nobody operates it yet. Its first owner comes by this link, which is good for seven days or until the next start:\n%s/set-up/%s\n", public, invitation)
 	}
 	srv := &server.Server{
 		Limiter: &api.Limiter{Proxies: c.TrustedProxies, Now: s.Now},
 		House:   house, Now: s.Now, Version: version(), Log: log, AllowPrivateWebhooks: c.AllowPrivateWebhooks, FourEyes: c.FourEyes, Uploads: c.MaxUploads << 20,
-		PublicURL:     strings.TrimSuffix(cmp.Or(c.PublicURL, "http://"+listener.Addr().String()), "/"),
+		PublicURL:     public,
 		Configuration: config.Options{Registry: builtin.Registry(), Env: s.Env},
 		Downloads:     server.Downloads{Times: c.DownloadTimes, Days: c.DownloadDays, Keep: c.PackageDays},
 		Packages:      cmp.Or(c.Packages, filepath.Join(cmp.Or(c.Data, server.DefaultPlace), "packages")),

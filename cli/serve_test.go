@@ -93,7 +93,7 @@ func TestServerTakesAKeyUntilItIsRevoked(t *testing.T) { // SE12
 	if _, errs := s.run(6, "apikey", "list", "--data", s.data); !strings.Contains(errs, "stopped first") {
 		t.Errorf("two processes at one directory: %s", errs)
 	}
-	if code, rest := end(); code != 0 || !strings.Contains(rest, "Its first owner comes by this invitation") || !strings.Contains(rest, "\nvi_") {
+	if code, rest := end(); code != 0 || !strings.Contains(rest, "Its first owner comes by this link") || !strings.Contains(rest, url+"/set-up/vi_") {
 		t.Errorf("exit code %d, said %q", code, rest)
 	}
 

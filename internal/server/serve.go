@@ -178,7 +178,7 @@ func (s *Server) desk() *frontDesk {
 	return &frontDesk{house: s.House, latest: w.latest, handing: w.handing, fourEyes: s.FourEyes, limits: s.limits, wake: w.wake, now: s.Now, log: s.Log}
 }
 
-// Handler is the interface over the house. Its streams end with ending.
+// Handler is the interface over the house, and its pages. Its streams end with ending.
 func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 	routes := s.Routes
 	if routes == nil {
@@ -194,7 +194,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 	}
 	meter := s.worker().meter
 	desk := s.desk()
-	return api.New(api.Config{
+	a := api.New(api.Config{
 		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: desk, Deadlines: desk, Reviews: desk, Packages: handing, Links: handing, Tasks: taskDesk{s.colleagues(nil), s.worker().wake},
 		Front: front, Intake: front, Limiter: s.Limiter, Audit: db.Audit(), Answers: db.Answers(),
 		Consents: countedLedger{ledger, meter.records}, Checks: countedChecks{&checks{db: db}, meter.checks}, Answered: meter.answered,
@@ -211,4 +211,5 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		NewID:        uuid.NewString,
 		Version:      s.Version,
 	}, routes)
+	return s.withPages(a, routes)
 }

@@ -1,0 +1,5 @@
+package web
+
+import "net/http"
+
+func showHome(v *visit) error { return v.show(http.StatusOK, "center/home", nil, nil) }

@@ -1,0 +1,258 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/request"
+)
+
+// listView is the list of requests and how it was narrowed.
+type listView struct {
+	Statuses       []request.Status
+	Status, Policy string
+	Items          []privacyRequest
+	Next           string // the address of the next page; "" on the last
+	First          bool
+}
+
+// statuses are those to choose from, in the order in which a request comes by.
+var statuses = []request.Status{
+	request.IdentityUnverified, request.AwaitingApproval, request.Approved, request.InProcessing, request.RequiresInput, request.Paused,
+	request.AwaitingEmailSend, request.RequiresFinalization, request.Errored, request.Complete, request.CompleteWithResidue,
+	request.Denied, request.Canceled, request.Duplicate,
+}
+
+// filters are the parameters of the list that are the API's too.
+var filters = []string{"status", "policy", "cursor"}
+
+func listRequests(v *visit) error {
+	asked, given := url.Values{}, v.r.URL.Query()
+	for _, name := range filters {
+		if value := strings.TrimSpace(given.Get(name)); value != "" {
+			asked.Set(name, value)
+		}
+	}
+	list := listView{Statuses: statuses, Status: asked.Get("status"), Policy: asked.Get("policy"), First: asked.Get("cursor") == ""}
+	var page requestPage
+	err := v.get("/requests?"+asked.Encode(), &page)
+	if is(err, http.StatusUnprocessableEntity) { // a filter that nothing can match
+		page, err = requestPage{}, nil
+	}
+	if err != nil {
+		return err
+	}
+	list.Items = page.Items
+	if page.Next != "" {
+		asked.Set("cursor", page.Next)
+		list.Next = "/admin/requests?" + asked.Encode()
+	}
+	return v.show(http.StatusOK, "admin/requests", list, nil)
+}
+
+// identities are what a person can be known by, in the order of the form.
+var identities = []string{"email", "phone_number", "external_id"}
+
+func newRequest(v *visit) error {
+	return v.show(http.StatusOK, "admin/new", nil, nil)
+}
+
+func submitRequest(v *visit) error {
+	v.here = v.r.URL.Path
+	type identity struct {
+		Type  string `json:"type"`
+		Value string `json:"value"`
+	}
+	known, fields := []identity{}, map[string]string{"identities": identities[0]}
+	for _, name := range identities {
+		if value := v.value(name); value != "" {
+			fields["identities["+strconv.Itoa(len(known))+"].value"] = name
+			fields["identities["+strconv.Itoa(len(known))+"]"] = name
+			known = append(known, identity{name, value})
+		}
+	}
+	if len(known) == 0 {
+		return v.show(http.StatusUnprocessableEntity, "admin/new", nil, v.lacking(identities[0], "new.nobody"))
+	}
+	var made privacyRequest
+	err := v.post("/requests", map[string]any{"policy": v.value("policy"), "identities": known, "note": v.value("note")}, &made)
+	if err == nil {
+		return v.redirect("/admin/requests/" + made.ID)
+	}
+	f, status, err := v.mistaken(err, fields)
+	if err != nil {
+		return err
+	}
+	return v.show(status, "admin/new", nil, f)
+}
+
+// detailView is a request with all that is known of it.
+type detailView struct {
+	privacyRequest
+	Plan    plan
+	Log     []logLine
+	Cut     bool // the log is longer than what is shown
+	Stopped []collection
+	Rules   []string // of access, each with a package
+	doing   string   // the form that was sent
+	form    *form
+	session *session
+}
+
+// FormOf gives the form of one of the things that can be done.
+func (d detailView) FormOf(does string) *form {
+	if does == d.doing {
+		return d.form
+	}
+	return blank(nil)
+}
+
+// May says whether something can be done with the request now, by this
+// operator.
+func (d detailView) May(scope auth.Scope, e request.Event) bool {
+	_, err := d.Status.Next(e)
+	return err == nil && d.session.May(scope)
+}
+
+// Acts says whether anything can be done with it.
+func (d detailView) Acts() bool {
+	for scope, events := range acts {
+		for _, e := range events {
+			if d.May(scope, e) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// acts are what operators do with requests, by the scope that it takes.
+var acts = map[auth.Scope][]request.Event{
+	auth.ApproveRequests: {request.Approve, request.Deny},
+	auth.WriteRequests:   {request.Cancel},
+	auth.OperateRequests: {request.Retry, request.Skip, request.Finalise},
+}
+
+// Whole is the form that was sent, whichever it was.
+func (d detailView) Whole() *form { return d.form }
+
+// Skippable lists the collections of the plan, those that have stopped first.
+func (d detailView) Skippable() (all []string) {
+	for _, c := range d.Stopped {
+		all = append(all, c.Address)
+	}
+	for _, n := range d.Plan.Nodes {
+		if !slices.Contains(all, n.Address) {
+			all = append(all, n.Address)
+		}
+	}
+	return all
+}
+
+func showRequest(v *visit) error { return v.detail(http.StatusOK, "", nil) }
+
+// logLines is how much of the log is shown: its beginning.
+const logLines = 200
+
+// detail shows a request, with the form that was sent and is to be mended.
+func (v *visit) detail(status int, doing string, f *form) error {
+	at := "/requests/" + url.PathEscape(v.r.PathValue("id"))
+	v.here = "/admin" + at
+	d := detailView{doing: doing, form: f, session: v.session}
+	if err := v.get(at, &d.privacyRequest); err != nil {
+		return missing(err)
+	}
+	if d.PlanHash != "" {
+		if err := v.get(at+"/plan", &d.Plan); err != nil {
+			return err
+		}
+	}
+	var log logPage
+	if err := v.get(at+"/log?limit="+strconv.Itoa(logLines), &log); err != nil {
+		return err
+	}
+	d.Log, d.Cut = log.Items, log.Next != nil
+	for _, c := range d.Report.Collections {
+		if c.Status == string(request.Failed) && !slices.ContainsFunc(d.Stopped, func(o collection) bool { return o.Address == c.Address }) {
+			d.Stopped = append(d.Stopped, c)
+		}
+	}
+	if d.Status == request.Complete || d.Status == request.CompleteWithResidue {
+		d.Rules = d.Plan.rules()
+	}
+	if d.form == nil {
+		d.form = blank(nil)
+	}
+	return v.show(status, "admin/request", d, d.form)
+}
+
+// missing makes of an id that is none what an id is that nothing has.
+func missing(err error) error {
+	if is(err, http.StatusUnprocessableEntity) && slices.ContainsFunc(of(err).Errors, func(v violation) bool { return v.Where == "path.id" }) {
+		return notFound
+	}
+	return err
+}
+
+// decide does something with a request, with these fields of a form.
+func decide(does string, fields ...string) Act {
+	return func(v *visit) error {
+		body := map[string]any{}
+		for _, name := range fields {
+			if value := v.value(name); value != "" {
+				body[name] = value
+			}
+		}
+		return v.decided(does, body)
+	}
+}
+
+// decided does something with a request and shows what has become of it.
+func (v *visit) decided(does string, body map[string]any) error {
+	id := url.PathEscape(v.r.PathValue("id"))
+	err := v.post("/requests/"+id+"/"+does, body, nil)
+	if err == nil {
+		return v.redirect("/admin/requests/" + id)
+	}
+	f, status, err := v.mistaken(missing(err), nil)
+	if err != nil {
+		return err
+	}
+	return v.detail(status, does, f)
+}
+
+// approveRequest approves the plan that was shown. Where it erases something,
+// that must be said in a word.
+func approveRequest(v *visit) error {
+	var p plan
+	if err := v.get("/requests/"+url.PathEscape(v.r.PathValue("id"))+"/plan", &p); err != nil {
+		return missing(err)
+	}
+	if p.Erases() && !strings.EqualFold(v.value("confirm"), v.language.word("approve.word")) {
+		return v.detail(http.StatusUnprocessableEntity, "approve", v.lacking("confirm", "approve.unconfirmed"))
+	}
+	body := map[string]any{"plan_hash": v.value("plan_hash")}
+	if text := v.value("max_rows"); text != "" {
+		rows, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || rows < 1 {
+			return v.detail(http.StatusUnprocessableEntity, "approve", v.lacking("max_rows", "approve.rows"))
+		}
+		body["max_rows"] = rows
+	}
+	return v.decided("approve", body)
+}
+
+// readPackage hands out what was found about a person. The API has it in the
+// audit log before.
+func readPackage(v *visit) error {
+	id, query := v.r.PathValue("id"), ""
+	name := "package-" + id + ".zip"
+	if rule := v.value("rule"); rule != "" {
+		query, name = "?rule="+url.QueryEscape(rule), "package-"+id+"-"+rule+".zip"
+	}
+	return v.relay(http.MethodGet, "/requests/"+url.PathEscape(id)+"/package"+query, nil, name)
+}

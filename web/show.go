@@ -1,0 +1,249 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"volenti.dev/volenti/request"
+)
+
+// view is what a template sees.
+type view struct {
+	Language  *tongue
+	Languages []*tongue
+	Session   *session // nil where nobody is signed in
+	Here      string
+	Token     string // of forms
+	Once      string
+	Form      *form
+	Data      any
+}
+
+// form is what was entered, and what is wrong with it.
+type form struct {
+	entered url.Values
+	sent    url.Values // with what is not shown again
+	// Problem is what is wrong as a whole; "" where nothing is, or where it is
+	// said beside the fields.
+	Problem string
+	Wrong   []wrong
+}
+
+// wrong is what is wrong with one field.
+type wrong struct {
+	Field string
+	What  string
+}
+
+// Value gives what was entered into a field.
+func (f *form) Value(name string) string { return f.entered.Get(name) }
+
+// Of lists what is wrong with a field.
+func (f *form) Of(name string) (found []string) {
+	for _, w := range f.Wrong {
+		if w.Field == name {
+			found = append(found, w.What)
+		}
+	}
+	return found
+}
+
+// Loose lists what is wrong with no field of the form.
+func (f *form) Loose() (found []string) {
+	for _, w := range f.Wrong {
+		if !f.sent.Has(w.Field) {
+			found = append(found, w.What)
+		}
+	}
+	return found
+}
+
+// Failed says whether anything is wrong.
+func (f *form) Failed() bool { return f.Problem != "" || len(f.Wrong) > 0 }
+
+// blank is a form that nobody has filled in. Passwords are never shown again.
+func blank(entered url.Values) *form {
+	f := &form{entered: url.Values{}, sent: entered}
+	for name, values := range entered {
+		if !strings.Contains(name, "password") && !strings.HasPrefix(name, "_") {
+			f.entered[name] = values
+		}
+	}
+	return f
+}
+
+// mistaken gives the form that was sent, with what the API found wrong beside
+// its fields; the error itself where it is nothing to be mended in a form.
+// fields tells what a place in the body is called here, where the name is
+// another one.
+func (v *visit) mistaken(err error, fields map[string]string) (*form, int, error) {
+	if !is(err, http.StatusBadRequest, http.StatusForbidden, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusTooManyRequests) {
+		return nil, 0, err
+	}
+	p, f := of(err), blank(v.r.PostForm)
+	for _, e := range p.Errors {
+		name := strings.TrimPrefix(e.Where, "body.")
+		if known, ok := fields[name]; ok {
+			name = known
+		}
+		f.Wrong = append(f.Wrong, wrong{name, e.What})
+	}
+	if len(f.Loose()) == len(f.Wrong) {
+		f.Problem = p.Detail
+	}
+	return f, p.Status, nil
+}
+
+// lacking gives the form that was sent, with one thing wrong.
+func (v *visit) lacking(name, key string) *form {
+	f := blank(v.r.PostForm)
+	f.Wrong = []wrong{{name, v.language.word(key)}}
+	return f
+}
+
+// show answers with a page. f is nil where nothing was filled in.
+func (v *visit) show(status int, name string, data any, f *form) error {
+	if v.page.Public {
+		if err := v.remember(); err != nil {
+			return err
+		}
+	}
+	once, err := v.random()
+	if err != nil {
+		return err
+	}
+	if f == nil {
+		f = blank(nil)
+	}
+	return v.write(status, name, &view{Once: once, Form: f, Data: data})
+}
+
+func (v *visit) write(status int, name string, to *view) error {
+	to.Language, to.Languages, to.Session, to.Here, to.Token = v.language, v.p.languages.all, v.session, v.here, v.formToken()
+	var page bytes.Buffer
+	if err := v.language.pages[name].ExecuteTemplate(&page, "layout", to); err != nil {
+		return fmt.Errorf("write the page %s: %w", name, err)
+	}
+	h := v.w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", v.language.Tag)
+	h.Set("Vary", "Accept-Language, Cookie")
+	v.w.WriteHeader(status)
+	_, _ = v.w.Write(page.Bytes())
+	return nil
+}
+
+// fail shows in plain words what went wrong. Who is not signed in, or not any
+// more, is led to where they can.
+func (v *visit) fail(err error) {
+	p := of(err)
+	if p.Status == http.StatusUnauthorized && !v.page.Public {
+		v.signIn()
+		return
+	}
+	if p == internal {
+		v.p.config.Log.ErrorContext(v.r.Context(), "a page failed", "page", v.r.Pattern, "error", err)
+	}
+	kind := strconv.Itoa(p.Status)
+	switch p {
+	case errElsewhere, errForm:
+		kind = p.Detail
+	}
+	if _, known := v.language.words["error."+kind+".title"]; !known {
+		kind = "other"
+	}
+	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
+		v.w.Header().Set("Retry-After", "5")
+	}
+	f := blank(nil)
+	if kind == "409" || kind == "422" || kind == "503" || kind == "other" {
+		f.Problem = p.Detail
+		for _, e := range p.Errors {
+			f.Wrong = append(f.Wrong, wrong{What: e.What})
+		}
+	}
+	if err := v.write(p.Status, "message", &view{Form: f, Data: kind}); err != nil {
+		v.p.config.Log.ErrorContext(v.r.Context(), "a page failed", "page", v.r.Pattern, "error", err)
+		http.Error(v.w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+	}
+}
+
+// input is a field as the templates write it. The label is the word under
+// Key, the hint that under Key.hint, where there is one.
+type input struct {
+	ID, Name, Type, Autocomplete string
+	Label, Hint                  string
+	Value                        string
+	Wrong                        []string
+	Required                     bool
+}
+
+// parse reads the templates in one language.
+func parse(l *tongue, style string) map[string]*template.Template {
+	functions := template.FuncMap{
+		"t": l.word, "name": l.name, "tell": l.tell, "count": l.count, "number": l.number, "day": l.day,
+		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"clock": func(t time.Time) string { return t.UTC().Format("15:04") },
+		"style": func() string { return style },
+		"in":    inLanguage,
+		"kind":  kindOf,
+		"field": func(f *form, key, kind, autocomplete string) input { return l.input(f, key, kind, autocomplete, true) },
+		"maybe": func(f *form, key, kind, autocomplete string) input { return l.input(f, key, kind, autocomplete, false) },
+	}
+	frame := template.Must(template.New("").Funcs(functions).ParseFS(files, "*.html"))
+	pages := map[string]*template.Template{}
+	for _, pattern := range []string{"admin/*.html", "center/*.html"} {
+		found, err := fs.Glob(files, pattern)
+		if err != nil {
+			panic("web: " + err.Error())
+		}
+		for _, file := range found {
+			pages[strings.TrimSuffix(file, ".html")] = template.Must(template.Must(frame.Clone()).ParseFS(files, file))
+		}
+	}
+	pages["message"] = template.Must(template.Must(frame.Clone()).ParseFS(files, "center/message.html"))
+	return pages
+}
+
+// input makes a field of a form, whose name is the last part of its key.
+func (l *tongue) input(f *form, key, kind, autocomplete string, required bool) input {
+	name := key[strings.LastIndex(key, ".")+1:]
+	i := input{ID: strings.ReplaceAll(key, ".", "-"), Name: name, Type: kind, Autocomplete: autocomplete, Label: l.word(key), Hint: l.words[key+".hint"], Required: required}
+	i.Value, i.Wrong = f.Value(name), f.Of(name)
+	return i
+}
+
+// inLanguage gives the address of the same page in another language.
+func inLanguage(here, tag string) string {
+	u, err := url.Parse(here)
+	if err != nil {
+		return "/?language=" + tag
+	}
+	q := u.Query()
+	q.Set("language", tag)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// kindOf groups statuses by what they ask of the operator.
+func kindOf(s request.Status) string {
+	switch s {
+	case request.Complete:
+		return "done"
+	case request.Approved, request.InProcessing:
+		return "work"
+	case request.Errored, request.CompleteWithResidue:
+		return "stop"
+	case request.Denied, request.Canceled, request.Duplicate:
+		return "over"
+	default:
+		return "wait"
+	}
+}

@@ -1,0 +1,35 @@
+package web
+
+import (
+	"net/http"
+
+	"volenti.dev/volenti/auth"
+)
+
+// Table is every page that there is.
+func Table() []Page {
+	return []Page{
+		{Method: http.MethodGet, Path: "/{$}", Public: true, Does: "Say what can be asked for here", Act: showHome},
+
+		{Method: http.MethodGet, Path: "/set-up/{invitation}", Public: true, Does: "Ask an invited operator for name and password", Act: showSetUp},
+		{Method: http.MethodPost, Path: "/set-up/{invitation}", Public: true, Does: "Make an operator of who was invited", Act: setUp},
+		{Method: http.MethodGet, Path: "/sign-in", Public: true, Does: "Ask for address and password", Act: showSignIn},
+		{Method: http.MethodPost, Path: "/sign-in", Public: true, Does: "Sign an operator in", Act: signIn},
+		{Method: http.MethodPost, Path: "/sign-out", Scope: auth.OwnSession, Does: "Sign out", Act: signOut},
+		{Method: http.MethodGet, Path: "/admin/password", Scope: auth.OwnSession, Does: "Ask for the old and a new password", Act: showPassword},
+		{Method: http.MethodPost, Path: "/admin/password", Scope: auth.OwnSession, Does: "Change one's password", Act: changePassword},
+
+		{Method: http.MethodGet, Path: "/admin", Scope: auth.OwnSession, Does: "Lead to the requests", Act: func(v *visit) error { return v.redirect(start) }},
+		{Method: http.MethodGet, Path: "/admin/requests", Scope: auth.ReadRequests, Does: "List requests", Act: listRequests},
+		{Method: http.MethodGet, Path: "/admin/requests/new", Scope: auth.WriteRequests, Does: "Ask what somebody asks for", Act: newRequest},
+		{Method: http.MethodPost, Path: "/admin/requests/new", Scope: auth.WriteRequests, Does: "Submit a request on somebody's behalf", Act: submitRequest},
+		{Method: http.MethodGet, Path: "/admin/requests/{id}", Scope: auth.ReadRequests, Does: "Show a request, its plan and what became of it", Act: showRequest},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/approve", Scope: auth.ApproveRequests, Does: "Approve a request under the plan that is shown", Act: approveRequest},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/deny", Scope: auth.ApproveRequests, Does: "Deny a request", Act: decide("deny", "reason")},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/cancel", Scope: auth.WriteRequests, Does: "Give a request up", Act: decide("cancel")},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/retry", Scope: auth.OperateRequests, Does: "Let a request that has stopped go on", Act: decide("retry", "collection")},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/skip", Scope: auth.OperateRequests, Does: "Take a collection out of a request that has stopped", Act: decide("skip", "collection", "reason")},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/finalise", Scope: auth.OperateRequests, Does: "End a request that has stopped as it is", Act: decide("finalise", "reason")},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/package", Scope: auth.ReadPackages, Streams: true, Does: "Give the package for the person", Act: readPackage},
+	}
+}

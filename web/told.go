@@ -1,0 +1,106 @@
+package web
+
+import (
+	"slices"
+	"time"
+
+	"volenti.dev/volenti/request"
+)
+
+// What the API tells of requests.
+type (
+	requestPage struct {
+		Items []privacyRequest `json:"items"`
+		Next  string           `json:"next"`
+	}
+	privacyRequest struct {
+		ID       string         `json:"id"`
+		Policy   string         `json:"policy"`
+		Status   request.Status `json:"status"`
+		PlanHash string         `json:"plan_hash"`
+		Message  string         `json:"message"`
+		Created  time.Time      `json:"created"`
+		Ended    *time.Time     `json:"ended"`
+		Report   report         `json:"report"`
+	}
+	report struct {
+		Collections []collection `json:"collections"`
+		Skipped     []skipped    `json:"skipped"`
+	}
+	collection struct {
+		Address     string `json:"address"`
+		Action      string `json:"action"`
+		Status      string `json:"status"`
+		RowsRead    int64  `json:"rows_read"`
+		RowsMasked  int64  `json:"rows_masked"`
+		RowsAlready int64  `json:"rows_already_masked"`
+		RowsFailed  int64  `json:"rows_failed"`
+		RowsResidue int64  `json:"rows_residue"`
+		Verified    bool   `json:"verified"`
+		Message     string `json:"message"`
+		Attempts    int    `json:"attempts"`
+	}
+	skipped struct {
+		Address string `json:"address"`
+		Reason  string `json:"reason"`
+	}
+	plan struct {
+		Nodes   []node    `json:"nodes"`
+		Skipped []skipped `json:"skipped"`
+	}
+	node struct {
+		Address        string              `json:"address"`
+		Upstream       []string            `json:"upstream"`
+		Inputs         map[string][]string `json:"inputs"`
+		Queries        []string            `json:"queries"`
+		FieldsReturned []string            `json:"fields_returned"`
+		Returned       map[string][]string `json:"returned"`
+		FieldsMasked   map[string]string   `json:"fields_masked"`
+		Delete         string              `json:"delete"`
+		Kept           []unmasked          `json:"kept"`
+		Refused        []unmasked          `json:"refused"`
+		Blocked        string              `json:"blocked"`
+		Notes          []string            `json:"notes"`
+	}
+	// unmasked is a field that a rule targets and that stays as it is.
+	unmasked struct {
+		Field  string `json:"field"`
+		Reason string `json:"reason"`
+		Ground string `json:"ground"`
+		Until  string `json:"until"`
+	}
+	logPage struct {
+		Items []logLine `json:"items"`
+		Next  *int64    `json:"next"`
+	}
+	logLine struct {
+		At         time.Time  `json:"at"`
+		Started    *time.Time `json:"started"`
+		Round      int        `json:"round"`
+		Address    string     `json:"address"`
+		Action     string     `json:"action"`
+		Status     string     `json:"status"`
+		Attempt    int        `json:"attempt"`
+		Message    string     `json:"message"`
+		RowsRead   int64      `json:"rows_read"`
+		RowsMasked int64      `json:"rows_masked"`
+	}
+)
+
+// Erases says whether the plan writes anything.
+func (p plan) Erases() bool {
+	return slices.ContainsFunc(p.Nodes, func(n node) bool { return n.Delete != "" || len(n.FieldsMasked) > 0 })
+}
+
+// rules lists the access rules: each has a package.
+func (p plan) rules() (rules []string) {
+	for _, n := range p.Nodes {
+		for rule := range n.Returned {
+			if !slices.Contains(rules, rule) {
+				rules = append(rules, rule)
+			}
+		}
+	}
+	slices.Sort(rules)
+	return rules
+}

@@ -1,0 +1,285 @@
+// Package web is the pages: those of operators, below /admin, and those of
+// people who ask something of the company, or are asked something by it. They
+// are HTML from this process, whole without any script.
+//
+// Everything that is served stands in one table of pages (Table), from which
+// the dispatcher, the guard and the tests derive.
+//
+//	request -> headers, panics                    web.go
+//	        -> page, or 404, 405                  web.go
+//	        -> where it comes from                guard.go
+//	        -> session and scope, or sign in      guard.go
+//	        -> token of the form on POST          guard.go
+//	        -> the act                            requests.go, session.go, ...
+//	        -> asks the API as the visitor        ask.go
+//	        -> words in the visitor's language    words.go, show.go
+//
+// Pages know nothing of the house: they ask the API as any client does, with
+// the token that the visitor has, and so can do nothing that it would not let
+// them. They keep nothing between two requests.
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"volenti.dev/volenti/auth"
+)
+
+// Config is what pages need.
+type Config struct {
+	API http.Handler // answers below /api/v1
+	// PublicURL is where people reach this server. Over plain HTTP, which only
+	// loopback may be, cookies are not Secure.
+	PublicURL string
+	Log       *slog.Logger
+	Random    io.Reader
+}
+
+// Page is a line of the table.
+type Page struct {
+	Method string // GET or POST
+	Path   string // as http.ServeMux reads it, without the method
+	// Scope is what an operator's role must be for. A page has one, or is Public.
+	Scope  auth.Scope
+	Public bool
+	// Streams: the answer may take long. Others end after pageTime.
+	Streams bool
+	MaxBody int64 // in bytes; 0 for defaultBody
+	Does    string
+	Act     Act
+}
+
+// Act is what a page does. What it fails with is shown in words.
+type Act func(v *visit) error
+
+const (
+	defaultBody = 64 << 10
+	// pageTime bounds an act, which may ask the API several times.
+	pageTime = 45 * time.Second
+)
+
+//go:embed assets admin center words *.html
+var files embed.FS
+
+// Pages answers HTTP requests of browsers.
+type Pages struct {
+	config     Config
+	mux        *http.ServeMux
+	secure     bool // cookies are
+	languages  tongues
+	stylesheet []byte
+}
+
+// New builds the pages from a table. It panics when the table, a template or
+// the catalogue of words is wrong.
+func New(c Config, table []Page) *Pages {
+	p := &Pages{config: c, mux: http.NewServeMux(), secure: !plainLoopback(c.PublicURL)}
+	p.stylesheet = read("assets/style.css")
+	sum := sha256.Sum256(p.stylesheet)
+	stylePath := "/assets/" + hex.EncodeToString(sum[:8]) + ".css"
+	p.mux.HandleFunc("GET "+stylePath, p.style)
+	p.languages = loadTongues(stylePath)
+	paths := map[string]methods{}
+	for _, page := range table {
+		if err := page.check(); err != nil {
+			panic("web: " + err.Error())
+		}
+		if paths[page.Path].pages == nil {
+			paths[page.Path] = methods{p, map[string]Page{}}
+		}
+		if _, twice := paths[page.Path].pages[page.Method]; twice {
+			panic("web: two pages " + page.Method + " " + page.Path)
+		}
+		paths[page.Path].pages[page.Method] = page
+	}
+	for at, m := range paths {
+		p.mux.Handle(at, m)
+	}
+	p.mux.HandleFunc(elsewhere, func(w http.ResponseWriter, r *http.Request) { p.visit(w, r).fail(notFound) })
+	return p
+}
+
+// elsewhere is the pattern of what no page is for.
+const elsewhere = "/"
+
+func (page Page) check() error {
+	at := page.Method + " " + page.Path
+	switch {
+	case page.Act == nil:
+		return errors.New(at + " does nothing")
+	case page.Does == "":
+		return errors.New(at + " does not say what it does")
+	case page.Public == (page.Scope != ""):
+		return errors.New(at + " needs either a scope or to be public")
+	case page.Method != http.MethodGet && page.Method != http.MethodPost:
+		return errors.New(at + " has a method that no form has")
+	}
+	if page.Scope != "" && page.Scope != auth.OwnSession {
+		_, err := auth.ParseScope(string(page.Scope))
+		return err
+	}
+	return nil
+}
+
+func (page Page) maxBody() int64 {
+	if page.MaxBody == 0 {
+		return defaultBody
+	}
+	return page.MaxBody
+}
+
+// ServeHTTP answers a request, whatever it is.
+func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	out := &response{ResponseWriter: w}
+	for name, value := range securityHeaders {
+		out.Header().Set(name, value)
+	}
+	defer func() {
+		if p.recovered(out, r, recover()) {
+			panic(http.ErrAbortHandler) // an answer that was cut must not look whole
+		}
+		p.config.Log.DebugContext(r.Context(), "page", "page", r.Pattern, "status", out.status)
+	}()
+	if path.Clean(r.URL.Path) != r.URL.Path { // the mux would redirect
+		p.visit(out, r).fail(notFound)
+		return
+	}
+	if tag := r.URL.Query().Get("language"); p.languages.has(tag) && r.Method == http.MethodGet {
+		p.speak(out, r, tag)
+		return
+	}
+	p.mux.ServeHTTP(out, r)
+}
+
+// speak has the browser remember a language, and leads to the page that was
+// asked for in it.
+func (p *Pages) speak(w http.ResponseWriter, r *http.Request, tag string) {
+	p.visit(w, r).setCookie(languageCookie, tag)
+	u := url.URL{Path: r.URL.Path}
+	q := r.URL.Query()
+	q.Del("language")
+	u.RawQuery = q.Encode()
+	http.Redirect(w, r, u.String(), http.StatusSeeOther)
+}
+
+// recovered answers when an act has panicked, and says whether it was too late
+// for that. What a panic says may be personal; where it was is not.
+func (p *Pages) recovered(out *response, r *http.Request, panicked any) (aborted bool) {
+	if panicked == nil {
+		return false
+	}
+	if err, _ := panicked.(error); !errors.Is(err, http.ErrAbortHandler) {
+		p.config.Log.Error("a page panicked", "page", r.Pattern, "kind", fmt.Sprintf("%T", panicked), "stack", string(debug.Stack()))
+	}
+	if out.status != 0 {
+		return true
+	}
+	p.visit(out, r).fail(internal)
+	return false
+}
+
+// securityHeaders are those of every page. Nothing but our stylesheet is
+// loaded, and forms lead nowhere else.
+var securityHeaders = map[string]string{
+	"Cache-Control":                "no-store",
+	"Content-Security-Policy":      "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+	"Cross-Origin-Opener-Policy":   "same-origin",
+	"Cross-Origin-Resource-Policy": "same-origin",
+	"Referrer-Policy":              "no-referrer",
+	"X-Content-Type-Options":       "nosniff",
+	"X-Robots-Tag":                 "noindex",
+}
+
+// style gives the stylesheet, whose name is a digest of what is in it.
+func (p *Pages) style(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	_, _ = w.Write(p.stylesheet)
+}
+
+// methods are the pages of one path.
+type methods struct {
+	p     *Pages
+	pages map[string]Page
+}
+
+func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	v := m.p.visit(w, r)
+	if page, ok := m.pages[method]; ok {
+		if v.page = page; !page.Streams {
+			ctx, cancel := context.WithTimeout(r.Context(), pageTime)
+			defer cancel()
+			v.r = r.WithContext(ctx)
+		}
+		if err := v.guard(); err != nil {
+			v.fail(err)
+			return
+		}
+		if err := page.Act(v); err != nil {
+			v.fail(err)
+		}
+		return
+	}
+	var allowed []string
+	for method := range m.pages {
+		allowed = append(allowed, method)
+	}
+	slices.Sort(allowed)
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	v.fail(&problem{Status: http.StatusMethodNotAllowed})
+}
+
+// plainLoopback says whether a URL is one of this machine, without TLS.
+func plainLoopback(at string) bool {
+	u, err := url.Parse(at)
+	return err == nil && u.Scheme == "http" && (u.Hostname() == "localhost" || strings.HasPrefix(u.Hostname(), "127.") || u.Hostname() == "::1")
+}
+
+func read(name string) []byte {
+	b, err := files.ReadFile(name)
+	if err != nil {
+		panic("web: " + err.Error())
+	}
+	return b
+}
+
+// response sees whether an answer has begun.
+type response struct {
+	http.ResponseWriter
+	status int // 0 until then
+}
+
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *response) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,121 @@
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+// spoken is every language that there is, the one for all others first.
+var spoken = []string{"en", "de"}
+
+// tongue is a language: its words, and the pages in it.
+type tongue struct {
+	Tag   string
+	Name  string // in itself
+	words map[string]string
+	// said translates sentences of the API, which speaks English.
+	said  map[string]string
+	print *message.Printer
+	pages map[string]*template.Template
+}
+
+// catalogue is a file of words.
+type catalogue struct {
+	Name  string            `yaml:"name"`
+	Words map[string]string `yaml:"words"`
+	Said  map[string]string `yaml:"said"`
+}
+
+type tongues struct {
+	all     []*tongue
+	matcher language.Matcher
+}
+
+func loadTongues(style string) tongues {
+	var all tongues
+	var tags []language.Tag
+	for _, tag := range spoken {
+		var c catalogue
+		if err := yaml.UnmarshalWithOptions(read("words/"+tag+".yml"), &c, yaml.Strict()); err != nil {
+			panic(fmt.Sprintf("web: words/%s.yml: %v", tag, err))
+		}
+		l := &tongue{Tag: tag, Name: c.Name, words: c.Words, said: c.Said, print: message.NewPrinter(language.MustParse(tag))}
+		l.pages = parse(l, style)
+		all.all = append(all.all, l)
+		tags = append(tags, language.MustParse(tag))
+	}
+	all.matcher = language.NewMatcher(tags)
+	return all
+}
+
+// match gives the language that somebody asked for, or that their browser
+// prefers.
+func (t tongues) match(wanted ...string) *tongue {
+	_, at := language.MatchStrings(t.matcher, wanted...)
+	return t.all[at]
+}
+
+// has says whether there is such a language.
+func (t tongues) has(tag string) bool {
+	for _, l := range t.all {
+		if l.Tag == tag {
+			return true
+		}
+	}
+	return false
+}
+
+// word gives a text of the catalogue, with {1}, {2} replaced. It panics when
+// there is none: that is a mistake in a page.
+func (l *tongue) word(key string, values ...any) string {
+	text, ok := l.words[key]
+	if !ok {
+		panic("web: no words for " + key)
+	}
+	for i, v := range values {
+		text = strings.ReplaceAll(text, fmt.Sprintf("{%d}", i+1), fmt.Sprint(v))
+	}
+	return text
+}
+
+// name gives the word for one of a kind that others may add to, like a status;
+// what has none stands for itself.
+func (l *tongue) name(kind, of string) string {
+	if text, ok := l.words[kind+"."+of]; ok {
+		return text
+	}
+	return of
+}
+
+// tell gives a sentence of the API in this language, where it is known, and
+// else in English, marked so.
+func (l *tongue) tell(text string) template.HTML {
+	if known, ok := l.said[text]; ok {
+		text = known
+	} else if l.Tag != spoken[0] && text != "" {
+		return template.HTML(`<span lang="en">` + template.HTMLEscapeString(text) + `</span>`)
+	}
+	return template.HTML(template.HTMLEscapeString(text))
+}
+
+// count writes a number with its noun: the words under key.one, or key.other.
+func (l *tongue) count(key string, n int64) string {
+	if n == 1 {
+		return l.word(key+".one", l.number(n))
+	}
+	return l.word(key+".other", l.number(n))
+}
+
+func (l *tongue) number(n int64) string { return l.print.Sprint(n) }
+
+// day writes a date, in UTC.
+func (l *tongue) day(t time.Time) string {
+	t = t.UTC()
+	return l.word("day", t.Day(), l.word("month."+fmt.Sprint(int(t.Month()))), t.Year())
+}
