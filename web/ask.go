@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 )
 
 // problem is what the API answers when it does not do something (RFC 9457).
@@ -110,11 +111,14 @@ func (v *visit) call(w http.ResponseWriter, method, path string, body any) error
 	return nil
 }
 
-// refused reads a problem.
+// refused reads a problem. An id that is none is one that nothing has.
 func refused(status int, text []byte) error {
 	p := &problem{}
 	if err := json.Unmarshal(text, p); err != nil || p.Status != status {
 		return fmt.Errorf("the API answered %d and not why", status)
+	}
+	if slices.ContainsFunc(p.Errors, func(v violation) bool { return v.Where == "path.id" }) {
+		return notFound
 	}
 	return p
 }

@@ -164,7 +164,7 @@ func (v *visit) detail(status int, doing string, f *form) error {
 	v.here = "/admin" + at
 	d := detailView{doing: doing, form: f, session: v.session}
 	if err := v.get(at, &d.privacyRequest); err != nil {
-		return missing(err)
+		return err
 	}
 	if d.PlanHash != "" {
 		if err := v.get(at+"/plan", &d.Plan); err != nil {
@@ -190,14 +190,6 @@ func (v *visit) detail(status int, doing string, f *form) error {
 	return v.show(status, "admin/request", d, d.form)
 }
 
-// missing makes of an id that is none what an id is that nothing has.
-func missing(err error) error {
-	if is(err, http.StatusUnprocessableEntity) && slices.ContainsFunc(of(err).Errors, func(v violation) bool { return v.Where == "path.id" }) {
-		return notFound
-	}
-	return err
-}
-
 // decide does something with a request, with these fields of a form.
 func decide(does string, fields ...string) Act {
 	return func(v *visit) error {
@@ -218,7 +210,7 @@ func (v *visit) decided(does string, body map[string]any) error {
 	if err == nil {
 		return v.redirect("/admin/requests/" + id)
 	}
-	f, status, err := v.mistaken(missing(err), nil)
+	f, status, err := v.mistaken(err, nil)
 	if err != nil {
 		return err
 	}
@@ -230,7 +222,7 @@ func (v *visit) decided(does string, body map[string]any) error {
 func approveRequest(v *visit) error {
 	var p plan
 	if err := v.get("/requests/"+url.PathEscape(v.r.PathValue("id"))+"/plan", &p); err != nil {
-		return missing(err)
+		return err
 	}
 	if p.Erases() && !strings.EqualFold(v.value("confirm"), v.language.word("approve.word")) {
 		return v.detail(http.StatusUnprocessableEntity, "approve", v.lacking("confirm", "approve.unconfirmed"))

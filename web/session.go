@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 )
 
@@ -44,7 +45,7 @@ func (v *visit) next() string {
 	if v.r.Method == http.MethodPost {
 		next = v.value("next")
 	}
-	if !strings.HasPrefix(next, "/admin/") {
+	if u, err := url.Parse(next); err != nil || !strings.HasPrefix(next, "/admin/") || path.Clean(u.Path) != u.Path {
 		return start
 	}
 	return next

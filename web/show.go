@@ -151,6 +151,7 @@ func (v *visit) fail(err error) {
 	if p == internal {
 		v.p.config.Log.ErrorContext(v.r.Context(), "a page failed", "page", v.r.Pattern, "error", err)
 	}
+	v.here = elsewhere // nothing of what was asked for is repeated
 	kind := strconv.Itoa(p.Status)
 	switch p {
 	case errElsewhere, errForm:
@@ -188,7 +189,7 @@ type input struct {
 // parse reads the templates in one language.
 func parse(l *tongue, style string) map[string]*template.Template {
 	functions := template.FuncMap{
-		"t": l.word, "name": l.name, "tell": l.tell, "count": l.count, "number": l.number, "day": l.day,
+		"t": l.word, "name": l.name, "tell": l.tell, "number": l.number, "day": l.day,
 		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"clock": func(t time.Time) string { return t.UTC().Format("15:04") },
 		"style": func() string { return style },

@@ -28,6 +28,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"path"
@@ -250,7 +251,7 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // plainLoopback says whether a URL is one of this machine, without TLS.
 func plainLoopback(at string) bool {
 	u, err := url.Parse(at)
-	return err == nil && u.Scheme == "http" && (u.Hostname() == "localhost" || strings.HasPrefix(u.Hostname(), "127.") || u.Hostname() == "::1")
+	return err == nil && u.Scheme == "http" && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback())
 }
 
 func read(name string) []byte {

@@ -104,14 +104,7 @@ func (l *tongue) tell(text string) template.HTML {
 	return template.HTML(template.HTMLEscapeString(text))
 }
 
-// count writes a number with its noun: the words under key.one, or key.other.
-func (l *tongue) count(key string, n int64) string {
-	if n == 1 {
-		return l.word(key+".one", l.number(n))
-	}
-	return l.word(key+".other", l.number(n))
-}
-
+// number writes a number with the signs of the language.
 func (l *tongue) number(n int64) string { return l.print.Sprint(n) }
 
 // day writes a date, in UTC.

@@ -1,0 +1,407 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"volenti.dev/volenti/api"
+	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/config"
+	"volenti.dev/volenti/connector/builtin"
+	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/internal/store/storetest"
+	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/web"
+)
+
+// browser keeps cookies as a browser does, and sends forms as it sends them.
+type browser struct {
+	s       *site
+	cookies map[string]string
+	headers map[string]string // of every request
+}
+
+func newPagesSite(t *testing.T, db *storetest.Database) *site {
+	t.Helper()
+	return newSiteWith(t, db, func(s *Server) { s.PublicURL = "http://127.0.0.1" })
+}
+
+func (s *site) browser() *browser {
+	return &browser{s, map[string]string{}, map[string]string{"Sec-Fetch-Site": "same-origin", "Accept-Language": "en"}}
+}
+
+// as gives a browser in which an operator is signed in.
+func (s *site) as(o auth.Operator) *browser {
+	b := s.browser()
+	b.cookies["volenti"] = s.session(o)
+	return b
+}
+
+func (b *browser) do(method, path string, form url.Values) reply {
+	b.s.t.Helper()
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	r, err := http.NewRequestWithContext(context.Background(), method, b.s.url+path, body)
+	b.s.must(err)
+	for name, value := range b.headers {
+		r.Header.Set(name, value)
+	}
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for name, value := range b.cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	got, err := http.DefaultTransport.RoundTrip(r)
+	b.s.must(err)
+	text, err := io.ReadAll(got.Body)
+	b.s.must(err)
+	b.s.must(got.Body.Close())
+	for _, c := range got.Cookies() {
+		if b.cookies[c.Name] = c.Value; c.MaxAge < 0 {
+			delete(b.cookies, c.Name)
+		}
+	}
+	return reply{got.StatusCode, got.Header, string(text)}
+}
+
+func (b *browser) get(path string) reply { b.s.t.Helper(); return b.do("GET", path, nil) }
+
+var hidden = regexp.MustCompile(`<input type="hidden" name="(_token|_once|plan_hash|next)" value="([^"]*)">`)
+
+// fill gives a form of a page, with what is hidden in it.
+func (b *browser) fill(page reply, entered ...string) url.Values {
+	form := url.Values{}
+	for _, m := range hidden.FindAllStringSubmatch(page.body, -1) {
+		form.Set(m[1], m[2])
+	}
+	for i := 0; i < len(entered); i += 2 {
+		form.Set(entered[i], entered[i+1])
+	}
+	return form
+}
+
+// send fills in a form of the page at from, and sends it to another.
+func (b *browser) send(from, to string, entered ...string) reply {
+	b.s.t.Helper()
+	return b.do("POST", to, b.fill(b.get(from), entered...))
+}
+
+// pagePath gives the path of a page about something of a tenant, in a state in
+// which the page is possible; about nothing when the tenant is "".
+func (s *site) pagePath(page web.Page, tenant string) string {
+	s.t.Helper()
+	id := uuid.Must(uuid.NewV7()).String()
+	if tenant != "" && strings.Contains(page.Path, "{id}") {
+		id = s.makeRequestFor(api.Route{Path: strings.TrimPrefix(page.Path, "/admin")}, tenant)
+	}
+	return strings.NewReplacer("{id}", id, "{invitation}", "vi_none", "{$}", "").Replace(page.Path)
+}
+
+// formFor fills in what a page of an operator takes.
+func (s *site) formFor(b *browser, page web.Page) url.Values {
+	s.t.Helper()
+	s.openShop()
+	return b.fill(b.get("/admin/password"), "plan_hash", s.plan.Hash, "confirm", "erase", "reason", "it is in the archive", "collection", "shop:customer",
+		"policy", "erasure", "email", uuid.NewString()+"@example.org",
+		"old_password", password, "new_password", password+" again", "password_again", password+" again", "_once", uuid.NewString())
+}
+
+func (s *site) visit(b *browser, page web.Page, path string) reply {
+	s.t.Helper()
+	if page.Method == http.MethodGet {
+		return b.get(path)
+	}
+	return b.do("POST", path, s.formFor(b, page))
+}
+
+func TestEveryPageIsForTheRolesThatItsScopeHas(t *testing.T) { // SE13
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newPagesSite(t, db)
+		for _, page := range web.Table() {
+			if page.Public {
+				continue
+			}
+			at := page.Method + " " + page.Path
+			nobody := s.browser()
+			if got := nobody.do(page.Method, s.pagePath(page, store.DefaultTenant), map[string]url.Values{"POST": {}}[page.Method]); got.status != http.StatusSeeOther || !strings.HasPrefix(got.header.Get("Location"), "/sign-in") {
+				t.Errorf("%s shows nobody %d %s", at, got.status, got.body)
+			}
+			for _, role := range auth.Roles() {
+				b := s.as(s.makeOperator(store.DefaultTenant, role))
+				got := s.visit(b, page, s.pagePath(page, store.DefaultTenant))
+				switch may := slices.Contains(role.Scopes(), page.Scope); {
+				case may && (got.status >= 400 || strings.HasPrefix(got.header.Get("Location"), "/sign-in") && page.Path != "/sign-out"):
+					t.Errorf("%s refuses %s: %d %s", at, role, got.status, got.body)
+				case !may && (got.status != http.StatusForbidden || !strings.Contains(got.body, "This is not for your role")):
+					t.Errorf("%s is open to %s: %d %s", at, role, got.status, got.body)
+				}
+			}
+		}
+	})
+}
+
+func TestPagesOfOtherTenantsAreAsIfTheyDidNotExist(t *testing.T) { // SE14
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newPagesSite(t, db)
+		b, theirs := s.as(s.makeOperator(store.DefaultTenant, auth.Owner)), s.as(s.makeOperator(otherTenant, auth.Owner))
+		asked := 0
+		for _, page := range web.Table() {
+			if !strings.Contains(page.Path, "{id}") {
+				continue
+			}
+			asked++
+			at := page.Method + " " + page.Path
+			path := s.pagePath(page, otherTenant)
+			foreign, missing, nonsense := s.visit(b, page, path), s.visit(b, page, s.pagePath(page, "")), s.visit(b, page, strings.ReplaceAll(page.Path, "{id}", "x"))
+			for _, r := range []reply{foreign, missing, nonsense} {
+				r.header.Del("Date")
+			}
+			if foreign.status != http.StatusNotFound {
+				t.Errorf("%s: %d %s", at, foreign.status, foreign.body)
+			}
+			for _, other := range []reply{foreign, nonsense} {
+				if d := cmp.Diff(missing, other, cmp.AllowUnexported(reply{})); d != "" {
+					t.Errorf("%s tells what exists: %s", at, d)
+				}
+			}
+			if got := s.visit(theirs, page, path); got.status >= 400 {
+				t.Errorf("%s: its owner gets %d %s", at, got.status, got.body)
+			}
+		}
+		if asked == 0 {
+			t.Error("no page was asked")
+		}
+		if got := b.get("/admin/requests"); strings.Contains(got.body, "/admin/requests/0") {
+			t.Errorf("the list tells of another tenant: %s", got.body)
+		}
+	})
+}
+
+func TestFormsOfOthersChangeNothing(t *testing.T) { // SE15
+	s := newPagesSite(t, storetest.SQLite(t))
+	o := s.makeOperator(store.DefaultTenant, auth.Owner)
+	for what, change := range map[string]func(*browser, url.Values){
+		"no token":                  func(_ *browser, f url.Values) { f.Del("_token") },
+		"another token":             func(_ *browser, f url.Values) { f.Set("_token", strings.Repeat("A", 43)) },
+		"another session's token":   func(_ *browser, f url.Values) { f.Set("_token", s.formFor(s.as(o), web.Page{}).Get("_token")) },
+		"another site":              func(b *browser, _ url.Values) { b.headers["Sec-Fetch-Site"] = "cross-site" },
+		"a neighbour on the domain": func(b *browser, _ url.Values) { b.headers["Sec-Fetch-Site"] = "same-site" },
+		"another origin": func(b *browser, _ url.Values) {
+			delete(b.headers, "Sec-Fetch-Site")
+			b.headers["Origin"] = "https://evil.example"
+		},
+	} {
+		for _, page := range web.Table() {
+			if page.Method != http.MethodPost || page.Public {
+				continue
+			}
+			b, path := s.as(o), s.pagePath(page, store.DefaultTenant)
+			form := s.formFor(b, page)
+			before := s.entries()
+			change(b, form)
+			if got := b.do("POST", path, form); got.status != http.StatusForbidden || s.entries() != before {
+				t.Errorf("%s with %s: %d %s", page.Path, what, got.status, got.body)
+			}
+		}
+		for _, page := range web.Table() { // those that anybody may send
+			if page.Method != http.MethodPost || !page.Public {
+				continue
+			}
+			b := s.browser()
+			form := b.fill(b.get("/sign-in"), "email", o.Email.Value.Reveal(), "password", password)
+			if change(b, form); what == "another session's token" {
+				delete(b.cookies, "volenti-form")
+			}
+			if got := b.do("POST", s.pagePath(page, ""), form); got.status != http.StatusForbidden || b.cookies["volenti"] != "" {
+				t.Errorf("%s with %s: %d %s", page.Path, what, got.status, got.body)
+			}
+		}
+	}
+	// From where browsers tell nothing, the token is enough.
+	b := s.as(o)
+	delete(b.headers, "Sec-Fetch-Site")
+	b.headers["Origin"] = "null"
+	if got := b.do("POST", "/sign-out", s.formFor(b, web.Page{})); got.status != http.StatusSeeOther {
+		t.Errorf("a browser that tells nothing: %d %s", got.status, got.body)
+	}
+}
+
+func TestCookiesAreForThisHostAndTLSOnly(t *testing.T) { // SE15
+	db := storetest.SQLite(t)
+	plain, secure := "volenti-form=x; Path=/; HttpOnly; SameSite=Lax", "__Host-volenti-form=x; Path=/; HttpOnly; Secure; SameSite=Lax"
+	for public, want := range map[string]string{
+		"http://127.0.0.1:8080": plain, "http://localhost:8080": plain, "http://[::1]:8080": plain,
+		"https://privacy.example.org": secure, "https://localhost": secure, "http://privacy.example.org": secure, "http://127.0.0.1.example.org": secure, "": secure,
+	} {
+		server := &Server{House: &House{Store: db.DB}, Now: time.Now, Log: slog.New(slog.DiscardHandler), PublicURL: public, Configuration: config.Options{Registry: builtin.Registry()}}
+		w := httptest.NewRecorder()
+		server.Handler(nil).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/sign-in", nil))
+		got := regexp.MustCompile(`=[A-Za-z0-9_-]{43};`).ReplaceAllString(w.Header().Get("Set-Cookie"), "=x;")
+		if got != want {
+			t.Errorf("at %q: %s", public, got)
+		}
+	}
+}
+
+func TestPagesLetNothingBeLoadedNorFramedNorKept(t *testing.T) { // SE15
+	s := newPagesSite(t, storetest.SQLite(t))
+	b := s.as(s.makeOperator(store.DefaultTenant, auth.Owner))
+	for _, path := range []string{"/", "/sign-in", "/set-up/vi_x", "/admin/requests", "/admin/requests/new", "/nothing", "/admin/requests/" + uuid.NewString(), "/a/../b"} {
+		got := b.get(path)
+		for name, want := range map[string]string{
+			"Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+			"Referrer-Policy":         "no-referrer", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
+			"Content-Type": "text/html; charset=utf-8", "Content-Language": "en",
+		} {
+			if got.header.Get(name) != want {
+				t.Errorf("%s: %s is %q", path, name, got.header.Get(name))
+			}
+		}
+		for _, inline := range []string{"<script", "<style", " style=", " onclick=", "javascript:"} {
+			if strings.Contains(got.body, inline) {
+				t.Errorf("%s has %s", path, inline)
+			}
+		}
+	}
+}
+
+func TestSetUpLinkMakesAnOperatorOnce(t *testing.T) { // SE12
+	s := newPagesSite(t, storetest.SQLite(t))
+	link := "/set-up/" + s.invitation(store.DefaultTenant, auth.Owner)
+	b := s.browser()
+	b.get(link)
+	b.get(link) // looking at it does not use it up
+	entered := []string{"name", "Olga", "email", "olga@example.org", "password", "too short", "password_again", "too short"}
+	if got := b.send(link, link, entered...); got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, "use 12 at least") ||
+		!strings.Contains(got.body, `value="olga@example.org"`) || strings.Contains(got.body, "too short") {
+		t.Errorf("a short password: %d %s", got.status, got.body)
+	}
+	entered[5], entered[7] = password, password+"r"
+	if got := b.send(link, link, entered...); got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, "It is not the same password.") {
+		t.Errorf("two passwords: %d %s", got.status, got.body)
+	}
+	entered[7] = password
+	if got := b.send(link, link, entered...); got.status != http.StatusSeeOther || got.header.Get("Location") != "/admin/requests" {
+		t.Fatalf("accepted: %d %s", got.status, got.body)
+	}
+	if got := b.get("/admin/requests"); got.status != http.StatusOK || !strings.Contains(got.body, "Olga") {
+		t.Errorf("signed in: %d %s", got.status, got.body)
+	}
+	other := s.browser()
+	entered[3] = "other@example.org"
+	if got := other.send(link, link, entered...); got.status != http.StatusForbidden || !strings.Contains(got.body, "The invitation is not valid") {
+		t.Errorf("again: %d %s", got.status, got.body)
+	}
+	if got := s.browser(); got.send("/sign-in", "/sign-in", "email", "olga@example.org", "password", "not the password").status != http.StatusForbidden || got.cookies["volenti"] != "" {
+		t.Error("a wrong password lets in")
+	}
+	for next, want := range map[string]string{
+		"": "/admin/requests", "/admin/password": "/admin/password", "//evil.example": "/admin/requests", "https://evil.example": "/admin/requests", "/admin/../..//evil.example": "/admin/requests",
+	} {
+		if got := s.browser().send("/sign-in?next="+url.QueryEscape(next), "/sign-in", "email", "olga@example.org", "password", password); got.status != http.StatusSeeOther || got.header.Get("Location") != want {
+			t.Errorf("next %q: %d, to %q", next, got.status, got.header.Get("Location"))
+		}
+	}
+	token := b.cookies["volenti"]
+	if got := b.send("/admin/requests", "/sign-out"); got.status != http.StatusSeeOther || b.cookies["volenti"] != "" {
+		t.Errorf("signed out: %d", got.status)
+	}
+	b.cookies["volenti"] = token
+	if got := b.get("/admin/requests"); got.status != http.StatusSeeOther {
+		t.Errorf("a session that was ended is good: %d", got.status)
+	}
+}
+
+func TestOfficerSubmitsApprovesAndDownloads(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newPagesSite(t, db)
+		s.openShop()
+		b := s.as(s.makeOperator(store.DefaultTenant, auth.PrivacyOfficer))
+		if got := b.send("/admin/requests/new", "/admin/requests/new", "policy", "nonsense", "email", "anna@"); got.status != http.StatusUnprocessableEntity ||
+			!strings.Contains(got.body, `id="new-email-wrong"`) || !strings.Contains(got.body, `value="nonsense"`) {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+		form := b.fill(b.get("/admin/requests/new"), "policy", "erasure", "email", "anna@example.org")
+		made, again := b.do("POST", "/admin/requests/new", form), b.do("POST", "/admin/requests/new", form)
+		at := made.header.Get("Location")
+		if made.status != http.StatusSeeOther || again.header.Get("Location") != at {
+			t.Fatalf("%d %s, the second time %q", made.status, made.body, again.header.Get("Location"))
+		}
+		page := b.get(at)
+		for _, want := range []string{"waits for approval", s.plan.Hash, "shop:customer", "Type erase to confirm"} {
+			if !strings.Contains(page.body, want) {
+				t.Errorf("the page does not say %q: %s", want, page.body)
+			}
+		}
+		if got := b.do("POST", at+"/approve", b.fill(page)); got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, `id="approve-confirm-wrong"`) {
+			t.Errorf("without the word: %d %s", got.status, got.body)
+		}
+		if got := b.do("POST", at+"/approve", b.fill(page, "plan_hash", strings.Repeat("0", 64), "confirm", "erase")); got.status != http.StatusConflict || !strings.Contains(got.body, "This is not the plan of the request any more") {
+			t.Errorf("another plan: %d %s", got.status, got.body)
+		}
+		if got := b.do("POST", at+"/approve", b.fill(b.get(at), "confirm", "Erase")); got.status != http.StatusSeeOther {
+			t.Fatalf("approved: %d %s", got.status, got.body)
+		}
+		id := strings.TrimPrefix(at, "/admin/requests/")
+		s.await(id, request.Complete)
+		if got := b.get(at); !strings.Contains(got.body, ">complete<") || !strings.Contains(got.body, "What was done") {
+			t.Errorf("%s", got.body)
+		}
+		if got := b.get("/admin/requests?status=complete"); !strings.Contains(got.body, id) {
+			t.Errorf("the list: %s", got.body)
+		}
+		if got := b.get("/admin/requests?status=denied"); strings.Contains(got.body, id) {
+			t.Errorf("the list of those denied: %s", got.body)
+		}
+		s.must(shelf{s.packs, store.DefaultTenant, id}.Put(t.Context(), packageName, func(w io.Writer) error { _, err := fmt.Fprint(w, "PK"); return err }))
+		got := b.send(at, at+"/package")
+		if got.status != http.StatusOK || got.body != "PK" || got.header.Get("Content-Disposition") != `attachment; filename="package-`+id+`.zip"` || got.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%d %v %s", got.status, got.header, got.body)
+		}
+		if acts := s.actsOn("package/" + id); !slices.Contains(acts, "package.read") {
+			t.Errorf("the log has %v", acts)
+		}
+	})
+}
+
+func TestPagesSayWhatIsWrongInPlainWords(t *testing.T) { // SE7
+	s := newPagesSite(t, storetest.SQLite(t))
+	b := s.as(s.makeOperator(store.DefaultTenant, auth.Owner))
+	for path, want := range map[string]int{"/nothing": 404, "/admin/requests/x": 404, "/admin/requests/%00": 404, "/sign-out": 405, "/admin//requests": 404, "/set-up/": 404} {
+		if got := b.get(path); got.status != want || !strings.Contains(got.body, "<h1>") {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+	}
+	if got := b.get("/admin/requests?status=nonsense&policy=%27&cursor=x"); got.status != http.StatusOK || !strings.Contains(got.body, "No request is like that") {
+		t.Errorf("a filter that is none: %d %s", got.status, got.body)
+	}
+	if got := b.do("POST", "/admin/requests/new", url.Values{"note": {strings.Repeat("x", 70_000)}}); got.status != http.StatusRequestEntityTooLarge {
+		t.Errorf("a large body: %d", got.status)
+	}
+	b.headers["Accept-Language"] = "fr, de-AT;q=0.8"
+	if got := b.get("/nothing"); got.header.Get("Content-Language") != "de" || !strings.Contains(got.body, `<html lang="de">`) {
+		t.Errorf("in German: %s", got.body)
+	}
+	if got := b.get("/admin/requests?status=error&language=en"); got.status != http.StatusSeeOther || got.header.Get("Location") != "/admin/requests?status=error" {
+		t.Errorf("to English: %d %s", got.status, got.header.Get("Location"))
+	}
+	if got := b.get("/nothing"); got.header.Get("Content-Language") != "en" {
+		t.Errorf("the language that was chosen is forgotten: %s", got.body)
+	}
+}

@@ -1,0 +1,186 @@
+package web
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/request"
+)
+
+// Where words are named in templates and in code, and the kinds of which one
+// is chosen while a page is made.
+var (
+	inTemplate = regexp.MustCompile(`\bt "([a-z_.0-9]+)"|(?:field|maybe) \S+(?: "[a-z]+"\))? "([a-z_.0-9]+)"`)
+	inCode     = regexp.MustCompile(`(?:\.word\(|lacking\("[a-z_]+", |lacking\([a-z]+\[0\], )"([a-z_.0-9]+)"`)
+	chosen     = regexp.MustCompile(`^(month|status|action|collection_status|role|error)\.`)
+)
+
+func sources(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
+		if ext := filepath.Ext(name); err != nil || d.IsDir() || ext != ".html" && ext != ".go" || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		all.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
+}
+
+func TestEveryLanguageHasEveryWordAndNoOther(t *testing.T) {
+	used := map[string]bool{}
+	text := sources(t)
+	for _, m := range inTemplate.FindAllStringSubmatch(text, -1) {
+		used[m[1]+m[2]] = true
+	}
+	for _, m := range inCode.FindAllStringSubmatch(text, -1) {
+		used[m[1]] = true
+	}
+	if len(used) < 50 {
+		t.Fatalf("only %d words are used", len(used))
+	}
+	for _, l := range loadTongues("").all {
+		for key := range used {
+			if _, ok := l.words[key]; !ok && key != "month." && key != "error." {
+				t.Errorf("%s has no words for %s", l.Tag, key)
+			}
+		}
+		for key, text := range l.words {
+			plain := strings.TrimSuffix(key, ".hint")
+			if !used[key] && !used[plain] && !chosen.MatchString(key) {
+				t.Errorf("%s has words for %s, which no page says", l.Tag, key)
+			}
+			if text == "" {
+				t.Errorf("%s says nothing for %s", l.Tag, key)
+			}
+		}
+	}
+}
+
+var place = regexp.MustCompile(`\{\d\}`)
+
+func TestLanguagesHaveTheSameKeysAndPlaces(t *testing.T) {
+	all := loadTongues("").all
+	for _, l := range all[1:] {
+		for key, text := range l.words {
+			if all[0].words[key] == "" {
+				t.Errorf("%s is not in English", key)
+			}
+			if got, want := slices.Sorted(slices.Values(place.FindAllString(text, -1))), slices.Sorted(slices.Values(place.FindAllString(all[0].words[key], -1))); !slices.Equal(got, want) {
+				t.Errorf("%s: %s has the places %v, English has %v", key, l.Tag, got, want)
+			}
+		}
+		for key := range all[0].words {
+			if l.words[key] == "" {
+				t.Errorf("%s is not in %s", key, l.Tag)
+			}
+		}
+	}
+}
+
+func TestWhateverCanBeChosenHasAWord(t *testing.T) {
+	for _, l := range loadTongues("").all {
+		var keys []string
+		for _, s := range statuses {
+			keys = append(keys, "status."+string(s))
+		}
+		for _, r := range auth.Roles() {
+			keys = append(keys, "role."+string(r))
+		}
+		for _, a := range []request.Action{request.Access, request.Recheck, request.Erasure, request.Verification} {
+			keys = append(keys, "action."+string(a))
+		}
+		for _, s := range []request.CollectionStatus{request.Pending, request.Running, request.Done, request.Skipped, request.Failed, request.Residual} {
+			keys = append(keys, "collection_status."+string(s))
+		}
+		for _, key := range keys {
+			if l.words[key] == "" {
+				t.Errorf("%s has no word for %s", l.Tag, key)
+			}
+		}
+	}
+	all := map[request.Status]bool{}
+	for _, e := range []request.Event{request.Verify, request.Supersede, request.Approve, request.Deny, request.Start, request.Ask, request.Pause, request.Mail, request.Review, request.Resume, request.Fail, request.Finish, request.Leave, request.Cancel, request.Retry, request.Skip, request.Finalise} {
+		for from, to := range e.From() {
+			all[from], all[to] = true, true
+		}
+	}
+	for _, s := range slices.Sorted(maps.Keys(all)) {
+		if !slices.Contains(statuses, s) {
+			t.Errorf("the list cannot be filtered by %s", s)
+		}
+	}
+}
+
+// TestTemplatesSayNothingThemselves looks for letters between tags.
+func TestTemplatesSayNothingThemselves(t *testing.T) {
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(name) != ".html" {
+			return err
+		}
+		text, err := files.ReadFile(name)
+		bare := regexp.MustCompile(`(?s)\{\{.*?\}\}|<title>.*?</title>|<[^>]*>|UTC|Volenti`).ReplaceAllString(string(text), " ")
+		if found := regexp.MustCompile(`[A-Za-zÄÖÜäöüß]+`).FindString(bare); found != "" {
+			t.Errorf("%s says %q, which is in no catalogue", name, found)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSentencesOfTheAPIAreStillItsOwn keeps translations from outliving what
+// they translate.
+func TestSentencesOfTheAPIAreStillItsOwn(t *testing.T) {
+	var all strings.Builder
+	for _, dir := range []string{"../api", "../auth"} {
+		names, err := filepath.Glob(dir + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.Write(text)
+		}
+	}
+	for _, l := range loadTongues("").all {
+		for sentence := range l.said {
+			if !strings.Contains(all.String(), `"`+sentence+`"`) {
+				t.Errorf("%s translates %q, which the API does not say", l.Tag, sentence)
+			}
+		}
+	}
+}
+
+func TestWordsThatAreTakenAsTheyAreAreMarkedAsEnglish(t *testing.T) {
+	all := loadTongues("")
+	german, english := all.match("de-CH"), all.match("fr")
+	if german.Tag != "de" || english.Tag != "en" {
+		t.Fatalf("%s, %s", german.Tag, english.Tag)
+	}
+	if got, want := german.tell("it is <b>new</b>"), `<span lang="en">it is &lt;b&gt;new&lt;/b&gt;</span>`; string(got) != want {
+		t.Errorf("%s", got)
+	}
+	if got, want := english.tell("it is <b>new</b>"), `it is &lt;b&gt;new&lt;/b&gt;`; string(got) != want {
+		t.Errorf("%s", got)
+	}
+	if got, want := german.tell("The address or the password is not right."), "Die Adresse oder das Passwort stimmt nicht."; string(got) != want {
+		t.Errorf("%s", got)
+	}
+}
