@@ -118,6 +118,11 @@ func (d detailView) May(scope auth.Scope, e request.Event) bool {
 	return err == nil && d.session.May(scope)
 }
 
+// Begun says whether anything was done in any collection.
+func (d detailView) Begun() bool {
+	return slices.ContainsFunc(d.Report.Collections, func(c collection) bool { return c.Status != string(request.Pending) })
+}
+
 // Acts says whether anything can be done with it.
 func (d detailView) Acts() bool {
 	for scope, events := range acts {

@@ -92,6 +92,11 @@ func (p plan) Erases() bool {
 	return slices.ContainsFunc(p.Nodes, func(n node) bool { return n.Delete != "" || len(n.FieldsMasked) > 0 })
 }
 
+// Gives says whether the plan hands anything out.
+func (p plan) Gives() bool {
+	return slices.ContainsFunc(p.Nodes, func(n node) bool { return len(n.FieldsReturned) > 0 })
+}
+
 // rules lists the access rules: each has a package.
 func (p plan) rules() (rules []string) {
 	for _, n := range p.Nodes {

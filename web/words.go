@@ -5,6 +5,8 @@ import (
 	"html/template"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"golang.org/x/text/language"
@@ -94,11 +96,18 @@ func (l *tongue) name(kind, of string) string {
 }
 
 // tell gives a sentence of the API in this language, where it is known, and
-// else in English, marked so.
+// else in English, marked so. It begins with a capital letter.
 func (l *tongue) tell(text string) template.HTML {
-	if known, ok := l.said[text]; ok {
+	if text == "" {
+		return ""
+	}
+	known, ok := l.said[text]
+	if ok {
 		text = known
-	} else if l.Tag != spoken[0] && text != "" {
+	}
+	first, size := utf8.DecodeRuneInString(text)
+	text = string(unicode.ToUpper(first)) + text[size:]
+	if !ok && l.Tag != spoken[0] {
 		return template.HTML(`<span lang="en">` + template.HTMLEscapeString(text) + `</span>`)
 	}
 	return template.HTML(template.HTMLEscapeString(text))

@@ -174,10 +174,10 @@ func TestWordsThatAreTakenAsTheyAreAreMarkedAsEnglish(t *testing.T) {
 	if german.Tag != "de" || english.Tag != "en" {
 		t.Fatalf("%s, %s", german.Tag, english.Tag)
 	}
-	if got, want := german.tell("it is <b>new</b>"), `<span lang="en">it is &lt;b&gt;new&lt;/b&gt;</span>`; string(got) != want {
+	if got, want := german.tell("it is <b>new</b>"), `<span lang="en">It is &lt;b&gt;new&lt;/b&gt;</span>`; string(got) != want {
 		t.Errorf("%s", got)
 	}
-	if got, want := english.tell("it is <b>new</b>"), `it is &lt;b&gt;new&lt;/b&gt;`; string(got) != want {
+	if got, want := english.tell("it is <b>new</b>"), `It is &lt;b&gt;new&lt;/b&gt;`; string(got) != want {
 		t.Errorf("%s", got)
 	}
 	if got, want := german.tell("The address or the password is not right."), "Die Adresse oder das Passwort stimmt nicht."; string(got) != want {

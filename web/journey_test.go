@@ -1,0 +1,200 @@
+package web_test
+
+import (
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"volenti.dev/volenti/cli"
+	"volenti.dev/volenti/internal/chromiumtest"
+)
+
+const password = "correct horse battery staple"
+
+// house is a server on the shop to practise on, as its commands start it.
+type house struct {
+	t   *testing.T
+	url string
+	// setUp is the path that the first start has shown.
+	setUp string
+}
+
+func start(t *testing.T, args ...string) *house {
+	t.Helper()
+	dir := t.TempDir()
+	env := func(name string) (string, bool) {
+		value, ok := map[string]string{"DEMO_SHOP": filepath.Join(dir, "shop")}[name]
+		return value, ok
+	}
+	std := func(out, errs io.Writer) cli.IO {
+		return cli.IO{In: strings.NewReader(""), Out: out, Err: errs, Env: env, User: "tester", Now: time.Now}
+	}
+	for _, command := range [][]string{
+		{"demo", "--dir", filepath.Join(dir, "shop")},
+		{"apply", filepath.Join(dir, "shop", "config"), "--data", filepath.Join(dir, "data")},
+	} {
+		var out bytes.Buffer
+		if code := cli.Main(t.Context(), command, std(&out, &out)); code != 0 {
+			t.Fatalf("%v: exit code %d\n%s", command, code, &out)
+		}
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	reader, writer := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- cli.Main(ctx, append([]string{"serve", "--data", filepath.Join(dir, "data"), "--listen", "127.0.0.1:0"}, args...), std(writer, io.Discard))
+		_ = writer.Close()
+	}()
+	t.Cleanup(func() {
+		stop()
+		if code := <-ended; code != 0 {
+			t.Errorf("the server ended with exit code %d", code)
+		}
+	})
+	h := &house{t: t}
+	lines := bufio.NewScanner(reader)
+	for h.setUp == "" && lines.Scan() {
+		if _, at, ok := strings.Cut(lines.Text(), "http://"); ok && h.url == "" {
+			h.url = "http://" + at
+		} else if ok {
+			h.setUp = "/" + strings.SplitN(at, "/", 2)[1]
+		}
+	}
+	if h.setUp == "" {
+		t.Fatalf("the server shows no link: %v", lines.Err())
+	}
+	go func() { _, _ = io.Copy(io.Discard, reader) }()
+	return h
+}
+
+// axe gives the source of axe-core, from npm.
+func axe(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"package.json", "package-lock.json"} {
+		text, err := os.ReadFile(filepath.Join("testdata", "node", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	npm.Dir = dir
+	if out, err := npm.CombinedOutput(); err != nil {
+		t.Fatalf("npm: %v\n%s", err, out)
+	}
+	source, err := os.ReadFile(filepath.Join(dir, "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(source)
+}
+
+// eye looks at pages as people with different eyes and screens do.
+type eye struct {
+	*chromiumtest.Browser
+	t   *testing.T
+	axe string
+}
+
+// rules are those of WCAG 2.2 AA, and of axe's good practice.
+var rules = []string{"wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"}
+
+// look looks at the page that is open: light and dark, wide and narrow.
+func (e eye) look(name string) {
+	e.t.Helper()
+	for _, width := range []int64{1280, 320} {
+		for _, scheme := range []string{"light", "dark"} {
+			e.Screen(width, scheme)
+			at := fmt.Sprintf("%s-%d-%s", name, width, scheme)
+			e.Picture(at)
+			for _, finding := range e.Findings(e.axe, rules...) {
+				e.t.Errorf("%s: %s", at, finding)
+			}
+			if wider := e.Overflow(); wider > 0 {
+				e.t.Errorf("%s: the page is %d pixels wider than the screen", at, wider)
+			}
+		}
+	}
+	e.Screen(1280, "light")
+}
+
+func (e eye) says(texts ...string) {
+	e.t.Helper()
+	page := e.Text()
+	for _, text := range texts {
+		if !strings.Contains(page, text) {
+			e.t.Errorf("the page does not say %q:\n%s", text, page)
+		}
+	}
+}
+
+// await looks again until the page says it.
+func (e eye) await(url, text string) {
+	e.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		e.Open(url)
+		if strings.Contains(e.Text(), text) {
+			return
+		}
+		if time.Now().After(deadline) {
+			e.t.Fatalf("the page never says %q:\n%s", text, e.Text())
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+}
+
+func TestFirstOperatorAnswersARequestInABrowser(t *testing.T) { // SE12, W3, W18
+	h := start(t)
+	e := eye{chromiumtest.Start(t), t, axe(t)}
+
+	e.Open(h.url + h.setUp)
+	e.look("set-up")
+	e.Fill("Your name", "Olga Officer")
+	e.Fill("E-mail address", "olga@example.org")
+	e.Fill("Password", "too short")
+	e.Fill("The same password again", "too short")
+	e.Press("Accept and sign in")
+	e.says("use 12 at least")
+	e.look("set-up-refused")
+	e.Fill("Password", password)
+	e.Fill("The same password again", password)
+	e.Press("Accept and sign in")
+	e.says("Olga Officer", "There is no request yet")
+	e.look("requests-none")
+
+	e.Press("Submit a request")
+	e.look("new")
+	e.Fill("Policy", "nonsense")
+	e.Fill("Customer number", "4711")
+	e.Press("Submit and plan")
+	e.says("here are: access, erasure")
+	e.look("new-refused")
+	e.Fill("Policy", "access")
+	e.Fill("Customer number", "")
+	e.Fill("E-mail address", "paula.brandt9@example.org")
+	e.Press("Submit and plan")
+	e.says("waits for approval")
+	e.look("request-waits")
+	access := h.url + e.Path()
+	e.Press("Approve")
+	e.await(access, "Package for the person")
+	e.look("request-complete")
+	file := e.Download("Download the package")
+	if z, err := zip.NewReader(bytes.NewReader(file), int64(len(file))); err != nil || len(z.File) == 0 {
+		t.Errorf("the package cannot be opened: %v", err)
+	}
+}
