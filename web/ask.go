@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -67,10 +68,31 @@ func (v *visit) post(path string, body, out any) error {
 // ask asks the API as the visitor. It fails with a *problem when the API does
 // not do it.
 func (v *visit) ask(method, path string, body, out any) error {
-	w := &kept{header: http.Header{}}
-	if err := v.call(w, method, path, body); err != nil {
+	text := []byte(nil)
+	if body != nil {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			return fmt.Errorf("ask the API: %w", err)
+		}
+	}
+	w := &kept{to: v.w, header: http.Header{}}
+	if err := v.call(w, method, path, "application/json", bytes.NewReader(text)); err != nil {
 		return err
 	}
+	return v.answered(w, out)
+}
+
+// forward hands the body of a form on as it arrives.
+func (v *visit) forward(path string, out any) error {
+	w := &kept{to: v.w, header: http.Header{}}
+	if err := v.call(w, http.MethodPost, path, v.r.Header.Get("Content-Type"), v.r.Body); err != nil {
+		return err
+	}
+	return v.answered(w, out)
+}
+
+// answered reads an answer into out, unless that is nil.
+func (v *visit) answered(w *kept, out any) error {
 	if w.status >= http.StatusBadRequest {
 		return refused(w.status, w.body.Bytes())
 	}
@@ -84,15 +106,8 @@ func (v *visit) ask(method, path string, body, out any) error {
 }
 
 // call hands a request on, within the process.
-func (v *visit) call(w http.ResponseWriter, method, path string, body any) error {
-	text := []byte(nil)
-	if body != nil {
-		var err error
-		if text, err = json.Marshal(body); err != nil {
-			return fmt.Errorf("ask the API: %w", err)
-		}
-	}
-	r, err := http.NewRequestWithContext(v.r.Context(), method, base+path, bytes.NewReader(text))
+func (v *visit) call(w http.ResponseWriter, method, path, kind string, body io.Reader) error {
+	r, err := http.NewRequestWithContext(v.r.Context(), method, base+path, body)
 	if err != nil {
 		return fmt.Errorf("ask the API: %w", err)
 	}
@@ -104,8 +119,10 @@ func (v *visit) call(w http.ResponseWriter, method, path string, body any) error
 		r.Header.Set("Authorization", "Bearer "+v.token)
 	}
 	if method == http.MethodPost {
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Idempotency-Key", v.once())
+		r.Header.Set("Content-Type", kind)
+		if once := v.once(); once != "" {
+			r.Header.Set("Idempotency-Key", once)
+		}
 	}
 	v.p.config.API.ServeHTTP(w, r)
 	return nil
@@ -125,8 +142,12 @@ func refused(status int, text []byte) error {
 
 // relay hands a file of the API on to the visitor, under a name.
 func (v *visit) relay(method, path string, body any, name string) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("ask the API: %w", err)
+	}
 	w := &relay{to: v.w, header: http.Header{}, name: name}
-	if err := v.call(w, method, path, body); err != nil {
+	if err := v.call(w, method, path, "application/json", bytes.NewReader(text)); err != nil {
 		return err
 	}
 	if w.status >= http.StatusBadRequest {
@@ -137,6 +158,7 @@ func (v *visit) relay(method, path string, body any, name string) error {
 
 // kept keeps an answer.
 type kept struct {
+	to     http.ResponseWriter // whose connection it is
 	header http.Header
 	status int
 	body   bytes.Buffer
@@ -154,6 +176,9 @@ func (w *kept) Write(b []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	return w.body.Write(b)
 }
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *kept) Unwrap() http.ResponseWriter { return w.to }
 
 // relay passes an answer on as a file to be kept, unless it is a problem.
 type relay struct {
@@ -178,8 +203,10 @@ func (w *relay) WriteHeader(status int) {
 		"Content-Disposition":     {`attachment; filename="` + w.name + `"`},
 		"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'; sandbox"},
 	})
-	if length := w.header["Content-Length"]; length != nil {
-		w.to.Header()["Content-Length"] = length
+	for _, name := range []string{"Content-Length", "Content-Disposition"} { // the API may know a better name
+		if said := w.header[name]; said != nil {
+			w.to.Header()[name] = said
+		}
 	}
 	w.to.WriteHeader(status)
 }

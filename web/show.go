@@ -157,6 +157,9 @@ func (v *visit) fail(err error) {
 	case errElsewhere, errForm:
 		kind = p.Detail
 	}
+	if strings.Contains(v.page.Path, "{token}") && is(p, http.StatusForbidden, http.StatusNotFound) && p != errElsewhere && p != errForm {
+		kind = "link"
+	}
 	if _, known := v.language.words["error."+kind+".title"]; !known {
 		kind = "other"
 	}
@@ -196,6 +199,14 @@ func parse(l *tongue, style string) map[string]*template.Template {
 		"in":    inLanguage,
 		"kind":  kindOf,
 		"field": func(f *form, key, kind, autocomplete string) input { return l.input(f, key, kind, autocomplete, true) },
+		"list":  func(of ...string) []string { return of },
+		"last":  func(t time.Time) string { return l.day(t.Add(-time.Nanosecond)) }, // a day ends when the next begins
+		"code": func(page *view, party string) map[string]any {
+			return map[string]any{"Page": page, "Party": party, "Code": l.input(page.Form, "prove.code_"+party, "text", "one-time-code", true)}
+		},
+		"custom": func(f *form, name, label, kind string, required bool) input {
+			return input{ID: "q-" + strings.ReplaceAll(name, ".", "-"), Name: name, Type: kind, Autocomplete: "off", Label: label, Value: f.Value(name), Wrong: f.Of(name), Required: required}
+		},
 		"maybe": func(f *form, key, kind, autocomplete string) input { return l.input(f, key, kind, autocomplete, false) },
 	}
 	frame := template.Must(template.New("").Funcs(functions).ParseFS(files, "*.html"))

@@ -10,6 +10,19 @@ import (
 func Table() []Page {
 	return []Page{
 		{Method: http.MethodGet, Path: "/{$}", Public: true, Does: "Say what can be asked for here", Act: showHome},
+		{Method: http.MethodGet, Path: "/ask/{policy}", Public: true, Does: "Ask a person what they ask for", Act: showAsk},
+		{Method: http.MethodPost, Path: "/ask/{policy}", Public: true, Does: "Take what a person asks for", Act: askFor},
+		{Method: http.MethodGet, Path: "/prove/{reference}", Public: true, Does: "Ask for the code from the letter", Act: showProve},
+		{Method: http.MethodPost, Path: "/prove/{reference}", Public: true, Does: "Take the code", Act: prove},
+		{Method: http.MethodPost, Path: "/prove/{reference}/again", Public: true, Does: "Have another code sent", Act: sendCode},
+		{Method: http.MethodGet, Path: "/requests/{token}", Public: true, Does: "Show a person how far their request is", Act: followRequest},
+		{Method: http.MethodPost, Path: "/requests/{token}/withdraw", Public: true, Does: "Give a request up, as the person", Act: withdrawRequest},
+		{Method: http.MethodGet, Path: "/packages/{token}", Public: true, Does: "Say what a link to a package is good for", Act: showPackage},
+		{Method: http.MethodPost, Path: "/packages/{token}", Public: true, Streams: true, Does: "Download a package", Act: openPackage},
+		{Method: http.MethodGet, Path: "/tasks/{token}", Public: true, Does: "Show a colleague what they are asked", Act: showTask},
+		{Method: http.MethodPost, Path: "/tasks/{token}", Public: true, Streams: true, Uploads: true, MaxBody: maxFiles, Does: "Take what a colleague answers", Act: answerTask},
+		{Method: http.MethodGet, Path: "/instructions/{token}", Public: true, Does: "Show a third party what its letter is about", Act: showInstructions},
+		{Method: http.MethodPost, Path: "/instructions/{token}", Public: true, Does: "Take what a third party says", Act: acknowledge},
 
 		{Method: http.MethodGet, Path: "/set-up/{invitation}", Public: true, Does: "Ask an invited operator for name and password", Act: showSetUp},
 		{Method: http.MethodPost, Path: "/set-up/{invitation}", Public: true, Does: "Make an operator of who was invited", Act: setUp},
@@ -21,6 +34,9 @@ func Table() []Page {
 
 		{Method: http.MethodGet, Path: "/admin", Scope: auth.OwnSession, Does: "Lead to the requests", Act: func(v *visit) error { return v.redirect(start) }},
 		{Method: http.MethodGet, Path: "/admin/requests", Scope: auth.ReadRequests, Does: "List requests", Act: listRequests},
+		{Method: http.MethodGet, Path: "/admin/tasks", Scope: auth.ReadRequests, Does: "List what colleagues are asked and have not answered", Act: listTasks},
+		{Method: http.MethodGet, Path: "/admin/requests/{id}/tasks/{connection}", Scope: auth.OperateRequests, Does: "Show a task, and whom it is about", Act: showOperatorTask},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/tasks/{connection}", Scope: auth.OperateRequests, Streams: true, Uploads: true, MaxBody: maxFiles, Does: "Answer a task", Act: answerOperatorTask},
 		{Method: http.MethodGet, Path: "/admin/requests/new", Scope: auth.WriteRequests, Does: "Ask what somebody asks for", Act: newRequest},
 		{Method: http.MethodPost, Path: "/admin/requests/new", Scope: auth.WriteRequests, Does: "Submit a request on somebody's behalf", Act: submitRequest},
 		{Method: http.MethodGet, Path: "/admin/requests/{id}", Scope: auth.ReadRequests, Does: "Show a request, its plan and what became of it", Act: showRequest},

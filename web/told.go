@@ -21,6 +21,12 @@ type (
 		Message  string         `json:"message"`
 		Created  time.Time      `json:"created"`
 		Ended    *time.Time     `json:"ended"`
+		Law      string         `json:"law"`
+		Received *time.Time     `json:"received"`
+		Due      *time.Time     `json:"due"`
+		Extended *time.Time     `json:"extended"`
+		Overdue  bool           `json:"overdue"`
+		Of       string         `json:"of"`
 		Report   report         `json:"report"`
 	}
 	report struct {

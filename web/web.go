@@ -59,6 +59,9 @@ type Page struct {
 	Public bool
 	// Streams: the answer may take long. Others end after pageTime.
 	Streams bool
+	// Uploads: its form may have files, which are handed on as they arrive. The
+	// token of the form is in the address that it is sent to.
+	Uploads bool
 	MaxBody int64 // in bytes; 0 for defaultBody
 	Does    string
 	Act     Act
