@@ -21,7 +21,8 @@ type tongue struct {
 	Tag   string
 	Name  string // in itself
 	words map[string]string
-	// said translates sentences of the API, which speaks English.
+	// said is what pages say in the place of sentences of the API, which speaks
+	// English to programmers.
 	said  map[string]string
 	print *message.Printer
 	pages map[string]*template.Template
@@ -101,7 +102,7 @@ func (l *tongue) tell(text string) template.HTML {
 	if text == "" {
 		return ""
 	}
-	known, ok := l.said[text]
+	known, ok := l.translated(text)
 	if ok {
 		text = known
 	}
@@ -111,6 +112,22 @@ func (l *tongue) tell(text string) template.HTML {
 		return template.HTML(`<span lang="en">` + template.HTMLEscapeString(text) + `</span>`)
 	}
 	return template.HTML(template.HTMLEscapeString(text))
+}
+
+// translated gives what pages say in the place of a sentence of the API. Where
+// that has a value in it, the catalogue has its beginning and a star.
+func (l *tongue) translated(text string) (string, bool) {
+	if known, ok := l.said[text]; ok {
+		return known, true
+	}
+	best := ""
+	for sentence := range l.said {
+		begin, open := strings.CutSuffix(sentence, "*")
+		if open && strings.HasPrefix(text, begin) && len(sentence) > len(best) {
+			best = sentence
+		}
+	}
+	return l.said[best], best != ""
 }
 
 // number writes a number with the signs of the language.

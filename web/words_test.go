@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -146,7 +147,11 @@ func TestTemplatesSayNothingThemselves(t *testing.T) {
 // they translate.
 func TestSentencesOfTheAPIAreStillItsOwn(t *testing.T) {
 	var all strings.Builder
-	for _, dir := range []string{"../api", "../auth"} {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}", "github.com/danielgtaylor/huma/v2/validation").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"../api", "../auth", strings.TrimSpace(string(out))} {
 		names, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)
@@ -161,6 +166,9 @@ func TestSentencesOfTheAPIAreStillItsOwn(t *testing.T) {
 	}
 	for _, l := range loadTongues("").all {
 		for sentence := range l.said {
+			if begin, open := strings.CutSuffix(sentence, "*"); open && strings.Contains(all.String(), begin) {
+				continue
+			}
 			if !strings.Contains(all.String(), `"`+sentence+`"`) {
 				t.Errorf("%s translates %q, which the API does not say", l.Tag, sentence)
 			}

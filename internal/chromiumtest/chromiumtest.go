@@ -123,7 +123,8 @@ const words = `const words = e => [...e.childNodes].filter(n => !n.classList || 
 
 const (
 	labelled = `[...document.querySelectorAll("label")].filter(l => words(l) == wanted).map(l => l.control)`
-	pressed  = `[...document.querySelectorAll("button, a, summary")].filter(e => words(e) == wanted)`
+	touched  = `[...document.querySelectorAll("summary, label")].filter(e => words(e) == wanted)`
+	pressed  = `[...document.querySelectorAll("button, a")].filter(e => words(e) == wanted)`
 )
 
 // find marks the one element that an expression gives, and gives its selector.
@@ -171,6 +172,12 @@ func (b *Browser) Upload(label, file string) {
 func (b *Browser) Press(text string) {
 	b.t.Helper()
 	b.leave("press "+text, chromedp.Click(b.find(pressed, text)))
+}
+
+// Touch clicks on what says this, where that leads to no other page.
+func (b *Browser) Touch(text string) {
+	b.t.Helper()
+	b.do("touch "+text, chromedp.Click(b.find(touched, text)))
 }
 
 // Enter presses that key where the focus is, and waits for the page that comes.
