@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -369,9 +368,10 @@ func TestOfficerSubmitsApprovesAndDownloads(t *testing.T) {
 		if got := b.get("/admin/requests?status=denied"); strings.Contains(got.body, id) {
 			t.Errorf("the list of those denied: %s", got.body)
 		}
-		s.must(shelf{s.packs, store.DefaultTenant, id}.Put(t.Context(), packageName, func(w io.Writer) error { _, err := fmt.Fprint(w, "PK"); return err }))
-		got := b.send(at, at+"/package")
-		if got.status != http.StatusOK || got.body != "PK" || got.header.Get("Content-Disposition") != `attachment; filename="package-`+id+`.zip"` || got.header.Get("Cache-Control") != "no-store" {
+
+		id = s.makeRequestFor(api.Route{Path: "/requests/{id}/package"}, store.DefaultTenant)
+		got := b.send(at, "/admin/requests/"+id+"/package")
+		if got.status != http.StatusOK || got.body != "the package" || got.header.Get("Content-Disposition") != `attachment; filename="package-`+id+`.zip"` || got.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%d %v %s", got.status, got.header, got.body)
 		}
 		if acts := s.actsOn("package/" + id); !slices.Contains(acts, "package.read") {
