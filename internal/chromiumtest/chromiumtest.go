@@ -150,7 +150,9 @@ func quote(text string) string {
 // Fill types into the field with this label, in place of what is there.
 func (b *Browser) Fill(label, text string) {
 	b.t.Helper()
-	b.do("fill in "+label, chromedp.Clear(b.find(labelled, label)), chromedp.Focus(chromedp.CSS("[data-wanted]")), chromedp.KeyEvent(text))
+	b.do("go to "+label, chromedp.Focus(b.find(labelled, label)))
+	run(b, "empty "+label, chromedp.Evaluate[bool](`document.activeElement.value = ""; true`))
+	b.do("fill in "+label, chromedp.KeyEvent(text))
 }
 
 // Choose chooses an option of the field with this label.
