@@ -94,6 +94,7 @@ func submitRequest(v *visit) error {
 type detailView struct {
 	privacyRequest
 	Plan    plan
+	Letters []letter
 	Log     []logLine
 	Cut     bool // the log is longer than what is shown
 	Stopped []collection
@@ -176,6 +177,11 @@ func (v *visit) detail(status int, doing string, f *form) error {
 			return err
 		}
 	}
+	var letters letterList
+	if err := v.get(at+"/letters", &letters); err != nil {
+		return err
+	}
+	d.Letters = letters.Items
 	var log logPage
 	if err := v.get(at+"/log?limit="+strconv.Itoa(logLines), &log); err != nil {
 		return err

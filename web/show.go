@@ -29,7 +29,7 @@ type view struct {
 // form is what was entered, and what is wrong with it.
 type form struct {
 	entered url.Values
-	sent    url.Values // with what is not shown again
+	sent    url.Values // the names of its fields
 	// Problem is what is wrong as a whole; "" where nothing is, or where it is
 	// said beside the fields.
 	Problem string
@@ -65,13 +65,24 @@ func (f *form) Loose() (found []string) {
 	return found
 }
 
+// has says which fields the form has, where its body was not read here.
+func (f *form) has(names ...string) {
+	for _, name := range names {
+		f.sent[name] = nil
+	}
+	if len(f.Wrong) > len(f.Loose()) {
+		f.Problem = ""
+	}
+}
+
 // Failed says whether anything is wrong.
 func (f *form) Failed() bool { return f.Problem != "" || len(f.Wrong) > 0 }
 
 // blank is a form that nobody has filled in. Passwords are never shown again.
 func blank(entered url.Values) *form {
-	f := &form{entered: url.Values{}, sent: entered}
+	f := &form{entered: url.Values{}, sent: url.Values{}}
 	for name, values := range entered {
+		f.sent[name] = nil
 		if !strings.Contains(name, "password") && !strings.HasPrefix(name, "_") {
 			f.entered[name] = values
 		}

@@ -34,9 +34,6 @@ func Table() []Page {
 
 		{Method: http.MethodGet, Path: "/admin", Scope: auth.OwnSession, Does: "Lead to the requests", Act: func(v *visit) error { return v.redirect(start) }},
 		{Method: http.MethodGet, Path: "/admin/requests", Scope: auth.ReadRequests, Does: "List requests", Act: listRequests},
-		{Method: http.MethodGet, Path: "/admin/tasks", Scope: auth.ReadRequests, Does: "List what colleagues are asked and have not answered", Act: listTasks},
-		{Method: http.MethodGet, Path: "/admin/requests/{id}/tasks/{connection}", Scope: auth.OperateRequests, Does: "Show a task, and whom it is about", Act: showOperatorTask},
-		{Method: http.MethodPost, Path: "/admin/requests/{id}/tasks/{connection}", Scope: auth.OperateRequests, Streams: true, Uploads: true, MaxBody: maxFiles, Does: "Answer a task", Act: answerOperatorTask},
 		{Method: http.MethodGet, Path: "/admin/requests/new", Scope: auth.WriteRequests, Does: "Ask what somebody asks for", Act: newRequest},
 		{Method: http.MethodPost, Path: "/admin/requests/new", Scope: auth.WriteRequests, Does: "Submit a request on somebody's behalf", Act: submitRequest},
 		{Method: http.MethodGet, Path: "/admin/requests/{id}", Scope: auth.ReadRequests, Does: "Show a request, its plan and what became of it", Act: showRequest},

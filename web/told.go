@@ -75,6 +75,17 @@ type (
 		Ground string `json:"ground"`
 		Until  string `json:"until"`
 	}
+	letterList struct {
+		Items []letter `json:"items"`
+	}
+	letter struct {
+		Kind     string    `json:"kind"`
+		State    string    `json:"state"`
+		Attempts int       `json:"attempts"`
+		Message  string    `json:"message"`
+		Doubtful bool      `json:"possibly_sent_twice"`
+		Created  time.Time `json:"created"`
+	}
 	logPage struct {
 		Items []logLine `json:"items"`
 		Next  *int64    `json:"next"`

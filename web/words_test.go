@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/request"
 )
 
@@ -20,7 +21,7 @@ import (
 var (
 	inTemplate = regexp.MustCompile(`\bt "([a-z_.0-9]+)"|(?:field|maybe) \S+(?: "[a-z]+"\))? "([a-z_.0-9]+)"`)
 	inCode     = regexp.MustCompile(`(?:\.word\(|lacking\("[a-z_]+", |lacking\([a-z]+\[0\], )"([a-z_.0-9]+)"`)
-	chosen     = regexp.MustCompile(`^(month|status|action|collection_status|role|identity|error|standing|instructions\.answer|instructions\.said)\.|^ask\.(access|erasure|consent)$|^prove\.code_(agent|person)$`)
+	chosen     = regexp.MustCompile(`^(month|status|action|collection_status|role|identity|letter|letter_state|error|standing|instructions\.answer|instructions\.said)\.|^ask\.(access|erasure|consent)$|^prove\.code_(agent|person)$`)
 )
 
 func sources(t *testing.T) string {
@@ -105,6 +106,9 @@ func TestWhateverCanBeChosenHasAWord(t *testing.T) {
 		}
 		for _, s := range []request.CollectionStatus{request.Pending, request.Running, request.Done, request.Skipped, request.Failed, request.Residual} {
 			keys = append(keys, "collection_status."+string(s))
+		}
+		for _, k := range message.Kinds() {
+			keys = append(keys, "letter."+string(k))
 		}
 		for _, key := range keys {
 			if l.words[key] == "" {

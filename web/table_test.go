@@ -1,0 +1,56 @@
+package web
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"volenti.dev/volenti/auth"
+)
+
+func TestTableThatIsWrongIsNotServed(t *testing.T) { // SE13
+	act := func(*visit) error { return nil }
+	for what, table := range map[string][]Page{
+		"neither scope nor public": {{Method: "GET", Path: "/x", Does: "x", Act: act}},
+		"both":                     {{Method: "GET", Path: "/x", Does: "x", Act: act, Public: true, Scope: auth.ReadAudit}},
+		"no such scope":            {{Method: "GET", Path: "/x", Does: "x", Act: act, Scope: "x:y"}},
+		"no act":                   {{Method: "GET", Path: "/x", Does: "x", Public: true}},
+		"no sentence":              {{Method: "GET", Path: "/x", Act: act, Public: true}},
+		"no method of a form":      {{Method: "PUT", Path: "/x", Does: "x", Act: act, Public: true}},
+		"twice":                    {{Method: "GET", Path: "/x", Does: "x", Act: act, Public: true}, {Method: "GET", Path: "/x", Does: "x", Act: act, Public: true}},
+	} {
+		if said := panics(table); !strings.HasPrefix(said, "web: ") {
+			t.Errorf("%s is served, or says %q", what, said)
+		}
+	}
+	if said := panics([]Page{{Method: "GET", Path: "/x", Does: "x", Act: act, Public: true}, {Method: "POST", Path: "/x", Does: "x", Act: act, Scope: auth.OwnSession}}); said != "" {
+		t.Errorf("a table in order: %s", said)
+	}
+}
+
+func panics(table []Page) (said string) {
+	defer func() {
+		if r := recover(); r != nil {
+			said = fmt.Sprint(r)
+		}
+	}()
+	New(Config{Log: slog.New(slog.DiscardHandler), Random: rand.Reader}, table)
+	return ""
+}
+
+func TestDocumentationNamesEveryPage(t *testing.T) {
+	text, err := os.ReadFile("../docs/pages.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range Table() {
+		path := strings.TrimSuffix(page.Path, "{$}")
+		if page.Method == http.MethodGet && page.Path != "/admin" && !strings.Contains(string(text), "`"+path+"`") {
+			t.Errorf("docs/pages.md does not name %s", path)
+		}
+	}
+}
