@@ -113,20 +113,27 @@ type eye struct {
 // rules are those of WCAG 2.2 AA, and of axe's good practice.
 var rules = []string{"wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"}
 
-// look looks at the page that is open: light and dark, wide and narrow.
+// look looks at the page that is open: wide and light, narrow and dark, and in
+// long runs all ways round.
 func (e eye) look(name string) {
 	e.t.Helper()
-	for _, width := range []int64{1280, 320} {
-		for _, scheme := range []string{"light", "dark"} {
-			e.Screen(width, scheme)
-			at := fmt.Sprintf("%s-%d-%s", name, width, scheme)
-			e.Picture(at)
-			for _, finding := range e.Findings(e.axe, rules...) {
-				e.t.Errorf("%s: %s", at, finding)
-			}
-			if wider := e.Overflow(); wider > 0 {
-				e.t.Errorf("%s: the page is %d pixels wider than the screen", at, wider)
-			}
+	type screen struct {
+		width  int64
+		scheme string
+	}
+	screens := []screen{{1280, "light"}, {320, "dark"}}
+	if os.Getenv("SOAK") != "" {
+		screens = append(screens, screen{1280, "dark"}, screen{320, "light"})
+	}
+	for _, s := range screens {
+		e.Screen(s.width, s.scheme)
+		at := fmt.Sprintf("%s-%d-%s", name, s.width, s.scheme)
+		e.Picture(at)
+		for _, finding := range e.Findings(e.axe, rules...) {
+			e.t.Errorf("%s: %s", at, finding)
+		}
+		if wider := e.Overflow(); wider > 0 {
+			e.t.Errorf("%s: the page is %d pixels wider than the screen", at, wider)
 		}
 	}
 	e.Screen(1280, "light")
