@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"mime"
 	"net/http"
 	"slices"
 )
@@ -200,7 +201,7 @@ func (w *relay) WriteHeader(status int) {
 	}
 	maps.Copy(w.to.Header(), http.Header{
 		"Content-Type":            w.header["Content-Type"],
-		"Content-Disposition":     {`attachment; filename="` + w.name + `"`},
+		"Content-Disposition":     {mime.FormatMediaType("attachment", map[string]string{"filename": w.name})},
 		"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'; sandbox"},
 	})
 	for _, name := range []string{"Content-Length", "Content-Disposition"} { // the API may know a better name

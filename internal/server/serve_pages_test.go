@@ -371,7 +371,7 @@ func TestOfficerSubmitsApprovesAndDownloads(t *testing.T) {
 
 		id = s.makeRequestFor(api.Route{Path: "/requests/{id}/package"}, store.DefaultTenant)
 		got := b.send(at, "/admin/requests/"+id+"/package")
-		if got.status != http.StatusOK || got.body != "the package" || got.header.Get("Content-Disposition") != `attachment; filename="package-`+id+`.zip"` || got.header.Get("Cache-Control") != "no-store" {
+		if got.status != http.StatusOK || got.body != "the package" || got.header.Get("Content-Disposition") != "attachment; filename=package-"+id+".zip" || got.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%d %v %s", got.status, got.header, got.body)
 		}
 		if acts := s.actsOn("package/" + id); !slices.Contains(acts, "package.read") {
@@ -403,5 +403,33 @@ func TestPagesSayWhatIsWrongInPlainWords(t *testing.T) { // SE7
 	}
 	if got := b.get("/nothing"); got.header.Get("Content-Language") != "en" {
 		t.Errorf("the language that was chosen is forgotten: %s", got.body)
+	}
+}
+
+func TestPagesSayWhenNothingCanBeStored(t *testing.T) { // SE16, R5
+	db := storetest.SQLite(t)
+	s := newPagesSite(t, db)
+	b := s.as(s.makeOperator(store.DefaultTenant, auth.Owner))
+	id := s.makeRequestFor(api.Route{Path: "/requests/{id}/deny"}, store.DefaultTenant)
+	at := "/admin/requests/" + id
+	form := b.fill(b.get(at), "reason", "it is not clear who asks")
+	packed := s.makeRequestFor(api.Route{Path: "/requests/{id}/package"}, store.DefaultTenant)
+	exec := func(statement string) {
+		t.Helper()
+		_, err := db.Raw(t).ExecContext(t.Context(), statement)
+		s.must(err)
+	}
+	exec(`CREATE TRIGGER spoilt BEFORE INSERT ON audit_hashes BEGIN SELECT RAISE(ABORT, 'spoilt'); END`)
+	for _, got := range []reply{b.do("POST", at+"/deny", form), b.do("POST", "/admin/requests/"+packed+"/package", form)} {
+		if got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "<h1>Not now</h1>") || got.header.Get("Retry-After") == "" {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+	}
+	if got := b.get(at); got.status != http.StatusOK || !strings.Contains(got.body, "waits for approval") {
+		t.Errorf("reading: %d %s", got.status, got.body)
+	}
+	exec(`DROP TRIGGER spoilt`)
+	if got := b.do("POST", at+"/deny", form); got.status != http.StatusSeeOther {
+		t.Errorf("once it can be stored: %d %s", got.status, got.body)
 	}
 }
