@@ -18,6 +18,9 @@ type listView struct {
 	Items          []privacyRequest
 	Next           string // the address of the next page; "" on the last
 	First          bool
+	// Hidden is how many of this page are not shown, because it is not known who
+	// asks: anybody can send them.
+	Hidden int64
 }
 
 // statuses are those to choose from, in the order in which a request comes by.
@@ -46,7 +49,13 @@ func listRequests(v *visit) error {
 	if err != nil {
 		return err
 	}
-	list.Items = page.Items
+	for _, r := range page.Items {
+		if r.Status == request.IdentityUnverified && list.Status == "" {
+			list.Hidden++
+		} else {
+			list.Items = append(list.Items, r)
+		}
+	}
 	if page.Next != "" {
 		asked.Set("cursor", page.Next)
 		list.Next = "/admin/requests?" + asked.Encode()

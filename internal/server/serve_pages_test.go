@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
@@ -431,5 +432,42 @@ func TestPagesSayWhenNothingCanBeStored(t *testing.T) { // SE16, R5
 	exec(`DROP TRIGGER spoilt`)
 	if got := b.do("POST", at+"/deny", form); got.status != http.StatusSeeOther {
 		t.Errorf("once it can be stored: %d %s", got.status, got.body)
+	}
+}
+
+func TestListShowsWhatWasNotProvenOnlyWhenAskedTo(t *testing.T) { // W2
+	s := newPagesSite(t, storetest.SQLite(t))
+	b := s.as(s.makeOperator(store.DefaultTenant, auth.Viewer))
+	claimed, proven := s.makeRequest(store.DefaultTenant, "access", request.IdentityUnverified), s.makeRequest(store.DefaultTenant, "access", request.AwaitingApproval)
+	if got := b.get("/admin/requests"); strings.Contains(got.body, claimed) || !strings.Contains(got.body, proven) || !strings.Contains(got.body, "not known who asks: 1.") {
+		t.Errorf("%s", got.body)
+	}
+	if got := b.get("/admin/requests?status=identity_unverified"); !strings.Contains(got.body, claimed) || strings.Contains(got.body, proven) {
+		t.Errorf("%s", got.body)
+	}
+}
+
+func TestPagesOfTheListLeadThroughAllOfIt(t *testing.T) { // W2
+	s := newPagesSite(t, storetest.SQLite(t))
+	b := s.as(s.makeOperator(store.DefaultTenant, auth.Viewer))
+	all := map[string]bool{}
+	for range 120 {
+		all[s.makeRequest(store.DefaultTenant, "access", request.AwaitingApproval)] = true
+	}
+	next, pages := "/admin/requests?policy=access", 0
+	for ; next != ""; pages++ {
+		page := b.get(next)
+		for id := range all {
+			if strings.Contains(page.body, "/admin/requests/"+id) {
+				delete(all, id)
+			}
+		}
+		next = ""
+		if m := regexp.MustCompile(`rel="next" href="([^"]+)"`).FindStringSubmatch(page.body); m != nil {
+			next = html.UnescapeString(m[1])
+		}
+	}
+	if len(all) != 0 || pages != 3 {
+		t.Errorf("%d pages leave %d out", pages, len(all))
 	}
 }
