@@ -10,12 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"volenti.dev/volenti/cli"
 	"volenti.dev/volenti/internal/chromiumtest"
+	"volenti.dev/volenti/internal/mailcatch"
 )
 
 const password = "correct horse battery staple"
@@ -25,10 +27,17 @@ type house struct {
 	t   *testing.T
 	url string
 	// setUp is the path that the first start has shown.
-	setUp string
+	setUp  string
+	caught *mailcatch.Server
 }
 
 func start(t *testing.T, args ...string) *house {
+	t.Helper()
+	return startWith(t, func(string) {}, args...)
+}
+
+// startWith lets the directory of the shop be changed before it is applied.
+func startWith(t *testing.T, change func(config string), args ...string) *house {
 	t.Helper()
 	dir := t.TempDir()
 	env := func(name string) (string, bool) {
@@ -45,6 +54,9 @@ func start(t *testing.T, args ...string) *house {
 		var out bytes.Buffer
 		if code := cli.Main(t.Context(), command, std(&out, &out)); code != 0 {
 			t.Fatalf("%v: exit code %d\n%s", command, code, &out)
+		}
+		if command[0] == "demo" {
+			change(filepath.Join(dir, "shop", "config"))
 		}
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -149,6 +161,28 @@ func (e eye) says(texts ...string) {
 	}
 }
 
+// tab moves the focus on to what is called so.
+func (e eye) tab(to string) {
+	e.t.Helper()
+	var passed []string
+	for range 40 {
+		at := e.Tab()
+		if at == to {
+			return
+		}
+		passed = append(passed, at)
+	}
+	e.t.Fatalf("the keyboard does not lead to %q, but to %q", to, passed)
+}
+
+var uuids = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
+// ids gives the ids that the page shows.
+func (e eye) ids() []string {
+	e.t.Helper()
+	return uuids.FindAllString(e.Text(), -1)
+}
+
 // await looks again until the page says it.
 func (e eye) await(url, text string) {
 	e.t.Helper()
@@ -204,4 +238,131 @@ func TestFirstOperatorAnswersARequestInABrowser(t *testing.T) { // SE12, W3, W18
 	if z, err := zip.NewReader(bytes.NewReader(file), int64(len(file))); err != nil || len(z.File) == 0 {
 		t.Errorf("the package cannot be opened: %v", err)
 	}
+}
+
+// asked lets people ask under both policies of the shop, with a question each
+// of all kinds.
+func asked(t *testing.T) func(config string) {
+	return func(config string) {
+		t.Helper()
+		name := filepath.Join(config, "policies.yml")
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const form = `
+  intake:
+    public: true
+    fields:
+    - {key: since, label: {en: Customer since, de: Kunde seit}, type: date}
+    - {key: kind, label: {en: What it is about, de: Worum es geht}, type: choice, required: true, choices: [{key: shop, label: {en: The shop, de: Der Laden}}, {key: mail, label: {en: The newsletter, de: Der Rundbrief}}]}
+    - {key: paper, label: {en: I want it on paper too, de: Ich will es auch auf Papier}, type: boolean}
+    - {key: more, label: {en: Anything else, de: Sonst noch etwas}, type: text}`
+		for _, policy := range []string{"  name: Access", "  name: Erasure"} {
+			text = bytes.Replace(text, []byte(policy+"\n"), []byte(policy+form+"\n"), 1)
+		}
+		if err := os.WriteFile(name, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// mail waits for the nth letter to an address, and gives its text.
+func (h *house) mail(n int, to string) string {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
+	defer cancel()
+	found, err := h.caught.Wait(ctx, n, func(m mailcatch.Message) bool { return m.To == to })
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return found[n-1].Text
+}
+
+var linked = regexp.MustCompile(`/(requests|packages)/\S+`)
+
+var digits = regexp.MustCompile(`\b[0-9]{4} ?[0-9]{4}\b`)
+
+func TestPersonAsksProvesAndFollowsInABrowser(t *testing.T) { // W12, W18
+	mail, err := mailcatch.Start(mailcatch.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := mail.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	h := startWith(t, asked(t), "--smtp", mail.URL(), "--mail-from", "Demo Shop <privacy@demo.example>")
+	h.caught = mail
+	e := eye{chromiumtest.Start(t), t, axe(t)}
+
+	e.Open(h.url)
+	e.look("home")
+	e.Press("Access")
+	e.look("ask")
+	e.Fill("Your e-mail address", "paula.brandt9@example")
+	e.Touch("I ask for somebody else")
+	e.Fill("Your own name", "Ada Agent")
+	e.Choose("What it is about", "The shop")
+	e.Press("Ask")
+	e.look("ask-refused")
+	e.Fill("Your e-mail address", "paula.brandt9@example.org")
+	e.Fill("Your own name", "")
+	e.Touch("I want it on paper too")
+	e.Choose("The country that you live in", "Germany")
+	e.Press("Ask")
+	e.says("a code of 8 digits is on its way")
+	e.look("prove")
+	e.Fill("Code", "00000000")
+	e.Press("Go on")
+	e.says("The code is not right")
+	e.look("prove-refused")
+	e.Press("Send another code")
+	e.says("it is on its way")
+	code := digits.FindString(h.mail(2, "paula.brandt9@example.org"))
+	e.Fill("Code", code)
+	e.Press("Go on")
+	e.says("Your request has arrived.")
+	e.look("status")
+
+	follow := h.url + linked.FindString(h.mail(3, "paula.brandt9@example.org"))
+	o := eye{chromiumtest.Start(t), t, e.axe}
+	o.Open(h.url + h.setUp)
+	o.Fill("Your name", "Olga Officer")
+	o.Fill("E-mail address", "olga@example.org")
+	o.Fill("Password", password)
+	o.Fill("The same password again", password)
+	o.Press("Accept and sign in")
+	o.says("waits for approval")
+	o.Open(h.url + "/admin/requests?policy=access")
+	o.look("requests")
+	o.Press(o.ids()[0])
+	o.says("receipt", "sent")
+	o.look("request-asked")
+	o.Press("Approve")
+	e.await(follow, "Your request is done.")
+	e.look("status-done")
+
+	// Another request is given up by the person, with the keyboard alone, in
+	// German.
+	e.Open(h.url + "/ask/erasure?language=de")
+	e.look("ask-de")
+	e.tab("Ihre E-Mail-Adresse")
+	e.Type("marta.keller77@example.org")
+	e.tab("Worum es geht")
+	e.Type("Der")
+	e.tab("Fragen")
+	e.Enter()
+	e.says("Code eingeben")
+	e.tab("Code")
+	e.Type(digits.FindString(h.mail(1, "marta.keller77@example.org")))
+	e.Enter()
+	e.says("Ihr Antrag ist angekommen.")
+	e.tab("Ja, ich gebe ihn auf")
+	e.Type(" ")
+	e.tab("Aufgeben")
+	e.Enter()
+	e.says("Ihr Antrag wurde aufgegeben.")
+	e.look("status-given-up-de")
 }

@@ -102,15 +102,19 @@ func submitRequest(v *visit) error {
 // detailView is a request with all that is known of it.
 type detailView struct {
 	privacyRequest
-	Plan    plan
-	Letters []letter
-	Log     []logLine
-	Cut     bool // the log is longer than what is shown
-	Stopped []collection
-	Rules   []string // of access, each with a package
-	doing   string   // the form that was sent
-	form    *form
-	session *session
+	Plan         plan
+	Letters      []letter
+	Tasks        []task
+	Instructions []instruction
+	Links        []link
+	Person       *person // only once it was asked for
+	Log          []logLine
+	Cut          bool // the log is longer than what is shown
+	Stopped      []collection
+	Rules        []string // of access, each with a package
+	doing        string   // the form that was sent
+	form         *form
+	session      *session
 }
 
 // FormOf gives the form of one of the things that can be done.
@@ -128,6 +132,16 @@ func (d detailView) May(scope auth.Scope, e request.Event) bool {
 	return err == nil && d.session.May(scope)
 }
 
+// Clock says whether this operator may change by when the request is due.
+func (d detailView) Clock() bool {
+	return d.Law != "" && !d.Status.Terminal() && d.session.May(auth.OperateRequests)
+}
+
+// Looked says whether the request waits for this operator's last look.
+func (d detailView) Looked() bool {
+	return d.Status == request.RequiresFinalization && d.session.May(auth.OperateRequests)
+}
+
 // Begun says whether anything was done in any collection.
 func (d detailView) Begun() bool {
 	return slices.ContainsFunc(d.Report.Collections, func(c collection) bool { return c.Status != string(request.Pending) })
@@ -135,6 +149,9 @@ func (d detailView) Begun() bool {
 
 // Acts says whether anything can be done with it.
 func (d detailView) Acts() bool {
+	if d.Clock() || d.Looked() {
+		return true
+	}
 	for scope, events := range acts {
 		for _, e := range events {
 			if d.May(scope, e) {
@@ -148,7 +165,7 @@ func (d detailView) Acts() bool {
 // acts are what operators do with requests, by the scope that it takes.
 var acts = map[auth.Scope][]request.Event{
 	auth.ApproveRequests: {request.Approve, request.Deny},
-	auth.WriteRequests:   {request.Cancel},
+	auth.WriteRequests:   {request.Cancel, request.Verify},
 	auth.OperateRequests: {request.Retry, request.Skip, request.Finalise},
 }
 
@@ -175,9 +192,13 @@ const logLines = 200
 
 // detail shows a request, with the form that was sent and is to be mended.
 func (v *visit) detail(status int, doing string, f *form) error {
+	return v.detailOf(status, doing, f, nil)
+}
+
+func (v *visit) detailOf(status int, doing string, f *form, who *person) error {
 	at := "/requests/" + url.PathEscape(v.r.PathValue("id"))
 	v.here = "/admin" + at
-	d := detailView{doing: doing, form: f, session: v.session}
+	d := detailView{doing: doing, form: f, session: v.session, Person: who}
 	if err := v.get(at, &d.privacyRequest); err != nil {
 		return err
 	}
@@ -186,11 +207,9 @@ func (v *visit) detail(status int, doing string, f *form) error {
 			return err
 		}
 	}
-	var letters letterList
-	if err := v.get(at+"/letters", &letters); err != nil {
+	if err := v.around(at, &d); err != nil {
 		return err
 	}
-	d.Letters = letters.Items
 	var log logPage
 	if err := v.get(at+"/log?limit="+strconv.Itoa(logLines), &log); err != nil {
 		return err
@@ -208,6 +227,31 @@ func (v *visit) detail(status int, doing string, f *form) error {
 		d.form = blank(nil)
 	}
 	return v.show(status, "admin/request", d, d.form)
+}
+
+// around reads what belongs to a request and lies beside it.
+func (v *visit) around(at string, d *detailView) error {
+	var letters letterList
+	var tasks taskPage
+	var told instructionList
+	var links linkList
+	for path, out := range map[string]any{"/letters": &letters, "/tasks": &tasks, "/instructions": &told, "/package/links": &links} {
+		if err := v.get(at+path, out); err != nil && !is(err, http.StatusNotFound) { // there may be no package
+			return err
+		}
+	}
+	d.Letters, d.Tasks, d.Instructions, d.Links = letters.Items, tasks.Items, told.Items, links.Items
+	return nil
+}
+
+// showPerson shows who a request is about. The API has it in the audit log
+// before; so it takes a form, and is not done by following a link.
+func showPerson(v *visit) error {
+	var p person
+	if err := v.get("/requests/"+url.PathEscape(v.r.PathValue("id"))+"/person", &p); err != nil {
+		return err
+	}
+	return v.detailOf(http.StatusOK, "", nil, &p)
 }
 
 // decide does something with a request, with these fields of a form.

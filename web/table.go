@@ -43,6 +43,17 @@ func Table() []Page {
 		{Method: http.MethodPost, Path: "/admin/requests/{id}/retry", Scope: auth.OperateRequests, Does: "Let a request that has stopped go on", Act: decide("retry", "collection")},
 		{Method: http.MethodPost, Path: "/admin/requests/{id}/skip", Scope: auth.OperateRequests, Does: "Take a collection out of a request that has stopped", Act: decide("skip", "collection", "reason")},
 		{Method: http.MethodPost, Path: "/admin/requests/{id}/finalise", Scope: auth.OperateRequests, Does: "End a request that has stopped as it is", Act: decide("finalise", "reason")},
+		{Method: http.MethodGet, Path: "/admin/tasks", Scope: auth.ReadRequests, Does: "List what colleagues are asked and have not answered", Act: listTasks},
+		{Method: http.MethodGet, Path: "/admin/requests/{id}/tasks/{connection}", Scope: auth.OperateRequests, Does: "Show a task, and whom it is about", Act: showOperatorTask},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/tasks/{connection}", Scope: auth.OperateRequests, Streams: true, Uploads: true, MaxBody: maxFiles, Does: "Answer a task", Act: answerOperatorTask},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/person", Scope: auth.ReadPackages, Does: "Show who a request is about, once that is in the audit log", Act: showPerson},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/vouch", Scope: auth.WriteRequests, Does: "Vouch for who asks, in the place of a proof", Act: decide("vouch", "note")},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/finish", Scope: auth.OperateRequests, Does: "Let a request that was looked at come to its end", Act: decide("finish")},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/extend", Scope: auth.OperateRequests, Does: "Put the answer off, once, and tell the person why", Act: decide("extend", "reason")},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/pause", Scope: auth.OperateRequests, Does: "Let the clock of a request stand still", Act: decide("pause", "ground", "note")},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/continue", Scope: auth.OperateRequests, Does: "Let the clock of a request go on", Act: decide("continue")},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/package/links", Scope: auth.OperateRequests, Does: "Mail new links to a package, in the place of those that there are", Act: decide("package/links")},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/package/links/revoke", Scope: auth.OperateRequests, Does: "Revoke the links to a package", Act: decide("package/links/revoke")},
 		{Method: http.MethodPost, Path: "/admin/requests/{id}/package", Scope: auth.ReadPackages, Streams: true, Does: "Give the package for the person", Act: readPackage},
 	}
 }

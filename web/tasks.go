@@ -2,11 +2,16 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"time"
 )
 
 // What the API tells of what colleagues are asked.
 type (
+	taskPage struct {
+		Items []task `json:"items"`
+		Next  string `json:"next"`
+	}
 	task struct {
 		Request    string         `json:"request"`
 		Connection string         `json:"connection"`
@@ -67,7 +72,8 @@ func (t task) within(f *form) {
 // maxFiles bounds what one answer brings, in bytes; the API has its own bounds.
 const maxFiles = 256 << 20
 
-// taskView is a task as it is answered. Token is that of the letter.
+// taskView is a task as it is answered. Token is that of the letter; "" for an
+// operator.
 type taskView struct {
 	task
 	Token string
@@ -102,4 +108,55 @@ func answerTask(v *visit) error {
 		return err
 	}
 	return v.task(status, f)
+}
+
+// operatorTask is the path of the API for a task that an operator answers.
+func (v *visit) operatorTask() string {
+	return "/requests/" + url.PathEscape(v.r.PathValue("id")) + "/tasks/" + url.PathEscape(v.r.PathValue("connection"))
+}
+
+func showOperatorTask(v *visit) error { return v.showOperatorTask(http.StatusOK, nil) }
+
+func (v *visit) showOperatorTask(status int, f *form) error {
+	var t task
+	if err := v.get(v.operatorTask(), &t); err != nil {
+		return err
+	}
+	t.within(f)
+	return v.show(status, "admin/task", taskView{task: t}, f)
+}
+
+func answerOperatorTask(v *visit) error {
+	v.here = v.r.URL.Path
+	err := v.forward(v.operatorTask(), nil)
+	if err == nil {
+		return v.redirect("/admin/requests/" + url.PathEscape(v.r.PathValue("id")))
+	}
+	f, status, err := v.mistaken(err, nil)
+	if err != nil {
+		return err
+	}
+	return v.showOperatorTask(status, f)
+}
+
+// taskList is what waits for colleagues.
+type taskList struct {
+	Items []task
+	Next  string // the address of the next page; "" on the last
+}
+
+func listTasks(v *visit) error {
+	asked := url.Values{}
+	if cursor := v.r.URL.Query().Get("cursor"); cursor != "" {
+		asked.Set("cursor", cursor)
+	}
+	var page taskPage
+	if err := v.get("/tasks?"+asked.Encode(), &page); err != nil {
+		return err
+	}
+	list := taskList{Items: page.Items}
+	if page.Next != "" {
+		list.Next = "/admin/tasks?" + url.Values{"cursor": {page.Next}}.Encode()
+	}
+	return v.show(http.StatusOK, "admin/tasks", list, nil)
 }

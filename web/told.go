@@ -86,6 +86,37 @@ type (
 		Doubtful bool      `json:"possibly_sent_twice"`
 		Created  time.Time `json:"created"`
 	}
+	linkList struct {
+		Items []link `json:"items"`
+	}
+	// link is one of those to a package.
+	link struct {
+		Rule    string    `json:"rule"`
+		Left    int       `json:"left"`
+		Expires time.Time `json:"expires"`
+	}
+	instructionList struct {
+		Items []instruction `json:"items"`
+	}
+	// instruction is what a third party was told to erase.
+	instruction struct {
+		Dataset  string    `json:"dataset"`
+		State    string    `json:"state"`
+		Due      time.Time `json:"due"`
+		Overdue  bool      `json:"overdue"`
+		Answer   string    `json:"answer"`
+		Question string    `json:"question"`
+	}
+	// person is who a request is about, and who asks.
+	person struct {
+		Identities []identity     `json:"identities"`
+		Fields     map[string]any `json:"fields"`
+		Agent      *struct {
+			Name      string `json:"name"`
+			Email     string `json:"email"`
+			Authority string `json:"authority"`
+		} `json:"agent"`
+	}
 	logPage struct {
 		Items []logLine `json:"items"`
 		Next  *int64    `json:"next"`

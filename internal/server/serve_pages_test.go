@@ -1,10 +1,12 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"html"
 	"io"
 	"log/slog"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -52,17 +54,21 @@ func (s *site) as(o auth.Operator) *browser {
 
 func (b *browser) do(method, path string, form url.Values) reply {
 	b.s.t.Helper()
-	var body io.Reader
-	if form != nil {
-		body = strings.NewReader(form.Encode())
+	if form == nil {
+		return b.sent(method, path, nil, "")
 	}
+	return b.sent(method, path, strings.NewReader(form.Encode()), "application/x-www-form-urlencoded")
+}
+
+func (b *browser) sent(method, path string, body io.Reader, kind string) reply {
+	b.s.t.Helper()
 	r, err := http.NewRequestWithContext(context.Background(), method, b.s.url+path, body)
 	b.s.must(err)
 	for name, value := range b.headers {
 		r.Header.Set(name, value)
 	}
-	if form != nil {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if kind != "" {
+		r.Header.Set("Content-Type", kind)
 	}
 	for name, value := range b.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
@@ -110,14 +116,14 @@ func (s *site) pagePath(page web.Page, tenant string) string {
 	if tenant != "" && strings.Contains(page.Path, "{id}") {
 		id = s.makeRequestFor(api.Route{Path: strings.TrimPrefix(page.Path, "/admin")}, tenant)
 	}
-	return strings.NewReplacer("{id}", id, "{invitation}", "vi_none", "{$}", "").Replace(page.Path)
+	return strings.NewReplacer("{id}", id, "{connection}", "archive", "{invitation}", "vi_none", "{$}", "").Replace(page.Path)
 }
 
 // formFor fills in what a page of an operator takes.
 func (s *site) formFor(b *browser, page web.Page) url.Values {
 	s.t.Helper()
 	s.openShop()
-	return b.fill(b.get("/admin/password"), "plan_hash", s.plan.Hash, "confirm", "erase", "reason", "it is in the archive", "collection", "shop:customer",
+	return b.fill(b.get("/admin/password"), "plan_hash", s.plan.Hash, "confirm", "erase", "reason", "it is in the archive", "collection", "shop:customer", "note", "called back", "ground", "identity",
 		"policy", "erasure", "email", uuid.NewString()+"@example.org",
 		"old_password", password, "new_password", password+" again", "password_again", password+" again", "_once", uuid.NewString())
 }
@@ -127,7 +133,23 @@ func (s *site) visit(b *browser, page web.Page, path string) reply {
 	if page.Method == http.MethodGet {
 		return b.get(path)
 	}
-	return b.do("POST", path, s.formFor(b, page))
+	form := s.formFor(b, page)
+	if page.Uploads {
+		return b.upload(path+"?_token="+form.Get("_token"), map[string]string{"nothing": "true"})
+	}
+	return b.do("POST", path, form)
+}
+
+// upload sends a form that may have files.
+func (b *browser) upload(path string, parts map[string]string) reply {
+	b.s.t.Helper()
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	for name, content := range parts {
+		b.s.must(w.WriteField(name, content))
+	}
+	b.s.must(w.Close())
+	return b.sent("POST", path, &body, w.FormDataContentType())
 }
 
 func TestEveryPageIsForTheRolesThatItsScopeHas(t *testing.T) { // SE13
