@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"mime/multipart"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -49,7 +50,7 @@ func TestColleagueAnswersByTheLinkOfTheLetterOnce(t *testing.T) { // W4
 		}
 	}
 	_, token, _ := strings.Cut(link, "/tasks/")
-	to := link + "?_token=" + b.fill(b.get(link)).Get("_token")
+	to := link + regexp.MustCompile(`action="(\?_token=[^"]+)"`).FindStringSubmatch(b.get(link).body)[1]
 	answer := func(to, note string) reply {
 		var body bytes.Buffer
 		w := multipart.NewWriter(&body)

@@ -113,7 +113,10 @@ func (b *browser) send(from, to string, entered ...string) reply {
 func (s *site) pagePath(page web.Page, tenant string) string {
 	s.t.Helper()
 	id := uuid.Must(uuid.NewV7()).String()
-	if tenant != "" && strings.Contains(page.Path, "{id}") {
+	switch {
+	case tenant != "" && strings.Contains(page.Path, "/tasks/{connection}"):
+		id = s.makeTask(tenant)
+	case tenant != "" && strings.Contains(page.Path, "{id}"):
 		id = s.makeRequestFor(api.Route{Path: strings.TrimPrefix(page.Path, "/admin")}, tenant)
 	}
 	return strings.NewReplacer("{id}", id, "{connection}", "archive", "{invitation}", "vi_none", "{$}", "").Replace(page.Path)
