@@ -14,6 +14,7 @@ import (
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/subject"
 )
 
 // Where words are named in templates and in code, and the kinds of which one
@@ -155,7 +156,11 @@ func TestSentencesOfTheAPIAreStillItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{"../api", "../auth", strings.TrimSpace(string(out))} {
+	for _, kind := range []subject.Type{subject.Email, subject.Phone} {
+		_, err := subject.New(kind, "x")
+		all.WriteString(err.Error())
+	}
+	for _, dir := range []string{"../api", "../auth", "../request/policy", "../request/task", "../internal/server", strings.TrimSpace(string(out))} {
 		names, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)
