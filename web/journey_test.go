@@ -279,7 +279,20 @@ func (h *house) mail(n int, to string) string {
 	return found[n-1].Text
 }
 
-var linked = regexp.MustCompile(`/(requests|packages)/\S+`)
+// fetch waits for the letter that links to a package, and gives the path.
+func (h *house) fetch(to string) string {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
+	defer cancel()
+	links := regexp.MustCompile(`/packages/vd_[A-Za-z0-9_-]+`)
+	found, err := h.caught.Wait(ctx, 1, func(m mailcatch.Message) bool { return m.To == to && links.MatchString(m.Text) })
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return links.FindString(found[0].Text)
+}
+
+var linked = regexp.MustCompile(`/requests/vr_[A-Za-z0-9_-]+`)
 
 var digits = regexp.MustCompile(`\b[0-9]{4} ?[0-9]{4}\b`)
 
@@ -343,6 +356,13 @@ func TestPersonAsksProvesAndFollowsInABrowser(t *testing.T) { // W12, W18
 	o.Press("Approve")
 	e.await(follow, "Your request is done.")
 	e.look("status-done")
+	e.Open(h.url + h.fetch("paula.brandt9@example.org"))
+	e.says("Downloads left")
+	e.look("package")
+	file := e.Download("Download")
+	if z, err := zip.NewReader(bytes.NewReader(file), int64(len(file))); err != nil || len(z.File) == 0 {
+		t.Errorf("the package cannot be opened: %v", err)
+	}
 
 	// Another request is given up by the person, with the keyboard alone, in
 	// German.
