@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"volenti.dev/volenti/cli"
+	"volenti.dev/volenti/demo/shop"
+	"volenti.dev/volenti/examples"
 	"volenti.dev/volenti/internal/chromiumtest"
 	"volenti.dev/volenti/internal/mailcatch"
 )
@@ -47,17 +49,17 @@ func startWith(t *testing.T, change func(config string), args ...string) *house 
 	std := func(out, errs io.Writer) cli.IO {
 		return cli.IO{In: strings.NewReader(""), Out: out, Err: errs, Env: env, User: "tester", Now: time.Now}
 	}
-	for _, command := range [][]string{
-		{"demo", "--dir", filepath.Join(dir, "shop")},
-		{"apply", filepath.Join(dir, "shop", "config"), "--data", filepath.Join(dir, "data")},
-	} {
-		var out bytes.Buffer
-		if code := cli.Main(t.Context(), command, std(&out, &out)); code != 0 {
-			t.Fatalf("%v: exit code %d\n%s", command, code, &out)
-		}
-		if command[0] == "demo" {
-			change(filepath.Join(dir, "shop", "config"))
-		}
+	config := filepath.Join(dir, "shop", "config")
+	if err := os.CopyFS(config, examples.DemoShop()); err != nil {
+		t.Fatal(err)
+	}
+	if err := shop.Write(t.Context(), filepath.Join(dir, "shop")); err != nil {
+		t.Fatal(err)
+	}
+	change(config)
+	var out bytes.Buffer
+	if code := cli.Main(t.Context(), []string{"apply", config, "--data", filepath.Join(dir, "data")}, std(&out, &out)); code != 0 {
+		t.Fatalf("apply: exit code %d\n%s", code, &out)
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	reader, writer := io.Pipe()
