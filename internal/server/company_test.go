@@ -102,7 +102,7 @@ func (c *company) build() {
 		}
 		up(shop, fmt.Sprintf("fan%02d", i), "shop, field: person.id", refers("person"), category, override, 5)
 	}
-	up(shop, "many", "shop, field: person.id", "", "user.content", "", 1200) // more than one batch
+	up(shop, "many", "shop, field: person.id", "", "user.content", "", 2100) // more than a chunk, and than one batch
 	for i := range 3 {                                                       // a circle
 		fields := []string{"id {primary_key: true}", "mail {}", fmt.Sprintf("next {references: [{dataset: shop, field: ring%d.id, direction: to}]}", (i+1)%3), "body [user.content]"}
 		if i == 0 {

@@ -71,7 +71,7 @@ func TestKilledAtEveryBoundaryEndsAsIfNothingHadHappened(t *testing.T) {
 	}
 }
 
-// story is one erasure by the command line, with more rows than one batch and
+// story is one erasure by the command line, with more rows than one chunk and
 // two rounds.
 type story struct {
 	*world
@@ -84,7 +84,7 @@ func newStory(t *testing.T, store, binary string) *story {
 		target = "postgres"
 	}
 	w := newWorld(t, store, target)
-	w.exec("INSERT INTO orders WITH RECURSIVE s(n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM s WHERE n < 1699) SELECT n, 0, CASE WHEN n % 3 > 0 THEN 'Weg ' || n END, 1 FROM s;\n")
+	w.exec("INSERT INTO orders WITH RECURSIVE s(n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM s WHERE n < 2199) SELECT n, 0, CASE WHEN n % 3 > 0 THEN 'Weg ' || n END, 1 FROM s;\n")
 	// A row appears while others are masked, so that there is a second round.
 	late := "CREATE TRIGGER late AFTER UPDATE ON customer BEGIN INSERT OR IGNORE INTO orders VALUES (9999, NEW.id, 'Spätweg 3', 1); END;\n"
 	if target == "postgres" {

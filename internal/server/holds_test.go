@@ -94,7 +94,7 @@ const masked = "SELECT (SELECT count(*) FROM orders WHERE street IS NULL), (SELE
 // hold when the request has stopped.
 func TestNoRowIsWrittenOnceAHoldIsPlaced(t *testing.T) { // X28
 	everywhere(t, func(t *testing.T, w *world) {
-		w.exec(annasOrders)
+		w.exec(strings.Replace(annasOrders, "139", "539", 1)) // more than are written while nine holds are placed, slowly
 		d := w.open()
 		id := d.submit("erasure", "anna@example.com")
 		holdings := []Holding{{Identities: person(t, subject.Email, "anna@example.com")}, {Addresses: []string{"shop"}}, {Addresses: []string{"shop:customer", "shop:orders", "shop:note"}}}
@@ -144,8 +144,8 @@ func TestNoRowIsWrittenOnceAHoldIsPlaced(t *testing.T) { // X28
 		}
 		report, err := d.Run(t.Context(), id)
 		w.equal("after all were lifted", []any{report.Status, err}, []any{request.Complete, error(nil)})
-		w.equal("all masked", w.table(masked), []string{"42|1|2"})
-		w.equal("counted once", line(report, "shop:orders", request.Erasure).RowsMasked, int64(41))
+		w.equal("all masked", w.table(masked), []string{"442|1|2"})
+		w.equal("counted once", line(report, "shop:orders", request.Erasure).RowsMasked, int64(441))
 		w.equal("audited", []int{d.acts("hold.place"), d.acts("hold.lift")}, []int{15, 15})
 	})
 }

@@ -320,7 +320,7 @@ func TestWhateverIsWrongWithALinkIsAnsweredAlike(t *testing.T) { // SE3, SE14
 			"used up": s.linkTo(store.DefaultTenant, s.packaged(), 0, time.Hour), "expired": s.linkTo(store.DefaultTenant, s.packaged(), 3, -time.Second),
 			"revoked": s.linkTo(store.DefaultTenant, revoked, 3, time.Hour), "of a package that is gone": s.linkTo(store.DefaultTenant, destroyed, 3, time.Hour),
 			"of another tenant's package": s.linkTo(otherTenant, s.packaged(), 3, time.Hour), "of no package": s.linkTo(store.DefaultTenant, "../"+s.packaged(), 3, time.Hour),
-			"nothing": "", "no token": "vd_x",
+			"blank": " ", "no token": "vd_x",
 		}
 		good := s.link()
 		tokens["altered"] = good[:len(good)-2] + "AA"
@@ -520,7 +520,7 @@ func TestKilledAroundTheEndThePersonIsToldOnce(t *testing.T) { // R1, X15
 				first := s.serving(binary, data, point)
 				var r api.Request
 				s.ask("POST", "/api/v1/requests", strings.TrimSuffix(submission("erasure", "anna@example.com"), "}")+`,"deliver":true}`, http.StatusCreated, &r)
-				s.approve(r)
+				s.sendAndDie("/api/v1/requests/"+r.ID+"/approve", `{"plan_hash":"`+r.PlanHash+`"}`, "application/json")
 				if err := first.Wait(); err == nil {
 					t.Fatal("it was not killed")
 				}

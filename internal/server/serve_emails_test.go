@@ -181,7 +181,7 @@ func TestWhoDoesNotAnswerIsRemindedByTheServer(t *testing.T) { // E20
 				t.Fatalf("%d %s", got.status, got.body)
 			}
 		}
-		s.must(server.remind(t.Context()))
+		s.must(server.remindThirdParties(t.Context()))
 		all, err := caught.Wait(t.Context(), 4, nil)
 		s.must(err)
 		reminder := all[3]
@@ -191,7 +191,7 @@ func TestWhoDoesNotAnswerIsRemindedByTheServer(t *testing.T) { // E20
 		if got := s.openly("/acknowledge", `{"token":"`+link.FindStringSubmatch(reminder.Text)[1]+`","answer":"done"}`); got.status != http.StatusOK {
 			t.Errorf("the link of the reminder: %d %s", got.status, got.body)
 		}
-		s.must(server.remind(t.Context()))
+		s.must(server.remindThirdParties(t.Context()))
 		var reminders int
 		s.must(db.Raw(t).QueryRow(`SELECT count(*) FROM letters WHERE kind = 'reminder'`).Scan(&reminders))
 		if n := len(caught.Messages()); n != 4 || reminders != 1 {

@@ -161,6 +161,7 @@ func TestWhateverTheMailServerDoesTheLetterSaysWhatBecameOfIt(t *testing.T) { //
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		for name, test := range tests {
 			t.Run(name, func(t *testing.T) {
+				t.Parallel()
 				caught, tr := mailServer(t, mailcatch.Config{Behave: test.behave})
 				tr.Patience = 300 * time.Millisecond
 				s := mailing(t, fresh(t, db), tr)

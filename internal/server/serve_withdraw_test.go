@@ -14,7 +14,7 @@ import (
 
 // withdrawing are the policies of the shop, and one that withdraws only. The
 // erasure withdraws, too.
-var withdrawing = strings.Replace(shopPolicies, "- key: erasure\n  rules:\n", "- {key: objection, rules: [{key: all-of-it, action: consent}]}\n- key: erasure\n  rules:\n  - {key: agreed, action: consent}\n", 1)
+var withdrawing = strings.Replace(shopPolicies, "- key: erasure\n  intake: {public: true}\n  rules:\n", "- {key: objection, rules: [{key: all-of-it, action: consent}]}\n- key: erasure\n  rules:\n  - {key: agreed, action: consent}\n", 1)
 
 // chosen tells what stands for a person, and from where it came.
 func (s *site) chosen(email string) (lines []string) {
