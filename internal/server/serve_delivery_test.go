@@ -416,8 +416,8 @@ func TestPackageIsDestroyedWhenItsTimeIsOver(t *testing.T) { // SE3, X16
 		both := []string{r.ID, running.ID}
 		keep := func(what string) {
 			t.Helper()
-			s.must(h.everyTenant(t.Context(), h.expire))
-			s.must(h.everyTenant(t.Context(), h.sweep))
+			s.must(everyTenant(t.Context(), h.db, h.expire))
+			s.must(everyTenant(t.Context(), h.db, h.sweep))
 			s.world.equal(what, folders(), both)
 		}
 		keep("within its time")

@@ -127,15 +127,9 @@ func (d *frontDesk) circumstances(r *request.Request, e *edition, s api.Submissi
 // keepUp gives up what nobody has proven in time, and plans what could not be
 // planned when it was proven.
 func (f *front) keepUp(ctx context.Context) error {
-	tenants, err := f.store().Tenants(ctx)
-	if err != nil {
-		return err
-	}
-	var failed []error
-	for _, tenant := range tenants {
-		failed = append(failed, f.sweep(ctx, tenant), f.desk.planTenant(ctx, tenant), f.store().Passes().Sweep(ctx, tenant))
-	}
-	return errors.Join(failed...)
+	return everyTenant(ctx, f.store(), func(ctx context.Context, tenant string) error {
+		return errors.Join(f.sweep(ctx, tenant), f.desk.planTenant(ctx, tenant), f.store().Passes().Sweep(ctx, tenant))
+	})
 }
 
 func (f *front) sweep(ctx context.Context, tenant string) error {
