@@ -225,9 +225,9 @@ func (f *front) policyOf(ctx context.Context, r request.Request) (policy.Policy,
 		return policy.Policy{}, err
 	}
 	defer release()
-	at := slices.IndexFunc(e.config.Policies, func(p policy.Policy) bool { return p.Key == r.Policy })
-	if at < 0 {
-		return policy.Policy{}, fmt.Errorf("%w: the policy of the request is gone", request.ErrConfiguration)
+	p, ok := e.config.Policy(r.Policy)
+	if !ok {
+		return p, fmt.Errorf("%w: the policy of the request is gone", request.ErrConfiguration)
 	}
-	return e.config.Policies[at], nil
+	return p, nil
 }

@@ -109,8 +109,8 @@ func (d *frontDesk) circumstances(r *request.Request, e *edition, s api.Submissi
 		add("received", "it is in the future")
 	}
 	form := &policy.Intake{}
-	if at := slices.IndexFunc(e.config.Policies, func(p policy.Policy) bool { return p.Key == s.Policy }); at >= 0 && e.config.Policies[at].Intake != nil {
-		form = e.config.Policies[at].Intake
+	if p, _ := e.config.Policy(s.Policy); p.Intake != nil {
+		form = p.Intake
 	}
 	answers, bad := form.Check(s.Fields)
 	for _, w := range bad {
