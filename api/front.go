@@ -281,15 +281,9 @@ var words = map[PersonStatus][2]string{
 }
 
 func (s Standing) shown(token string) *standingOutputOfPerson {
-	optional := func(t time.Time) *time.Time {
-		if t.IsZero() {
-			return nil
-		}
-		return &t
-	}
 	return &standingOutputOfPerson{RequestOfPerson{
 		Reference: s.Reference, Policy: s.Policy, Status: s.Status, Says: words[s.Status][0], Next: words[s.Status][1], Reason: s.Reason,
-		Received: s.Received, Verified: optional(s.Verified), Due: optional(s.Due), Extended: optional(s.Extended), Ended: optional(s.Ended),
+		Received: s.Received, Verified: moment(s.Verified), Due: moment(s.Due), Extended: moment(s.Extended), Ended: moment(s.Ended),
 		Withdraw: s.Withdraw, Token: token,
 	}}
 }
@@ -302,27 +296,14 @@ func proveRequest(a *API, ctx context.Context, _ auth.Caller, in *proveInput) (*
 	return s.shown(token), nil
 }
 
-type tokenInput struct {
-	Body struct {
-		Token string `json:"token" minLength:"1" maxLength:"200" doc:"What stands behind the last slash of the link"`
-	}
-}
-
 func followRequest(a *API, ctx context.Context, _ auth.Caller, in *tokenInput) (*standingOutputOfPerson, error) {
 	s, err := a.config.Front.Follow(ctx, in.Body.Token)
-	return s.shown(""), unknownLink(err)
+	return s.shown(""), ofLink(err)
 }
 
 func withdrawRequest(a *API, ctx context.Context, _ auth.Caller, in *tokenInput) (*standingOutputOfPerson, error) {
 	s, err := a.config.Front.Withdraw(ctx, in.Body.Token)
-	return s.shown(""), unknownLink(err)
-}
-
-func unknownLink(err error) error {
-	if errors.Is(err, auth.ErrRefused) {
-		return &Problem{Status: http.StatusForbidden, Detail: "The link is not valid, or has expired. Take the one of the last letter."}
-	}
-	return err
+	return s.shown(""), ofLink(err)
 }
 
 // ofFront tells what stands in the way of who asks for themselves.

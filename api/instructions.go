@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	"volenti.dev/volenti/auth"
@@ -74,25 +73,11 @@ func listInstructions(a *API, ctx context.Context, caller auth.Caller, in *showI
 	return &instructionsOutput{list}, nil
 }
 
-// moment leaves out a time that has not come.
-func moment(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
-
-type linkInput struct {
-	Body struct {
-		Token string `json:"token" maxLength:"100" doc:"The end of the link in the letter"`
-	}
-}
-
 type linkOutput struct {
 	Body InstructionNotice
 }
 
-func showNoticeOfInstructions(a *API, ctx context.Context, _ auth.Caller, in *linkInput) (*linkOutput, error) {
+func showNoticeOfInstructions(a *API, ctx context.Context, _ auth.Caller, in *tokenInput) (*linkOutput, error) {
 	n, err := a.config.Instructions.Notice(ctx, in.Body.Token)
 	if err != nil {
 		return nil, ofLink(err)
@@ -102,7 +87,7 @@ func showNoticeOfInstructions(a *API, ctx context.Context, _ auth.Caller, in *li
 
 type acknowledgeInput struct {
 	Body struct {
-		Token    string `json:"token" maxLength:"100" doc:"The end of the link in the letter"`
+		Token    string `json:"token" minLength:"1" maxLength:"200" doc:"What stands behind the last slash of the link"`
 		Answer   string `json:"answer" enum:"done,refused,question"`
 		Question string `json:"question,omitempty" maxLength:"2000" doc:"With the answer question only"`
 	}
@@ -121,12 +106,4 @@ func acknowledge(a *API, ctx context.Context, _ auth.Caller, in *acknowledgeInpu
 		return nil, ofLink(err)
 	}
 	return &linkOutput{n}, nil
-}
-
-// ofLink says of a token that it leads nowhere, whatever the reason.
-func ofLink(err error) error {
-	if errors.Is(err, auth.ErrRefused) {
-		return &Problem{Status: http.StatusForbidden, Detail: "The link is not valid, or not any more."}
-	}
-	return err
 }

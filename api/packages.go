@@ -46,7 +46,7 @@ type offerOutput struct {
 func lookAtPackage(a *API, ctx context.Context, _ auth.Caller, in *tokenInput) (*offerOutput, error) {
 	offer, err := a.config.Packages.Look(ctx, in.Body.Token)
 	if err != nil {
-		return nil, ofPackageLink(err)
+		return nil, ofLink(err)
 	}
 	return &offerOutput{offer}, nil
 }
@@ -54,7 +54,7 @@ func lookAtPackage(a *API, ctx context.Context, _ auth.Caller, in *tokenInput) (
 func openPackage(a *API, ctx context.Context, _ auth.Caller, in *tokenInput) (*huma.StreamResponse, error) {
 	handout, err := a.config.Packages.Fetch(ctx, in.Body.Token)
 	if err != nil {
-		return nil, ofPackageLink(err)
+		return nil, ofLink(err)
 	}
 	return a.streamed(handout.Type, handout.Give), nil
 }
@@ -66,14 +66,6 @@ func (h Handout) Give(_ context.Context, w io.Writer) error {
 	}
 	_, err := io.Copy(w, h.File)
 	return errors.Join(err, h.File.Close())
-}
-
-// ofPackageLink answers alike, whatever is wrong with a token.
-func ofPackageLink(err error) error {
-	if errors.Is(err, auth.ErrRefused) {
-		return &Problem{Status: http.StatusNotFound, Detail: "This link leads to nothing, or does not any more. Ask for a new one."}
-	}
-	return err
 }
 
 // Links are the ways by which a package reaches the person. Changes commit

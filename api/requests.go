@@ -194,7 +194,7 @@ func (a *API) shown(r request.Request) Request {
 func shown(r request.Request) Request {
 	s := Request{
 		ID: r.ID, Policy: r.Policy, Status: string(r.Status), PlanHash: r.PlanHash, Message: r.Message, Step: r.Step, Law: r.Law, Of: r.Of, Created: r.Created,
-		Received: there(&r.Received), Due: there(&r.Due), Extended: there(&r.Extended), Ended: there(&r.Ended),
+		Received: moment(r.Received), Due: moment(r.Due), Extended: moment(r.Extended), Ended: moment(r.Ended),
 	}
 	if r.Parked.Collection != "" || len(r.Parked.Needed) > 0 {
 		s.Parked = &Parked{Step: r.Step, Collection: r.Parked.Collection, Needed: append([]string{}, r.Parked.Needed...)}
@@ -202,12 +202,12 @@ func shown(r request.Request) Request {
 	return s
 }
 
-// there leaves a time out that is none.
-func there(t *time.Time) *time.Time {
+// moment leaves a time out that has not come.
+func moment(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
-	return t
+	return &t
 }
 
 // cursor hides that a page goes on behind an id, so that it may change.

@@ -131,7 +131,7 @@ func (a *API) eachExported(ctx context.Context, tenant string, q request.Query, 
 		}
 		for _, r := range page {
 			after = request.MarkOf(r)
-			e := Exported{Request: a.shown(r), Source: r.Source, Place: r.Place, Language: r.Language, Verified: there(&r.Verified)}
+			e := Exported{Request: a.shown(r), Source: r.Source, Place: r.Place, Language: r.Language, Verified: moment(r.Verified)}
 			if identities && r.Ended.IsZero() {
 				if e.Identities, err = a.identitiesAsShown(ctx, tenant, r.ID); err != nil {
 					return err

@@ -171,16 +171,10 @@ func showTask(a *API, ctx context.Context, caller auth.Caller, in *taskInput) (*
 	return &taskOutput{form}, nil
 }
 
-type taskTokenInput struct {
-	Body struct {
-		Token string `json:"token" minLength:"1" maxLength:"200" doc:"Of the link in the letter"`
-	}
-}
-
-func showTaskTo(a *API, ctx context.Context, _ auth.Caller, in *taskTokenInput) (*taskOutput, error) {
+func showTaskTo(a *API, ctx context.Context, _ auth.Caller, in *tokenInput) (*taskOutput, error) {
 	form, err := a.config.Tasks.ShowTo(ctx, in.Body.Token)
 	if err != nil {
-		return nil, ofTaskLink(err)
+		return nil, ofLink(err)
 	}
 	return &taskOutput{form}, nil
 }
@@ -220,7 +214,7 @@ func answerTask(a *API, ctx context.Context, caller auth.Caller, w http.Response
 func answerTaskOf(a *API, ctx context.Context, _ auth.Caller, w http.ResponseWriter, r *http.Request) error {
 	return a.answerWith(w, r, func(form *task.Form) (task.Task, error) {
 		k, err := a.config.Tasks.AnswerOf(ctx, form)
-		return k, ofTaskLink(err)
+		return k, ofLink(err)
 	})
 }
 
@@ -239,14 +233,6 @@ func (a *API) answerWith(w http.ResponseWriter, r *http.Request, take func(*task
 		return err
 	}
 	return answerJSON(w, http.StatusOK, ShownTask(k))
-}
-
-// ofTaskLink tells who came by a link that it is not good.
-func ofTaskLink(err error) error {
-	if errors.Is(err, auth.ErrRefused) {
-		return &Problem{Status: http.StatusForbidden, Detail: "This link is not good, or not any more: its task was answered, or is over."}
-	}
-	return err
 }
 
 // ofTask tells what stands in the way of an answer.

@@ -100,8 +100,8 @@ func (a *about) prepare(s *session) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := slices.IndexFunc(cfg.Policies, func(p policy.Policy) bool { return p.Key == a.Policy })
-	if at < 0 {
+	asked, ok := cfg.Policy(a.Policy)
+	if !ok {
 		var keys []string
 		for _, p := range cfg.Policies {
 			keys = append(keys, p.Key)
@@ -111,7 +111,7 @@ func (a *about) prepare(s *session) (*prepared, error) {
 	if err := declared(cfg, identities); err != nil {
 		return nil, err
 	}
-	return &prepared{cfg, cfg.Policies[at], identities, server.NewSystems(cfg, builtin.Registry())}, nil
+	return &prepared{cfg, asked, identities, server.NewSystems(cfg, builtin.Registry())}, nil
 }
 
 func (p *prepared) close() { _ = p.systems.Close() }

@@ -40,6 +40,16 @@ type Config struct {
 	Files []source.File
 }
 
+// Policy gives the policy with a key; false where there is none.
+func (c *Config) Policy(key string) (policy.Policy, bool) {
+	for _, p := range c.Policies {
+		if p.Key == key {
+			return p, true
+		}
+	}
+	return policy.Policy{}, false
+}
+
 // Options is what a configuration cannot say itself.
 type Options struct {
 	Registry connector.Registry

@@ -104,6 +104,10 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 	if out, err := exec.CommandContext(ctx, "go", "build", "-C", root, "-o", filepath.Join(bin, "volenti"), "./cmd/volenti").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	shop := filepath.Join(bin, "practice") // each page gets a copy of its own
+	if out, err := exec.CommandContext(ctx, filepath.Join(bin, "volenti"), "demo", "--once", "--dir", shop).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 	says := map[string][]string{
 		"datasets.md":        {"0 errors, 0 warnings"},
 		"requests.md":        {": complete", "deleted    the whole row", "is canceled"},
@@ -126,7 +130,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 			continue
 		}
 		t.Run(page, func(t *testing.T) {
-			script := "trap 'kill ${server:-} ${receiver:-} 2>/dev/null || :' EXIT\nvolenti demo --once --dir practice >/dev/null\nexport DEMO_SHOP=\"$PWD/practice\"\n" + strings.Join(commands, "")
+			script := "trap 'kill ${server:-} ${receiver:-} 2>/dev/null || :' EXIT\ncp -R '" + shop + "' practice\nexport DEMO_SHOP=\"$PWD/practice\"\n" + strings.Join(commands, "")
 			script = strings.ReplaceAll(script, "127.0.0.1:8080", free(t))
 			script = strings.ReplaceAll(script, "127.0.0.1:9464", free(t))
 			shell := exec.CommandContext(ctx, "/bin/sh", "-eux", "-c", script)

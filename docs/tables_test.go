@@ -103,6 +103,36 @@ func TestLimitsOfTheServerAreThoseOfTheCode(t *testing.T) {
 	}
 }
 
+func TestStatusesAndStepsOfThePageAreThoseOfTheCode(t *testing.T) {
+	var statuses, steps, told []string
+	for _, m := range regexp.MustCompile(`(?m)^\t\w+ +Status = "([a-z_]+)"`).FindAllStringSubmatch(read(t, "../request/status.go"), -1) {
+		statuses = append(statuses, m[1])
+	}
+	_, rows := table(t, "requests.md", "status | what it waits for")
+	for _, cell := range first(rows) {
+		for name := range strings.SplitSeq(cell, ", ") {
+			told = append(told, strings.Trim(name, "`"))
+		}
+	}
+	slices.Sort(statuses)
+	slices.Sort(told)
+	if diff := cmp.Diff(statuses, told); diff != "" || len(statuses) == 0 {
+		t.Errorf("statuses (-code +page):\n%s", diff)
+	}
+	code := read(t, "../request/fulfill/steps.go") + read(t, "../request/fulfill/review.go")
+	for _, m := range regexp.MustCompile(`\{name: ("[a-z ]+"|\w+),`).FindAllStringSubmatch(code, -1) {
+		name := m[1]
+		if named := regexp.MustCompile("const " + name + ` = ("[a-z ]+")`).FindStringSubmatch(code); named != nil {
+			name = named[1]
+		}
+		steps = append(steps, "`"+strings.Trim(name, `"`)+"`")
+	}
+	_, rows = table(t, "requests.md", "step |")
+	if diff := cmp.Diff(steps, first(rows)); diff != "" || len(steps) == 0 {
+		t.Errorf("steps (-code +page):\n%s", diff)
+	}
+}
+
 func TestReasonsOfThePageAreThoseOfTheGate(t *testing.T) {
 	got := map[string]bool{}
 	_, rows := table(t, "consent.md", "reason |")

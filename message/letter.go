@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/google/uuid"
+
 	"volenti.dev/volenti/subject"
 )
 
@@ -21,6 +23,16 @@ type Letter struct {
 	Language string // BCP 47; "" for the default
 	To       subject.Personal[string]
 	Values   Values
+}
+
+// New gives a letter an id of its own.
+func New(l Letter) (Letter, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return l, fmt.Errorf("make the id of a letter: %w", err)
+	}
+	l.ID = id.String()
+	return l, nil
 }
 
 // Kind is what a letter is for. Each has a template.

@@ -2,11 +2,8 @@ package request
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"time"
-
-	"github.com/google/uuid"
 
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/message"
@@ -32,10 +29,18 @@ type Correspondence struct {
 const (
 	usualTimes = 3
 	usualDays  = 7
-	followDays = 180
+	followDays = 365
 )
 
 func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
+
+// Follow makes the link by which a person sees how far the request is.
+func (c Correspondence) Follow(r Request) (auth.Pass, string, error) {
+	return auth.NewPass(r.Tenant, auth.FollowRequest, "request/"+r.ID, auth.AnyUses, c.Now().Add(days(followDays)), c.Random)
+}
+
+// FollowURL is the page behind the token of such a link.
+func (c Correspondence) FollowURL(token string) string { return c.URL + "/requests/" + token }
 
 // Letter writes to the person about the request, with a link to follow it.
 // Nothing is written where there is no address.
@@ -43,20 +48,16 @@ func (c Correspondence) Letter(r Request, to Address, kind message.Kind, values 
 	if to.None() {
 		return Told{}, nil
 	}
-	follow, token, err := auth.NewPass(r.Tenant, auth.FollowRequest, "request/"+r.ID, auth.AnyUses, c.Now().Add(days(followDays)), c.Random)
+	follow, token, err := c.Follow(r)
 	if err != nil {
 		return Told{}, err
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return Told{}, fmt.Errorf("make the id of a letter: %w", err)
-	}
-	all := message.Values{"reference": r.ID, "policy": cmp.Or(c.Policy, r.Policy), "url": c.URL + "/requests/" + token}
+	all := message.Values{"reference": r.ID, "policy": cmp.Or(c.Policy, r.Policy), "url": c.FollowURL(token)}
 	for name, value := range values {
 		all[name] = value
 	}
-	letter := message.Letter{ID: id.String(), Request: r.ID, Kind: kind, Language: r.Language, To: to.To(), Values: all}
-	return Told{Letters: []message.Letter{letter}, Passes: []auth.Pass{follow}}, nil
+	letter, err := message.New(message.Letter{Request: r.ID, Kind: kind, Language: r.Language, To: to.To(), Values: all})
+	return Told{Letters: []message.Letter{letter}, Passes: []auth.Pass{follow}}, err
 }
 
 // Completion is the letter with the answer: links to the package, one for each

@@ -14,7 +14,6 @@ import (
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/graph"
-	"volenti.dev/volenti/request/policy"
 	"volenti.dev/volenti/subject"
 )
 
@@ -153,8 +152,8 @@ func (l *Latest) Close() error {
 // plan makes the plan for the policy with a key; *request.Invalid where there
 // is no such policy, or no dataset that knows one of the types.
 func (e *edition) plan(ctx context.Context, key string, types []subject.Type, today value.Date) (*graph.Plan, error) {
-	at := slices.IndexFunc(e.config.Policies, func(p policy.Policy) bool { return p.Key == key })
-	if at < 0 {
+	asked, ok := e.config.Policy(key)
+	if !ok {
 		var keys []string
 		for _, p := range e.config.Policies {
 			keys = append(keys, p.Key)
@@ -167,5 +166,5 @@ func (e *edition) plan(ctx context.Context, key string, types []subject.Type, to
 			return nil, request.Unknown("identities", "no dataset has an identity of such a type", known)
 		}
 	}
-	return e.systems.Plan(ctx, e.config.Policies[at], types, today)
+	return e.systems.Plan(ctx, asked, types, today)
 }

@@ -34,7 +34,7 @@ func TestLookingAtAPackageLinkSpendsNothing(t *testing.T) { // SE3
 	}
 	used, made := b.do("POST", link, b.fill(page)), b.get("/packages/vd_nonsense")
 	for _, got := range []reply{used, made, b.get(link)} {
-		if got.status != http.StatusNotFound || got.body != made.body || !strings.Contains(got.body, "This link is not good any more") {
+		if got.status != http.StatusForbidden || got.body != made.body || !strings.Contains(got.body, "This link is not good any more") {
 			t.Errorf("%d %s", got.status, got.body)
 		}
 	}

@@ -71,15 +71,9 @@ func (s *Server) upkeep(ctx context.Context) {
 
 // keepUp does all that there is to do now, for every tenant.
 func keepUp(ctx context.Context, db *store.DB) error {
-	tenants, err := db.Tenants(ctx)
-	if err != nil {
-		return err
-	}
-	var failed []error
-	for _, tenant := range tenants {
-		failed = append(failed, keepUpTenant(ctx, db.Consents(), tenant), db.Operators().Sweep(ctx, tenant), sweepOverdue(ctx, db, tenant))
-	}
-	return errors.Join(failed...)
+	return everyTenant(ctx, db, func(ctx context.Context, tenant string) error {
+		return errors.Join(keepUpTenant(ctx, db.Consents(), tenant), db.Operators().Sweep(ctx, tenant), sweepOverdue(ctx, db, tenant))
+	})
 }
 
 func keepUpTenant(ctx context.Context, ledger *store.Consents, tenant string) error {

@@ -36,10 +36,8 @@ func (e *edition) timed(r request.Request, law string, now time.Time) (request.R
 
 // lawOf gives the key of the law that a policy names, if any.
 func (e *edition) lawOf(key string) string {
-	for _, p := range e.config.Policies {
-		if p.Key == key && p.Intake != nil {
-			return p.Intake.Law
-		}
+	if p, _ := e.config.Policy(key); p.Intake != nil {
+		return p.Intake.Law
 	}
 	return ""
 }

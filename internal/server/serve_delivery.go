@@ -114,11 +114,8 @@ func (h *handing) about(ctx context.Context, r request.Request) (request.Corresp
 		return writing, nil, err
 	}
 	defer release()
-	for _, p := range e.config.Policies {
-		if p.Key == r.Policy {
-			writing.Policy = p.Name
-		}
-	}
+	p, _ := e.config.Policy(r.Policy)
+	writing.Policy = p.Name
 	return writing, words(e.config, r.Language), nil
 }
 

@@ -208,7 +208,7 @@ func TestPersonGetsTheAnswerByMailAndThePackageByItsLink(t *testing.T) { // X9, 
 				}
 			}
 		}
-		s.problem("a fourth time", s.byLink("open", tokens[0]), http.StatusNotFound)
+		s.problem("a fourth time", s.byLink("open", tokens[0]), http.StatusForbidden)
 		s.world.equal("acts", s.actsOn("package/"+r.ID), []string{"package.fetch", "package.fetch", "package.fetch"})
 
 		dump := s.db.Dump(t)
@@ -280,7 +280,7 @@ func TestLinkIsUsedAsOftenAsItSaysByHoweverManyAtOnce(t *testing.T) { // SE3
 				switch answer := s.byLink("open", token); {
 				case answer.status == http.StatusOK && answer.body == "the package":
 					got.Add(1)
-				case answer.status == http.StatusNotFound:
+				case answer.status == http.StatusForbidden:
 					refused.Add(1)
 				default:
 					t.Errorf("%d %s", answer.status, answer.body)
@@ -323,7 +323,7 @@ func TestWhateverIsWrongWithALinkIsAnsweredAlike(t *testing.T) { // SE3, SE14
 			"blank": " ", "no token": "vd_x",
 		}
 		good := s.link()
-		tokens["altered"] = good[:len(good)-2] + "AA"
+		tokens["altered"] = altered(good)
 		tokens["of another kind"] = "vr_" + good[3:]
 		s.must(h.Revoke(t.Context(), officer, revoked))
 		s.must(h.shelf(store.DefaultTenant, destroyed).destroy(t.Context(), act("package.destroy")))
@@ -331,7 +331,7 @@ func TestWhateverIsWrongWithALinkIsAnsweredAlike(t *testing.T) { // SE3, SE14
 		for _, does := range []string{"look", "open"} {
 			for what, token := range tokens {
 				got := s.byLink(does, token)
-				s.problem(what, got, http.StatusNotFound)
+				s.problem(what, got, http.StatusForbidden)
 				if got.body != want.body {
 					t.Errorf("%s: %s", what, got.body)
 				}
@@ -387,14 +387,14 @@ func TestNewLinksGoToTheSameAddressAndEndTheOldOnes(t *testing.T) { // SE3
 		if last.Kind != message.Completion || last.To != "anna@example.com" || len(last.downloads()) != 1 {
 			t.Fatalf("the letter: %+v", last)
 		}
-		s.problem("the old one", s.byLink("open", old), http.StatusNotFound)
+		s.problem("the old one", s.byLink("open", old), http.StatusForbidden)
 		if got := s.byLink("open", last.downloads()[0]); got.status != http.StatusOK {
 			t.Errorf("the new one: %d", got.status)
 		}
 		if l := list("links/revoke"); len(l.Items) > 0 || len(list("").Items) > 0 {
 			t.Errorf("links that were revoked: %+v", l)
 		}
-		s.problem("when it is revoked", s.byLink("open", last.downloads()[0]), http.StatusNotFound)
+		s.problem("when it is revoked", s.byLink("open", last.downloads()[0]), http.StatusForbidden)
 		s.act(r.ID, "package/destroy", "")
 		s.problem("links to nothing", s.get("/api/v1/requests/"+r.ID+"/package/links"), http.StatusNotFound)
 		s.problem("new links to nothing", s.act(r.ID, "package/links", ""), http.StatusNotFound)
@@ -416,8 +416,8 @@ func TestPackageIsDestroyedWhenItsTimeIsOver(t *testing.T) { // SE3, X16
 		both := []string{r.ID, running.ID}
 		keep := func(what string) {
 			t.Helper()
-			s.must(h.everyTenant(t.Context(), h.expire))
-			s.must(h.everyTenant(t.Context(), h.sweep))
+			s.must(everyTenant(t.Context(), h.db, h.expire))
+			s.must(everyTenant(t.Context(), h.db, h.sweep))
 			s.world.equal(what, folders(), both)
 		}
 		keep("within its time")
@@ -435,7 +435,7 @@ func TestPackageIsDestroyedWhenItsTimeIsOver(t *testing.T) { // SE3, X16
 		if err := stuck.expire(t.Context(), store.DefaultTenant); err == nil {
 			t.Error("its files cannot be removed, and nobody is told")
 		}
-		s.problem("without its key", s.byLink("open", token), http.StatusNotFound)
+		s.problem("without its key", s.byLink("open", token), http.StatusForbidden)
 		s.world.equal("its files are there", folders(), both)
 		s.must(h.sweep(t.Context(), store.DefaultTenant))
 		both = slices.DeleteFunc(both, func(id string) bool { return id == r.ID })

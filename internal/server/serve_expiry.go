@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/request"
 )
 
@@ -23,21 +24,22 @@ func (h *handing) run(ctx context.Context, trouble func(context.Context, error))
 	expire, sweep := time.NewTicker(expireEvery), time.NewTicker(sweepEvery)
 	defer expire.Stop()
 	defer sweep.Stop()
-	trouble(ctx, h.everyTenant(ctx, h.sweep))
+	trouble(ctx, everyTenant(ctx, h.db, h.sweep))
 	for {
-		trouble(ctx, h.everyTenant(ctx, h.expire))
+		trouble(ctx, everyTenant(ctx, h.db, h.expire))
 		select {
 		case <-ctx.Done():
 			return
 		case <-expire.C:
 		case <-sweep.C:
-			trouble(ctx, h.everyTenant(ctx, h.sweep))
+			trouble(ctx, everyTenant(ctx, h.db, h.sweep))
 		}
 	}
 }
 
-func (h *handing) everyTenant(ctx context.Context, do func(ctx context.Context, tenant string) error) error {
-	tenants, err := h.db.Tenants(ctx)
+// everyTenant does something for each tenant, whatever becomes of the others.
+func everyTenant(ctx context.Context, db *store.DB, do func(ctx context.Context, tenant string) error) error {
+	tenants, err := db.Tenants(ctx)
 	for _, tenant := range tenants {
 		err = errors.Join(err, do(ctx, tenant))
 	}

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/graph"
-	"volenti.dev/volenti/request/policy"
 )
 
 // countTime bounds a count for an approval, which has to be answered.
@@ -27,11 +25,11 @@ func (d *frontDesk) mayAlone(ctx context.Context, caller auth.Caller, r request.
 		return err
 	}
 	defer release()
-	at := slices.IndexFunc(e.config.Policies, func(p policy.Policy) bool { return p.Key == r.Policy })
-	if at < 0 {
+	p, ok := e.config.Policy(r.Policy)
+	if !ok {
 		return request.ErrOtherPlan
 	}
-	rule := e.config.Policies[at].FourEyes
+	rule := p.FourEyes
 	if rule == nil {
 		return nil
 	}

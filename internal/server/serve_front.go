@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -25,7 +24,6 @@ import (
 // of the company before a code was answered.
 type front struct {
 	desk   *frontDesk
-	public string // what links begin with
 	random io.Reader
 }
 
@@ -44,10 +42,7 @@ const (
 	formName    = "form"
 )
 
-// followTime is how long a person can look at their request.
-const followTime = 365 * 24 * time.Hour
-
-func (s *Server) front() *front { return &front{s.desk(), s.PublicURL, rand.Reader} }
+func (s *Server) front() *front { return &front{s.desk(), rand.Reader} }
 
 func (f *front) store() *store.DB { return f.desk.house.Store }
 
@@ -160,13 +155,8 @@ func (f *front) code(ctx context.Context, r request.Request, p policy.Policy, pa
 		return c, err
 	}
 	values := message.Values{"reference": r.ID, "policy": named(p), "code": code, "minutes": int(request.CodeLasts.Minutes())}
-	letter, err := letterTo(r, message.Code, to.Value, values)
+	letter, err := message.New(message.Letter{Request: r.ID, Kind: message.Code, Language: r.Language, To: to.Value, Values: values})
 	return store.Code{Challenge: challenge, Letter: letter}, err
-}
-
-func letterTo(r request.Request, kind message.Kind, to subject.Personal[string], values message.Values) (message.Letter, error) {
-	id, err := uuid.NewV7()
-	return message.Letter{ID: id.String(), Request: r.ID, Kind: kind, Language: r.Language, To: to, Values: values}, err
 }
 
 func named(p policy.Policy) string { return cmp.Or(p.Name, p.Key) }
@@ -235,9 +225,9 @@ func (f *front) policyOf(ctx context.Context, r request.Request) (policy.Policy,
 		return policy.Policy{}, err
 	}
 	defer release()
-	at := slices.IndexFunc(e.config.Policies, func(p policy.Policy) bool { return p.Key == r.Policy })
-	if at < 0 {
-		return policy.Policy{}, fmt.Errorf("%w: the policy of the request is gone", request.ErrConfiguration)
+	p, ok := e.config.Policy(r.Policy)
+	if !ok {
+		return p, fmt.Errorf("%w: the policy of the request is gone", request.ErrConfiguration)
 	}
-	return e.config.Policies[at], nil
+	return p, nil
 }

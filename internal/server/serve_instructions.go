@@ -107,19 +107,13 @@ const (
 
 // remindThirdParties reminds third parties of what they have not answered.
 func (s *Server) remindThirdParties(ctx context.Context) error {
-	tenants, err := s.House.Store.Tenants(ctx)
-	if err != nil {
-		return err
-	}
-	var failed []error
-	for _, tenant := range tenants {
+	return everyTenant(ctx, s.House.Store, func(ctx context.Context, tenant string) error {
 		due, err := s.House.Store.Instructions().Unanswered(ctx, tenant, cmp.Or(s.reminder, remindEvery), mostRemind, remindSlice)
-		if err == nil && len(due) > 0 {
-			err = s.remindTenant(ctx, tenant, due)
+		if err != nil || len(due) == 0 {
+			return err
 		}
-		failed = append(failed, err)
-	}
-	return errors.Join(failed...)
+		return s.remindTenant(ctx, tenant, due)
+	})
 }
 
 // remindTenant leaves those alone whose connection is not there any more.
@@ -142,17 +136,16 @@ func (s *Server) remindTenant(ctx context.Context, tenant string, due []request.
 }
 
 func (s *Server) remindThirdParty(ctx context.Context, tenant string, i request.Instruction, who connector.Instructed) error {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return err
-	}
 	pass, token, err := auth.NewPass(tenant, auth.Acknowledge, request.InstructionObject(i.Request, i.Dataset), auth.AnyUses, fulfill.AnswerableUntil(i.Due), rand.Reader)
 	if err != nil {
 		return err
 	}
-	letter := message.Letter{
-		ID: id.String(), Request: i.Request, Kind: message.Reminder, To: who.Recipient(),
+	letter, err := message.New(message.Letter{
+		Request: i.Request, Kind: message.Reminder, To: who.Recipient(),
 		Values: message.Values{"of": "instructions", "due": i.Due.Format(time.DateOnly), "url": fulfill.InstructionsURL(s.PublicURL, token)},
+	})
+	if err != nil {
+		return err
 	}
 	return s.House.Store.Instructions().Remind(ctx, tenant, i, letter, pass)
 }

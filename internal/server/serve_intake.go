@@ -109,8 +109,8 @@ func (d *frontDesk) circumstances(r *request.Request, e *edition, s api.Submissi
 		add("received", "it is in the future")
 	}
 	form := &policy.Intake{}
-	if at := slices.IndexFunc(e.config.Policies, func(p policy.Policy) bool { return p.Key == s.Policy }); at >= 0 && e.config.Policies[at].Intake != nil {
-		form = e.config.Policies[at].Intake
+	if p, _ := e.config.Policy(s.Policy); p.Intake != nil {
+		form = p.Intake
 	}
 	answers, bad := form.Check(s.Fields)
 	for _, w := range bad {
@@ -127,15 +127,9 @@ func (d *frontDesk) circumstances(r *request.Request, e *edition, s api.Submissi
 // keepUp gives up what nobody has proven in time, and plans what could not be
 // planned when it was proven.
 func (f *front) keepUp(ctx context.Context) error {
-	tenants, err := f.store().Tenants(ctx)
-	if err != nil {
-		return err
-	}
-	var failed []error
-	for _, tenant := range tenants {
-		failed = append(failed, f.sweep(ctx, tenant), f.desk.planTenant(ctx, tenant), f.store().Passes().Sweep(ctx, tenant))
-	}
-	return errors.Join(failed...)
+	return everyTenant(ctx, f.store(), func(ctx context.Context, tenant string) error {
+		return errors.Join(f.sweep(ctx, tenant), f.desk.planTenant(ctx, tenant), f.store().Passes().Sweep(ctx, tenant))
+	})
 }
 
 func (f *front) sweep(ctx context.Context, tenant string) error {

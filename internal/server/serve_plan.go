@@ -101,11 +101,8 @@ func trusted(identities []request.Identity) (types []subject.Type) {
 // asks for somebody.
 func (p *planner) approve(ctx context.Context, r request.Request, plan *graph.Plan) error {
 	d := p.desk
-	at := slices.IndexFunc(p.edition.config.Policies, func(q policy.Policy) bool { return q.Key == r.Policy })
-	if at < 0 {
-		return nil
-	}
-	in := p.edition.config.Policies[at].Intake
+	asked, _ := p.edition.config.Policy(r.Policy)
+	in := asked.Intake
 	if in == nil || in.Approval != policy.Automatic || d.fourEyes && erases(plan) || r.Author != byPerson && r.Author != byAgent {
 		return nil
 	}

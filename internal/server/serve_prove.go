@@ -106,14 +106,17 @@ func (f *front) settle(ctx context.Context, r request.Request, act string, detai
 				due = stands.Due.Add(-time.Second).Format(time.DateOnly)
 			}
 		}
-		if pass, token, err = auth.NewPass(r.Tenant, auth.FollowRequest, "request/"+stands.ID, auth.AnyUses, f.desk.now().Add(followTime), f.random); err != nil {
+		writing := f.desk.handing.writing
+		if pass, token, err = writing.Follow(stands); err != nil {
 			return pass, nil, entry, err
 		}
 		if address.Reveal() == "" {
 			return pass, nil, entry, nil
 		}
-		stands.Language = r.Language
-		letter, err := letterTo(stands, message.Receipt, address, message.Values{"reference": stands.ID, "policy": named(p), "due": due, "url": f.public + "/requests/" + token})
+		letter, err := message.New(message.Letter{
+			Request: stands.ID, Kind: message.Receipt, Language: r.Language, To: address,
+			Values: message.Values{"reference": stands.ID, "policy": named(p), "due": due, "url": writing.FollowURL(token)},
+		})
 		return pass, []message.Letter{letter}, entry, err
 	}
 	if stands, err = commit(how); err != nil {

@@ -72,15 +72,15 @@ func (c colleagues) letters(tenant string, kind message.Kind, k task.Task, ask t
 		if err != nil {
 			return nil, nil, err
 		}
-		id, err := uuid.NewV7()
-		if err != nil {
-			return nil, nil, err
-		}
 		values := message.Values{"connection": cmp.Or(ask.Name, ask.Connection), "due": k.Due.Format(time.DateOnly), "url": c.publicURL + "/tasks/" + token}
 		for name, v := range also {
 			values[name] = v
 		}
-		letters = append(letters, message.Letter{ID: id.String(), Request: k.Request, Kind: kind, To: to, Values: values})
+		letter, err := message.New(message.Letter{Request: k.Request, Kind: kind, To: to, Values: values})
+		if err != nil {
+			return nil, nil, err
+		}
+		letters = append(letters, letter)
 		passes = append(passes, pass)
 	}
 	return letters, passes, nil
@@ -371,16 +371,13 @@ const mostReminders = 100
 
 // remind writes to colleagues whose time is soon over, for every tenant.
 func (s *Server) remind(ctx context.Context) error {
-	tenants, err := s.House.Store.Tenants(ctx)
-	failed := []error{err}
-	for _, tenant := range tenants {
+	return everyTenant(ctx, s.House.Store, func(ctx context.Context, tenant string) error {
 		due, err := s.House.Store.Tasks().ToRemind(ctx, tenant, mostReminders)
-		failed = append(failed, err)
-		if len(due) > 0 {
-			failed = append(failed, s.remindOf(ctx, tenant, due))
+		if err != nil || len(due) == 0 {
+			return err
 		}
-	}
-	return errors.Join(failed...)
+		return s.remindOf(ctx, tenant, due)
+	})
 }
 
 func (s *Server) remindOf(ctx context.Context, tenant string, due []task.Task) error {

@@ -424,7 +424,7 @@ func TestTokenOfATaskIsForThatTaskAlone(t *testing.T) { // SE3, SE14
 		s.must(db.Passes().Issue(t.Context(), late, act("pass.issue")))
 		entered := part{"contract", "", "c"}
 		for what, token := range map[string]string{
-			"none": "", "made up": "vt_" + strings.Repeat("a", 16) + "_" + strings.Repeat("A", 43), "of another kind": "vd_" + token[3:], "over": over, "altered": token[:len(token)-2] + "AA",
+			"none": "", "made up": "vt_" + strings.Repeat("a", 16) + "_" + strings.Repeat("A", 43), "of another kind": "vd_" + token[3:], "over": over, "altered": altered(token),
 		} {
 			s.problem(what, s.postForm("/api/v1/public/tasks/answer", "", part{"token", "", token}, entered), http.StatusForbidden)
 		}

@@ -63,8 +63,8 @@ func (w withdrawals) intended(ctx context.Context, l request.Lease, key request.
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range papers {
-		text, err := p.Unseal(key, l.Tenant, l.Request)
+	if len(papers) > 0 { // there is but one
+		text, err := papers[0].Unseal(key, l.Tenant, l.Request)
 		if err != nil {
 			return nil, err
 		}

@@ -72,12 +72,7 @@ func (s *Tasks) Remind(ctx context.Context, tenant string, k task.Task, letters 
 		if due == 0 {
 			return nil
 		}
-		for _, p := range passes {
-			if err := t.issue(ctx, p); err != nil {
-				return err
-			}
-		}
-		return t.post(ctx, letters...)
+		return t.tell(ctx, request.Told{Letters: letters, Passes: passes})
 	})
 }
 
