@@ -61,6 +61,9 @@ func (c *serveCommand) Run(s *session) (err error) {
 	fmt.Fprintf(s.Out, "Volenti answers on http://%s\n", listener.Addr())
 	public := strings.TrimSuffix(cmp.Or(c.PublicURL, "http://"+listener.Addr().String()), "/")
 	invitation, err := house.InviteFirst(s.ctx, store.DefaultTenant, s.User, s.Now())
+	if s.ctx.Err() != nil {
+		return nil // it was told to stop while it started
+	}
 	if err != nil {
 		return err
 	}

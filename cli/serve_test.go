@@ -223,3 +223,21 @@ func TestServeRefusesPlacesAndTimesThatMakeNoSense(t *testing.T) { // SE3
 		}
 	}
 }
+
+// A server that is told to stop as soon as it says where it listens.
+func TestServerThatIsToldToStopWhileItStartsEndsWell(t *testing.T) { // R8
+	s := shell{t: t, data: t.TempDir()}
+	ctx, stop := context.WithCancel(t.Context())
+	var errs bytes.Buffer
+	if code := cli.Main(ctx, []string{"serve", "--data", s.data, "--listen", "127.0.0.1:0"}, s.std(stopping(stop), &errs)); code != 0 {
+		t.Errorf("exit code %d: %s", code, &errs)
+	}
+}
+
+// stopping tells the program to stop when it says something.
+type stopping context.CancelFunc
+
+func (s stopping) Write(p []byte) (int, error) {
+	s()
+	return len(p), nil
+}

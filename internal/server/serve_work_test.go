@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -48,7 +49,8 @@ func serveInChild() error {
 	fmt.Println("http://" + listener.Addr().String())
 	s := &Server{
 		House: house, Now: time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), limits: fulfill.Limits{Lease: 2 * time.Second},
-		Configuration: config.Options{Registry: builtin.Registry()}, Packages: filepath.Join(words[0], "packages"), AllowPrivateWebhooks: true,
+		Configuration: config.Options{Registry: builtin.Registry()}, AllowPrivateWebhooks: true,
+		Packages: cmp.Or(os.Getenv("VOLENTI_PACKAGES"), filepath.Join(words[0], "packages")), PublicURL: os.Getenv("VOLENTI_PUBLIC_URL"),
 	}
 	if url := os.Getenv("VOLENTI_SMTP"); url != "" {
 		if s.Mail, err = mail.Parse(url, "privacy@example.com"); err != nil {
