@@ -71,7 +71,7 @@ type Limits struct {
 	Attempts    int           // tries of a call that may go through later; 4
 	Backoff     time.Duration // before the second try, doubled for each further one; 500 ms
 	Batch       int           // rows in one transaction of an erasure; 500
-	Lease       time.Duration // 30 s, renewed three times within
+	Lease       time.Duration // 25 s, renewed three times within, so that another node goes on within 30 s
 	// The blast radius, X27.
 	RowsPerCollection int64   // 1,000
 	ShareOfTable      float64 // of a table of more than 10,000 rows; 0.01
@@ -81,7 +81,7 @@ type Limits struct {
 func (l Limits) withDefaults() Limits {
 	return Limits{
 		Collections: or(l.Collections, 16), PerSystem: or(l.PerSystem, 4), Attempts: or(l.Attempts, 4),
-		Backoff: or(l.Backoff, 500*time.Millisecond), Batch: or(l.Batch, 500), Lease: or(l.Lease, 30*time.Second),
+		Backoff: or(l.Backoff, 500*time.Millisecond), Batch: or(l.Batch, 500), Lease: or(l.Lease, 25*time.Second),
 		RowsPerCollection: or(l.RowsPerCollection, 1000), ShareOfTable: or(l.ShareOfTable, 0.01), RowsPerHour: or(l.RowsPerHour, 100_000),
 	}
 }
