@@ -45,11 +45,8 @@ type counter struct {
 	stop   func() error
 }
 
-// Addresses of the demo. None of them is delivered to.
-const (
-	mailingHouse = "privacy@mailing.example"
-	demoOwner    = "owner@shop.example"
-)
+// mailingHouse is the third party's address. Nothing is delivered there.
+const mailingHouse = "privacy@mailing.example"
 
 // demoTime is how long the demo waits for something that takes a moment.
 const demoTime = time.Minute
@@ -289,23 +286,28 @@ func (t *tour) reach(reference string, wanted ...request.Status) (api.RequestWit
 	}
 }
 
-// access is how Anna gets a copy of her data.
-func (t *tour) access() error {
-	reference, err := t.ask("my-data", shop.AnnaSpelled)
+// carryThrough is Anna's way with a request: asked, proven, approved, complete.
+func (t *tour) carryThrough(policy string) (plan *graph.Plan, r api.RequestWithReport, err error) {
+	reference, err := t.ask(policy, shop.AnnaSpelled)
 	if err == nil {
 		err = t.prove(reference, shop.AnnaEmail)
 	}
+	if err == nil {
+		plan, err = t.decide(reference)
+	}
+	if err == nil {
+		r, err = t.reach(reference, request.Complete)
+	}
+	return plan, r, err
+}
+
+// access is how Anna gets a copy of her data.
+func (t *tour) access() error {
+	plan, r, err := t.carryThrough("my-data")
 	if err != nil {
 		return err
 	}
-	plan, err := t.decide(reference)
-	if err != nil {
-		return err
-	}
-	r, err := t.reach(reference, request.Complete)
-	if err != nil {
-		return err
-	}
+	reference := r.ID
 	token, err := t.token(shop.AnnaEmail, reference, auth.FetchPackage)
 	if err != nil {
 		return err
@@ -349,21 +351,11 @@ func (t *tour) download(token, to string) (files int, err error) {
 
 // erasure is how Anna is forgotten.
 func (t *tour) erasure() error {
-	reference, err := t.ask("forget-me", shop.AnnaSpelled)
-	if err == nil {
-		err = t.prove(reference, shop.AnnaEmail)
-	}
+	plan, r, err := t.carryThrough("forget-me")
 	if err != nil {
 		return err
 	}
-	plan, err := t.decide(reference)
-	if err != nil {
-		return err
-	}
-	r, err := t.reach(reference, request.Complete)
-	if err != nil {
-		return err
-	}
+	reference := r.ID
 	token, err := t.token(mailingHouse, "", auth.Acknowledge)
 	if err == nil {
 		err = t.counter.public(t.session, "/instructions/acknowledge", map[string]string{"token": token, "answer": "done"}, &struct{}{})
