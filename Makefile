@@ -23,7 +23,7 @@ demo: ## Run the demo shop
 
 .PHONY: test
 test: needs vet ## Install what tests need, check the form, run all tests (PACKAGES=./...)
-	$(GO) test -timeout 25m $(PACKAGES)
+	GOTMPDIR="$${TMPDIR:-/tmp}" TMPDIR="$$(.ci/scratch)" $(GO) test -timeout 25m $(PACKAGES)
 
 # Two rules, no configuration: what gofmt would change, and what vet finds.
 .PHONY: vet
