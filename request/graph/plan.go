@@ -1,11 +1,14 @@
 package graph
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"iter"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/datamap/dataset"
@@ -216,18 +219,13 @@ func (n *Node) Targeted() bool {
 func (p *Plan) digest() (string, error) {
 	bare := *p
 	bare.Hash, bare.Nodes = "", nil
-	return hashLines(func(yield func(any) bool) {
-		if !yield(&bare) {
-			return
+	return hashLines(1+len(p.Nodes), func(i int) any {
+		if i == 0 {
+			return &bare
 		}
-		var n Node
-		for i := range p.Nodes {
-			n = p.Nodes[i]
-			n.Rows = nil
-			if !yield(&n) {
-				return
-			}
-		}
+		n := p.Nodes[i-1]
+		n.Rows = nil
+		return &n
 	})
 }
 
@@ -246,23 +244,36 @@ func (p *Plan) Verify() error {
 // Digest of the tables, in the order given. Tables that the plan does not
 // use do not count: a new table elsewhere leaves an approval as it is.
 func Digest(tables []*catalogue.Table) (string, error) {
-	return hashLines(func(yield func(any) bool) {
-		for _, t := range tables { // nil counts as null
-			if !yield(t) {
-				return
-			}
-		}
-	})
+	return hashLines(len(tables), func(i int) any { return tables[i] }) // nil counts as null
 }
 
-// hashLines is the SHA-256, in hex, of values as lines of JSON.
-func hashLines(values iter.Seq[any]) (string, error) {
+// linesAtOnce are encoded by one goroutine: a tenth of a millisecond or more.
+const linesAtOnce = 64
+
+// hashLines is the SHA-256, in hex, of n values as lines of JSON. They are
+// encoded in parallel: that is a third of the time that a plan takes.
+func hashLines(n int, value func(i int) any) (string, error) {
+	texts := make([]bytes.Buffer, (n+linesAtOnce-1)/linesAtOnce)
+	failed := make([]error, len(texts))
+	var encoders sync.WaitGroup
+	var next atomic.Int64
+	for range min(len(texts), runtime.GOMAXPROCS(0)) {
+		encoders.Go(func() {
+			for part := int(next.Add(1)) - 1; part < len(texts); part = int(next.Add(1)) - 1 {
+				lines := json.NewEncoder(&texts[part])
+				for i := part * linesAtOnce; i < min(n, (part+1)*linesAtOnce) && failed[part] == nil; i++ {
+					failed[part] = lines.Encode(value(i))
+				}
+			}
+		})
+	}
+	encoders.Wait()
 	sum := sha256.New()
-	lines := json.NewEncoder(sum)
-	for v := range values {
-		if err := lines.Encode(v); err != nil {
-			return "", err
+	for i := range texts {
+		if failed[i] != nil {
+			return "", failed[i]
 		}
+		sum.Write(texts[i].Bytes())
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
