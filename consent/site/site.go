@@ -124,8 +124,7 @@ type Version struct {
 	// one or an earlier one.
 	Material int `json:"material"`
 	// Changes of the material versions, the newest first.
-	Changes []Changed `json:"changes,omitempty"`
-	// Retention in days as it stood: by category, of what was published.
+	Changes   []Changed `json:"changes,omitempty"`
 	Published time.Time `json:"-"` // when; it is no part of what is shown
 }
 
@@ -147,6 +146,7 @@ type Named struct {
 // Changed says what a material version changed.
 type Changed struct {
 	Version    int               `json:"version"`
+	At         time.Time         `json:"published_at"`
 	Summary    map[string]string `json:"summary"` // by language
 	Categories []string          `json:"categories,omitempty"`
 	Vendors    []string          `json:"vendors,omitempty"`
