@@ -163,3 +163,28 @@ type Summary struct {
 	// Revision counts changes of the draft: who saves says which one they saw.
 	Revision int64 `json:"revision"`
 }
+
+// Published is a version as it is kept.
+type Published struct {
+	Version
+	Digest string `json:"digest"`
+	// ClassifiedBy names the operator who said whether it is material, which is
+	// personal: it is kept sealed, and is for those who manage sites.
+	ClassifiedBy string `json:"-"`
+}
+
+// Edition is a published version in a list.
+type Edition struct {
+	Number    int       `json:"version"`
+	Digest    string    `json:"digest"`
+	Published time.Time `json:"published_at"`
+}
+
+// Place is a site as visitors find it, by its key alone.
+type Place struct {
+	Tenant  string
+	ID      string
+	Key     string
+	Version int      // that visitors are shown; 0 before the first
+	Origins []string // of that version
+}
