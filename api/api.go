@@ -65,6 +65,10 @@ type Config struct {
 
 	Instructions Instructions
 	Connections  Connections
+	Sites        Sites
+	// CountryHeader names a header in which a trusted proxy of Limiter says from
+	// which country a visitor comes; "" for none.
+	CountryHeader string
 
 	// Poll is how often to look for events of which Events.Changed does not
 	// tell, because another process made them; 0 when there is none.

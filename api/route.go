@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/consent/site"
 )
 
 // Route is a line of the table.
@@ -302,10 +304,22 @@ func strangers(query string, known map[string]bool) []Violation {
 
 const maxQuery = 4 << 10
 
+// schemaName tells what is of banners from what has the same name elsewhere.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if t.PkgPath() == reflect.TypeFor[site.Draft]().PkgPath() {
+		return "Banner" + name
+	}
+	return name
+}
+
 // document is the frame of the OpenAPI document. Nothing of what huma would
 // serve by itself is switched on.
 func document(version string) huma.Config {
-	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	registry.Schema(problemType, true, "Problem")
 	return huma.Config{
 		OpenAPI: &huma.OpenAPI{

@@ -117,6 +117,19 @@ func Table() []Route {
 		{Method: http.MethodPut, Path: "/api/v1/controller", Scope: auth.ManageConsents, Does: "Set what receipts say of the controller", Example: `{"name":"Example GmbH","withdraw":"https://example.com/privacy","jurisdictions":["EU"]}`, Act: Handle(setController)},
 		{Method: http.MethodGet, Path: "/api/v1/reconsent", Scope: auth.ReadConsents, Does: "List who is to be asked again, and about what", Act: Handle(listDue)},
 		{Method: http.MethodGet, Path: "/api/v1/notices", Scope: auth.ReadConsents, Does: "List the versions of the notice", Act: Handle(listNotices)},
+		// Sites: what their banners show. sites.go, and sites_public.go for visitors.
+		{Method: http.MethodGet, Path: "/api/v1/sites", Scope: auth.ReadConsents, Does: "List the sites", Act: Handle(listSites)},
+		{Method: http.MethodPost, Path: "/api/v1/sites", Scope: auth.ManageConsents, MaxBody: maxSiteBody, Does: "Make a site", Example: `{"name":"Shop"}`, Act: Handle(createSite)},
+		{Method: http.MethodGet, Path: "/api/v1/sites/{id}", Scope: auth.ReadConsents, Does: "Show a site, its draft, and what keeps that from being published", Act: Handle(showSite)},
+		{Method: http.MethodPut, Path: "/api/v1/sites/{id}/draft", Scope: auth.ManageConsents, MaxBody: maxSiteBody, Does: "Replace the draft of a site", Example: exampleDraft, Act: Handle(editSite)},
+		{Method: http.MethodGet, Path: "/api/v1/sites/{id}/changes", Scope: auth.ReadConsents, Does: "Say what visitors would see changed if the draft were published", Act: Handle(showSiteChanges)},
+		{Method: http.MethodPost, Path: "/api/v1/sites/{id}/publish", Scope: auth.ManageConsents, Does: "Publish the draft of a site", Example: examplePublication, Act: Handle(publishSite)},
+		{Method: http.MethodGet, Path: "/api/v1/sites/{id}/versions", Scope: auth.ReadConsents, Does: "List what was published of a site, newest first", Act: Handle(listSiteVersions)},
+		{Method: http.MethodGet, Path: "/api/v1/sites/{id}/versions/{version}", Scope: auth.ReadConsents, Does: "Show a version of a site, with all that visitors were shown", Act: Handle(showSiteVersion)},
+		{Method: http.MethodGet, Path: "/api/v1/sites/{id}/preview", Scope: auth.ReadConsents, Does: "Show what visitors would get if the draft were published", Act: Handle(previewSite)},
+		{Method: http.MethodGet, Path: ConfigurationPath, Public: true, Quiet: true, Does: "Give a banner what it shows now", Act: Plain[configurationInput, siteDocumentOutput](giveConfiguration)},
+		{Method: http.MethodGet, Path: DocumentPath, Public: true, Quiet: true, Does: "Give a banner what a version shows, for good", Act: Plain[siteDocumentInput, siteDocumentOutput](giveDocument)},
+
 		{Method: http.MethodGet, Path: "/api/v1/notices/{version}", Scope: auth.ReadConsents, Does: "Show a version of the notice with its texts", Act: Handle(showNotice)},
 		{Method: http.MethodPost, Path: "/api/v1/notices", Scope: auth.ManageConsents, MaxBody: maxNoticeBody, Does: "Publish a version of the notice", Example: exampleNotice, Act: Handle(publishNotice)},
 	}

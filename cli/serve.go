@@ -24,6 +24,7 @@ type serveCommand struct {
 	Packages             string         `help:"Place for packages, where it is not packages in the directory of the data: a directory, or s3://BUCKET/PREFIX?endpoint=URL&region=REGION. Servers that share a database share it, too." placeholder:"PLACE" env:"VOLENTI_PACKAGES"`
 	PublicURL            string         `name:"public-url" help:"Where people reach this server: what links in letters begin with. Where it listens unless told." placeholder:"URL" env:"VOLENTI_PUBLIC_URL"`
 	TrustedProxies       []netip.Prefix `help:"Networks of proxies in front, as CIDR: from them X-Forwarded-For is believed." placeholder:"CIDR,..." env:"VOLENTI_TRUSTED_PROXIES"`
+	CountryHeader        string         `help:"Header in which a trusted proxy says from which country a visitor comes, by ISO 3166, like CF-IPCountry. Nobody's country is known unless told." placeholder:"NAME" env:"VOLENTI_COUNTRY_HEADER"`
 	Listen               string         `default:"127.0.0.1:8080" help:"Address to listen on. It speaks HTTP; put a proxy in front that speaks TLS." placeholder:"HOST:PORT" env:"VOLENTI_LISTEN"`
 	Metrics              string         `help:"Address to show numbers for Prometheus on, without a key: one that only it reaches. Nowhere unless told." placeholder:"HOST:PORT" env:"VOLENTI_METRICS"`
 	MaxUploads           int64          `default:"50" help:"How many MiB of files colleagues may hand in for one request, up to 250." placeholder:"MIB" env:"VOLENTI_MAX_UPLOADS"`
@@ -44,6 +45,9 @@ func (c *serveCommand) Run(s *session) (err error) {
 	log := slog.New(slog.NewJSONHandler(s.Err, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	if c.MaxUploads < 1 || c.MaxUploads > 250 {
 		return usage("--max-uploads must be from 1 to 250")
+	}
+	if c.CountryHeader != "" && len(c.TrustedProxies) == 0 {
+		return usage("--country-header is believed from a proxy only: name it with --trusted-proxies")
 	}
 	mailer, err := c.Mailing.transport()
 	if err != nil {
@@ -71,7 +75,7 @@ func (c *serveCommand) Run(s *session) (err error) {
 		fmt.Fprintf(s.Out, "Nobody operates it yet. Its first owner comes by this link, which is good for seven days or until the next start:\n%s/set-up/%s\n", public, invitation)
 	}
 	srv := &server.Server{
-		Limiter: &api.Limiter{Proxies: c.TrustedProxies, Now: s.Now},
+		Limiter: &api.Limiter{Proxies: c.TrustedProxies, Now: s.Now}, CountryHeader: c.CountryHeader,
 		House:   house, Now: s.Now, Version: version(), Log: log, AllowPrivateWebhooks: c.AllowPrivateWebhooks, FourEyes: c.FourEyes, Uploads: c.MaxUploads << 20,
 		PublicURL:     public,
 		Configuration: config.Options{Registry: builtin.Registry(), Env: s.Env},

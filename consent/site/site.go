@@ -124,8 +124,7 @@ type Version struct {
 	// one or an earlier one.
 	Material int `json:"material"`
 	// Changes of the material versions, the newest first.
-	Changes []Changed `json:"changes,omitempty"`
-	// Retention in days as it stood: by category, of what was published.
+	Changes   []Changed `json:"changes,omitempty"`
 	Published time.Time `json:"-"` // when; it is no part of what is shown
 }
 
@@ -147,6 +146,7 @@ type Named struct {
 // Changed says what a material version changed.
 type Changed struct {
 	Version    int               `json:"version"`
+	At         time.Time         `json:"published_at"`
 	Summary    map[string]string `json:"summary"` // by language
 	Categories []string          `json:"categories,omitempty"`
 	Vendors    []string          `json:"vendors,omitempty"`
@@ -162,4 +162,29 @@ type Summary struct {
 	Edited  time.Time `json:"edited_at"`
 	// Revision counts changes of the draft: who saves says which one they saw.
 	Revision int64 `json:"revision"`
+}
+
+// Published is a version as it is kept.
+type Published struct {
+	Version
+	Digest string `json:"digest"`
+	// ClassifiedBy names the operator who said whether it is material, which is
+	// personal: it is kept sealed, and is for those who manage sites.
+	ClassifiedBy string `json:"-"`
+}
+
+// Edition is a published version in a list.
+type Edition struct {
+	Number    int       `json:"version"`
+	Digest    string    `json:"digest"`
+	Published time.Time `json:"published_at"`
+}
+
+// Place is a site as visitors find it, by its key alone.
+type Place struct {
+	Tenant  string
+	ID      string
+	Key     string
+	Version int      // that visitors are shown; 0 before the first
+	Origins []string // of that version
 }

@@ -54,6 +54,9 @@ type Server struct {
 	// Limiter bounds what people can ask without an account, for the interface
 	// and pages alike; nil for the usual bounds, and no proxies.
 	Limiter *api.Limiter
+	// CountryHeader names a header in which proxies of Limiter say from which
+	// country a visitor comes, like CF-IPCountry; "" for none.
+	CountryHeader string
 	// Metrics, when set, is where Prometheus reads what the server does. Whoever
 	// reaches it may read.
 	Metrics net.Listener
@@ -204,12 +207,13 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Resumes:      resumes{db, s.worker().wake},
 		Instructions: instructions{db.Instructions(), db},
 		Connections:  connections{db, s.worker().latest},
-		Ready:        db.Ready,
-		Unavailable:  func(err error) bool { return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) },
-		Log:          s.Log,
-		Now:          s.Now,
-		NewID:        uuid.NewString,
-		Version:      s.Version,
+		Sites:        sites{db.Sites()}, CountryHeader: s.CountryHeader,
+		Ready:       db.Ready,
+		Unavailable: func(err error) bool { return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) },
+		Log:         s.Log,
+		Now:         s.Now,
+		NewID:       uuid.NewString,
+		Version:     s.Version,
 	}, routes)
 	return s.withPages(a, routes)
 }

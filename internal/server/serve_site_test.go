@@ -25,6 +25,7 @@ import (
 	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/consent/notice"
+	banner "volenti.dev/volenti/consent/site"
 	"volenti.dev/volenti/internal/blob"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
@@ -215,11 +216,17 @@ func (s *site) entries() int {
 func (s *site) path(route api.Route, tenant string) string {
 	s.t.Helper()
 	id, sequence, version, connection := uuid.Must(uuid.NewV7()).String(), "99999", "never", "none"
+	if strings.Contains(route.Path, "/sites/") {
+		version = "1"
+	}
+	key := strings.Repeat("a", 16) // of a site
 	switch {
 	case tenant == "" || !strings.Contains(route.Path, "{"):
 	case strings.Contains(route.Path, "/webhooks/"):
 		id = s.makeWebhook(tenant, "http://127.0.0.1:1/"+uuid.NewString()).ID
 		s.must(s.db.Webhooks().Disable(s.t.Context(), tenant, id, act("webhook.disable"))) // only so many can be enabled
+	case strings.Contains(route.Path, "/sites/"):
+		id, key = s.makeSite(tenant, !strings.HasSuffix(route.Path, "/publish") && !strings.HasSuffix(route.Path, "/draft"))
 	case strings.Contains(route.Path, "/operators/"):
 		id = s.makeOperator(tenant, auth.Viewer).ID
 	case strings.Contains(route.Path, "/tasks"):
@@ -240,7 +247,24 @@ func (s *site) path(route api.Route, tenant string) string {
 			Version: version, Texts: []notice.Text{{Language: "en", Body: "A text."}}, ClassifiedBy: "test",
 		}, audit.Entry{Act: "notice.publish", Object: "notice"}))
 	}
-	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{purpose}", "analytics", "{version}", version, "{connection}", "archive", "{key}", connection).Replace(route.Path)
+	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{purpose}", "analytics", "{version}", version, "{connection}", "archive", "{key}", connection, "{site}", key, "{language}", "en", "{region}", "all").Replace(route.Path)
+}
+
+// makeSite makes a site of a tenant that can be published, or is.
+func (s *site) makeSite(tenant string, published bool) (id, key string) {
+	s.t.Helper()
+	d := banner.Start()
+	d.Origins = []string{"https://shop.example"}
+	db := sites{s.db.Sites()}
+	id, err := db.Create(s.t.Context(), auth.Caller{Tenant: tenant}, "Shop", d)
+	s.must(err)
+	if published {
+		_, _, err := db.Publish(s.t.Context(), tenant, id, 1, banner.Publication{Material: true}, "test", act("site.publish"))
+		s.must(err)
+	}
+	made, _, err := db.Get(s.t.Context(), tenant, id)
+	s.must(err)
+	return id, made.Key
 }
 
 // makeConsent records a choice.

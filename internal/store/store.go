@@ -89,6 +89,7 @@ type DB struct {
 	apikeys  apikeys
 	watch    watch
 	posts    watch // for letters, under no tenant
+	shown    shown
 }
 
 // engine is one of the two databases. As a querier it reads what is committed.
