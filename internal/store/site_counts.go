@@ -50,29 +50,22 @@ func (c *SiteCounts) Count(ctx context.Context, tenant string, limit int) (int, 
 	return len(records), nil
 }
 
-// Recount counts everything again from the log, for when the counters are
-// damaged. While it does, they tell of what it has counted so far, and a kill
-// leaves the rest to Count.
-func (c *SiteCounts) Recount(ctx context.Context, tenant string) error {
-	err := c.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
-		return t.all(ctx, []statement{
+// Recount lets Count begin again, for when the counters are damaged: they are
+// made of the log, and nothing else is lost. Until it is done they tell of what
+// it has counted.
+func (c *SiteCounts) Recount(ctx context.Context, tenant string, entry audit.Entry) error {
+	return c.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		err := t.all(ctx, []statement{
 			{text: `DELETE FROM site_counted WHERE tenant = $1`, args: []any{tenant}},
 			{text: `DELETE FROM site_standing WHERE tenant = $1`, args: []any{tenant}},
 			{text: `DELETE FROM site_counts WHERE tenant = $1`, args: []any{tenant}},
 		})
-	})
-	if err != nil {
-		return fmt.Errorf("count choices again: %w", err)
-	}
-	for n := recountSlice; n == recountSlice; {
-		if n, err = c.Count(ctx, tenant, recountSlice); err != nil {
-			return err
+		if err != nil {
+			return fmt.Errorf("count choices again: %w", err)
 		}
-	}
-	return nil
+		return t.log(ctx, entry)
+	})
 }
-
-const recountSlice = 1000
 
 // counted is the number of the last record that is counted; -1 for none.
 func (c *SiteCounts) counted(ctx context.Context, tenant string) (seq int64, err error) {
@@ -89,6 +82,11 @@ func (c *SiteCounts) counted(ctx context.Context, tenant string) (seq int64, err
 // ofBanner says of a leaf that it is about a consent in a banner, in the words
 // of the index audit_leaves_of_banners_by_seq.
 const ofBanner = `l.object LIKE 'banner/%'`
+
+// toCount are the records of banners behind a sequence.
+const toCount = `SELECT l.seq, l.at, l.act, l.object, d.sealed
+	FROM audit_leaves l LEFT JOIN audit_details d ON d.tenant = l.tenant AND d.seq = l.seq
+	WHERE l.tenant = $1 AND l.seq > $2 AND ` + ofBanner + ` ORDER BY l.seq LIMIT $3`
 
 // after gives records of banners behind a sequence, details opened.
 func (c *SiteCounts) after(ctx context.Context, tenant string, after int64, limit int) ([]audit.Record, error) {
@@ -109,9 +107,7 @@ func (c *SiteCounts) after(ctx context.Context, tenant string, after int64, limi
 			c.db.trouble(err) // it is not counted
 		}
 		return r, nil
-	}, `SELECT l.seq, l.at, l.act, l.object, d.sealed
-		FROM audit_leaves l LEFT JOIN audit_details d ON d.tenant = l.tenant AND d.seq = l.seq
-		WHERE l.tenant = $1 AND l.seq > $2 AND `+ofBanner+` ORDER BY l.seq LIMIT $3`, tenant, after, limit)
+	}, toCount, tenant, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read choices to count: %w", err)
 	}

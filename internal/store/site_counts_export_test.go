@@ -2,6 +2,9 @@ package store
 
 import "time"
 
+// ToCount is the query for what is to be counted.
+const ToCount = toCount
+
 // Days gives, of the days from first to last, in how many of the spans that
 // make them up each of all days lies, and how many runs of spans these are.
 func Days(first, last int64, all []int64) (times map[int64]int, runs int) {
