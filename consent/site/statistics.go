@@ -125,7 +125,11 @@ type Group struct {
 //     one to nine in sum: else the smallest part that is left is not told.
 //
 // This is about one answer. Whoever has those of two periods can subtract them.
-func Tell(total Count, parts map[string]Count, axis Axis) (figure Figure, groups []Group, others *Figure) {
+func Tell(parts map[string]Count, axis Axis) (figure Figure, groups []Group, others *Figure) {
+	var total Count
+	for _, p := range parts {
+		total.add(p)
+	}
 	told := inOrder(parts)
 	pool, pooled := part{}, 0
 	for len(told) > 0 && (few(told[0].N) || pooled == 1 || pooled > 1 && few(pool.N)) {
