@@ -45,7 +45,7 @@ type SiteStatistics struct {
 }
 
 // maxDays bounds the parts of an answer by days.
-const maxDays = 366
+const maxDays = 92
 
 func showSiteStatistics(a *API, ctx context.Context, caller auth.Caller, in *siteStatisticsInput) (*siteStatisticsOutput, error) {
 	from, to, err := in.period(a.config.Now())
@@ -85,7 +85,7 @@ func (in *siteStatisticsInput) period(now time.Time) (from, to time.Time, err er
 	case to.Before(from):
 		return from, to, invalid("query.from", "it is behind the last day")
 	case in.By == site.ByDay && from.AddDate(0, 0, maxDays).Before(to.AddDate(0, 0, 1)):
-		return from, to, invalid("query.from", "by day there are 366 days at most: ask for less, or by something else")
+		return from, to, invalid("query.from", "by day there are 92 days at most: ask for less, or by something else")
 	}
 	return from, to, nil
 }

@@ -204,7 +204,7 @@ func (s sums) countRows() (rows [][]any) {
 // A day is counted in one span of each size, so that any period is a few runs
 // of spans that lie beside each other: at most two of each size. Days have
 // numbers from 1970 on; a span of 2^s days has s, and then its own number.
-var spanSizes = []int{0, 3, 6, 9, 15}
+var spanSizes = []int{0, 2, 4, 6, 8, 15}
 
 const (
 	spanBits = 32
@@ -300,7 +300,11 @@ func (c *SiteCounts) fresh(ctx context.Context, tenant string) (through int64, b
 
 // chosen adds up the parts of a period. Of days there is one span each.
 func (c *SiteCounts) chosen(ctx context.Context, tenant, id string, first, last int64, by site.Axis, parts map[string]site.Count) error {
-	value, runs, days := "value", cover(first, last), by == site.ByDay
+	value, days := "value", by == site.ByDay
+	if !days && last >= dayOf(time.Now()) {
+		last = lastDay // nothing is there, and the spans are fewer
+	}
+	runs := cover(first, last)
 	if days { // a span of one day has its number
 		value, by, runs = "span", "", []run{{spanAt(0, first), spanAt(0, last)}}
 	}

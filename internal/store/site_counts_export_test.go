@@ -1,6 +1,11 @@
 package store
 
-import "time"
+import (
+	"context"
+	"time"
+
+	"volenti.dev/volenti/audit"
+)
 
 // ToCount is the query for what is to be counted.
 const ToCount = toCount
@@ -20,4 +25,22 @@ func Days(first, last int64, all []int64) (times map[int64]int, runs int) {
 		}
 	}
 	return times, len(covering)
+}
+
+// CountThese counts records that are not in the log, behind those that were
+// counted before.
+func (c *SiteCounts) CountThese(ctx context.Context, tenant string, records []audit.Record) error {
+	after, err := c.counted(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	sums := newSums()
+	for _, r := range records {
+		if err := sums.add(r); err != nil {
+			return err
+		}
+	}
+	return c.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		return t.count(ctx, after, after+int64(len(records)), sums)
+	})
 }
