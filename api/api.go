@@ -69,6 +69,7 @@ type Config struct {
 	// CountryHeader names a header in which a trusted proxy of Limiter says from
 	// which country a visitor comes; "" for none.
 	CountryHeader string
+	SiteCounts    SiteCounts
 
 	// Poll is how often to look for events of which Events.Changed does not
 	// tell, because another process made them; 0 when there is none.

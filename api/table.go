@@ -11,6 +11,7 @@ func Table() []Route {
 	return []Route{
 		{Method: http.MethodGet, Path: "/healthz", Public: true, Does: "Say that the process lives", Act: Handle(health)},
 		{Method: http.MethodGet, Path: "/readyz", Public: true, Does: "Say whether the store answers", Act: Handle(ready)},
+		{Method: http.MethodGet, Path: "/.well-known/gpc.json", Public: true, Does: "Say that Global Privacy Control is heeded", Act: Handle(heedsGPC)},
 		{Method: http.MethodGet, Path: "/api/v1/openapi.json", Public: true, Does: "Describe this interface", Act: Handle(describe)},
 		{Method: http.MethodPost, Path: "/api/v1/sessions", Public: true, Proof: "the password", Repeats: Convergent, Does: "Sign an operator in", Example: exampleSignIn, Act: Handle(signIn)},
 		{Method: http.MethodGet, Path: "/api/v1/sessions/current", Scope: auth.OwnSession, Quiet: true, Does: "Show who is signed in, and what they may do", Act: Handle(showSession)},
@@ -136,6 +137,10 @@ func Table() []Route {
 
 		{Method: http.MethodGet, Path: "/api/v1/notices/{version}", Scope: auth.ReadConsents, Does: "Show a version of the notice with its texts", Act: Handle(showNotice)},
 		{Method: http.MethodPost, Path: "/api/v1/notices", Scope: auth.ManageConsents, MaxBody: maxNoticeBody, Does: "Publish a version of the notice", Example: exampleNotice, Act: Handle(publishNotice)},
+
+		// Banners, counted: site_statistics.go.
+		{Method: http.MethodGet, Path: "/api/v1/sites/{id}/statistics", Scope: auth.ReadConsents, Does: "Count what visitors of a site chose", Act: Handle(showSiteStatistics)},
+		{Method: http.MethodPost, Path: "/api/v1/sites/{id}/statistics/recount", Scope: auth.ManageConsents, Repeats: Convergent, Does: "Make the counters of all sites again, from the ledger", Act: Handle(recountSite)},
 	}
 }
 

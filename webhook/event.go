@@ -28,6 +28,11 @@ const (
 	RequestFailed    Type = "request.failed"
 	RequestOverdue   Type = "request.overdue"
 	TaskWaiting      Type = "task.waiting" // colleagues are asked for something
+	// Of what visitors of a site chose in its banner.
+	BannerGiven     Type = "banner.given"
+	BannerUpdated   Type = "banner.updated"
+	BannerWithdrawn Type = "banner.withdrawn"
+	BannerExpired   Type = "banner.expired"
 	// Test is sent when somebody asks for it, and is no event of the ledger.
 	Test Type = "webhook.test"
 )
@@ -37,6 +42,7 @@ func Types() []Type {
 	return []Type{
 		ConsentGranted, ConsentRefused, ConsentWithdrawn, ConsentExpired, ReconsentRequired,
 		RequestReceived, RequestVerified, RequestApproved, RequestDenied, RequestCompleted, RequestFailed, RequestOverdue, TaskWaiting,
+		BannerGiven, BannerUpdated, BannerWithdrawn, BannerExpired,
 	}
 }
 
@@ -84,14 +90,17 @@ type Data struct {
 	Request  string   `json:"request,omitempty" doc:"Id of the privacy request (request.*, task.*)"`
 	Policy   string   `json:"policy,omitempty" doc:"Key of its policy (request.*, task.*)"`
 	Status   string   `json:"status,omitempty" doc:"Its status by then (request.*, task.*)"`
+	Site     string   `json:"site,omitempty" doc:"Id of the site (banner.*)"`
+	Consent  string   `json:"consent,omitempty" doc:"Random id of what a visitor chose there (banner.*)"`
+	Version  int      `json:"version,omitempty" doc:"Version of the banner that was shown (banner.*)"`
 }
 
 // Wanted says whether a type is among those that are followed; none means all.
 func Wanted(types []Type, t Type) bool { return len(types) == 0 || slices.Contains(types, t) }
 
-// lane is what the event must stay in order with: the events of one subject or
-// of one request, or those of neither.
-func (e Event) lane() string { return cmp.Or(e.Data.Subject, e.Data.Request) }
+// lane is what the event must stay in order with: the events of one subject, of
+// one request or of one consent in a banner, or those of none.
+func (e Event) lane() string { return cmp.Or(e.Data.Subject, e.Data.Request, e.Data.Consent) }
 
 // body is the event as it is sent.
 func (e Event) body(tenant string, cloud bool) ([]byte, error) {

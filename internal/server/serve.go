@@ -119,6 +119,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	besides.Go(func() { s.deliver(aside) })
 	besides.Go(func() { s.worker().handing.run(aside, s.worker().trouble) })
 	besides.Go(func() { s.sendLetters(aside) })
+	besides.Go(func() { s.countChoices(aside) })
 	if s.Metrics != nil {
 		besides.Go(func() { s.showMetrics(aside, s.worker().meter) })
 	}
@@ -214,6 +215,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Now:         s.Now,
 		NewID:       uuid.NewString,
 		Version:     s.Version,
+		SiteCounts:  db.SiteCounts(),
 	}, routes)
 	return s.withPages(a, routes)
 }

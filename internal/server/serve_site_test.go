@@ -235,6 +235,8 @@ func (s *site) path(route api.Route, tenant string) string {
 		connection = s.connectionOf(tenant)
 	case strings.Contains(route.Path, "/requests/"):
 		id = s.makeRequestFor(route, tenant)
+	case strings.Contains(route.Path, "/statistics"):
+		id = s.countedSite(tenant)
 	default:
 		if tenant == otherTenant { // a sequence that the first tenant has not reached
 			again := consent.Entry{Subject: s.makeConsent(tenant, "x@example.com", "analytics", true).Subject, Purpose: "research", Source: consent.API, Reaffirm: true}

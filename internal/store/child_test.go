@@ -41,6 +41,9 @@ func child() int {
 	if os.Getenv(childChooses) != "" {
 		write = chooseForever
 	}
+	if os.Getenv(childCounts) != "" {
+		write = countForever
+	}
 	if os.Getenv(childRotates) != "" {
 		fmt.Println(rotateSlowly(db))
 		return 1

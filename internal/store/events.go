@@ -2,13 +2,17 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
 
 	"github.com/google/uuid"
 
+	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/consent/site"
+	"volenti.dev/volenti/internal/seal"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/webhook"
 )
@@ -25,16 +29,20 @@ func (db *DB) Events() *Events { return &Events{db} }
 // sees one state of the ledger, so that none is missing between two others.
 // Each part is limited by itself: PostgreSQL would else sort all of them.
 const eventRows = `
-	SELECT seq, id, choice, at, subject, purpose, '' AS version FROM
+	SELECT seq, id, choice, at, subject, purpose, '' AS version, CAST(NULL AS bytea) AS sealed FROM
 		(SELECT seq, id, choice, at, subject, purpose FROM consent_records WHERE tenant = $1 AND seq > $2 ORDER BY seq LIMIT $3) r
 	UNION ALL
-	SELECT seq, id, '', at, '', purposes, version FROM
+	SELECT seq, id, '', at, '', purposes, version, CAST(NULL AS bytea) FROM
 		(SELECT seq, id, at, purposes, version FROM consent_publications WHERE tenant = $1 AND seq > $2 ORDER BY seq LIMIT $3) p
 	UNION ALL
-	SELECT seq, request, act, at, status, policy, '' FROM
+	SELECT seq, request, act, at, status, policy, '', CAST(NULL AS bytea) FROM
 		(SELECT l.seq, q.id AS request, l.act, l.at, q.status, q.policy
 			FROM audit_leaves l JOIN ` + aboutRequest + ` WHERE l.tenant = $1 AND l.seq > $2 AND ` + actOfRequest + `
 			ORDER BY l.seq LIMIT $3) a
+	UNION ALL
+	SELECT b.seq, b.object, b.act, b.at, '', '', '', d.sealed FROM
+		(SELECT l.seq, l.object, l.act, l.at FROM audit_leaves l WHERE l.tenant = $1 AND l.seq > $2 AND ` + actOfBanner + `
+			ORDER BY l.seq LIMIT $3) b LEFT JOIN audit_details d ON d.tenant = $1 AND d.seq = b.seq
 	ORDER BY seq LIMIT $3`
 
 // aboutRequest joins an act with its request, and actOfRequest says that it is
@@ -45,6 +53,10 @@ const (
 	aboutRequest = `requests q ON q.tenant = l.tenant AND q.id = substr(l.object, 9)`
 	actOfRequest = `q.author <> '' AND l.object LIKE 'request/%' AND l.act IN ('request.approve', 'request.complete', 'request.deny', 'request.fail', 'request.finalise', 'request.overdue', 'request.submit', 'request.verify', 'request.vouch', 'task.wait')`
 )
+
+// actOfBanner says that an act is an event of a banner. Which site it is about
+// stands in its details.
+const actOfBanner = ofBanner + ` AND l.act IN ('banner.given', 'banner.updated', 'banner.withdrawn', 'banner.expired')`
 
 // ofAct tells which event an act on a request is, and what became of the
 // request by it. Its status is left out where the act does not change it, and
@@ -70,21 +82,29 @@ const ends request.Status = "ends"
 // After gives up to limit events behind a sequence, in their order. Whoever
 // goes on behind the last one misses none.
 func (e *Events) After(ctx context.Context, tenant string, after int64, limit int) ([]webhook.Event, error) {
-	all, err := collect(ctx, e.db.engine, scanEvent, eventRows, tenant, after, limit)
+	keys, err := e.db.Tenant(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	all, err := collect(ctx, e.db.engine, func(row scanner) (webhook.Event, error) { return scanEvent(row, tenant, keys) }, eventRows, tenant, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
 	return all, nil
 }
 
-func scanEvent(s scanner) (webhook.Event, error) {
+func scanEvent(s scanner, tenant string, keys *seal.Tenant) (webhook.Event, error) {
 	var e webhook.Event
+	var sealed []byte
 	var choice, person, purpose, version string
 	var at int64
-	if err := s.Scan(&e.Sequence, &e.ID, &choice, &at, &person, &purpose, &version); err != nil {
+	if err := s.Scan(&e.Sequence, &e.ID, &choice, &at, &person, &purpose, &version, &sealed); err != nil {
 		return e, err
 	}
 	e.Timestamp = instant(at)
+	if id, ok := strings.CutPrefix(e.ID, site.Object("")); ok {
+		return ofBannerAct(e, choice, id, sealed, tenant, keys), nil
+	}
 	if act, ok := ofAct[choice]; ok {
 		e.Type, e.Data = act.is, webhook.Data{Request: e.ID, Policy: purpose, Status: string(act.status)}
 		if act.status == ends {
@@ -99,6 +119,19 @@ func scanEvent(s scanner) (webhook.Event, error) {
 	}
 	e.Type, e.Data = webhook.Type("consent."+choice), webhook.Data{Subject: person, Purpose: purpose, Record: e.ID}
 	return e, nil
+}
+
+// ofBannerAct makes the event of an act in a banner. Where its details are erased
+// or damaged, it tells of the consent alone, and holds nothing else up.
+func ofBannerAct(e webhook.Event, act, consent string, sealed []byte, tenant string, keys *seal.Tenant) webhook.Event {
+	e.ID = uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "%s/%d", e.ID, e.Sequence)).String()
+	e.Type, e.Data.Consent = webhook.Type(act), consent
+	r, err := openRecord(audit.Leaf{Tenant: tenant, Sequence: e.Sequence}, sealed, keys)
+	var chosen site.Record
+	if err == nil && json.Unmarshal(r.Details, &chosen) == nil {
+		e.Data.Site, e.Data.Version = chosen.Site, chosen.Version
+	}
+	return e
 }
 
 // Changed gives a channel that is closed once this process adds something to

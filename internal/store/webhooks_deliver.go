@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/internal/seal"
 	"volenti.dev/volenti/webhook"
 )
 
@@ -47,7 +48,11 @@ func (w *Webhooks) Claim(ctx context.Context, l webhook.Lease, ttl time.Duration
 	if err != nil {
 		return l, e, nil, err
 	}
-	waiting, err := collect(ctx, w.db.engine, scanWaiting, waitingRows, l.Tenant, l.Endpoint)
+	keys, err := w.db.Tenant(ctx, l.Tenant)
+	if err != nil {
+		return l, e, nil, err
+	}
+	waiting, err := collect(ctx, w.db.engine, func(row scanner) (webhook.Waiting, error) { return scanWaiting(row, l.Tenant, keys) }, waitingRows, l.Tenant, l.Endpoint)
 	if err != nil {
 		return l, e, nil, fmt.Errorf("read what waits: %w", err)
 	}
@@ -57,22 +62,26 @@ func (w *Webhooks) Claim(ctx context.Context, l webhook.Lease, ttl time.Duration
 
 // waitingRows are events as in eventRows, with what is known of their tries.
 const waitingRows = `
-	SELECT r.seq AS seq, r.id, r.choice, r.at, r.subject, r.purpose, '' AS version, w.tried, w.since, w.due
+	SELECT r.seq AS seq, r.id, r.choice, r.at, r.subject, r.purpose, '' AS version, CAST(NULL AS bytea) AS sealed, w.tried, w.since, w.due
 	FROM webhook_waiting w JOIN consent_records r ON r.tenant = w.tenant AND r.seq = w.seq
 	WHERE w.tenant = $1 AND w.endpoint = $2
 	UNION ALL
-	SELECT p.seq AS seq, p.id, '', p.at, '', p.purposes, p.version, w.tried, w.since, w.due
+	SELECT p.seq AS seq, p.id, '', p.at, '', p.purposes, p.version, CAST(NULL AS bytea), w.tried, w.since, w.due
 	FROM webhook_waiting w JOIN consent_publications p ON p.tenant = w.tenant AND p.seq = w.seq
 	WHERE w.tenant = $1 AND w.endpoint = $2
 	UNION ALL
-	SELECT l.seq AS seq, q.id, l.act, l.at, q.status, q.policy, '', w.tried, w.since, w.due
+	SELECT l.seq AS seq, q.id, l.act, l.at, q.status, q.policy, '', CAST(NULL AS bytea), w.tried, w.since, w.due
 	FROM webhook_waiting w JOIN audit_leaves l ON l.tenant = w.tenant AND l.seq = w.seq JOIN ` + aboutRequest + `
 	WHERE w.tenant = $1 AND w.endpoint = $2 AND ` + actOfRequest + `
+	UNION ALL
+	SELECT l.seq AS seq, l.object, l.act, l.at, '', '', '', d.sealed, w.tried, w.since, w.due
+	FROM webhook_waiting w JOIN audit_leaves l ON l.tenant = w.tenant AND l.seq = w.seq LEFT JOIN audit_details d ON d.tenant = w.tenant AND d.seq = w.seq
+	WHERE w.tenant = $1 AND w.endpoint = $2 AND ` + actOfBanner + `
 	ORDER BY seq`
 
-func scanWaiting(row scanner) (w webhook.Waiting, err error) {
+func scanWaiting(row scanner, tenant string, keys *seal.Tenant) (w webhook.Waiting, err error) {
 	var since, due int64
-	w.Event, err = scanEvent(besides{row, []any{&w.Tried, &since, &due}})
+	w.Event, err = scanEvent(besides{row, []any{&w.Tried, &since, &due}}, tenant, keys)
 	w.Since, w.Due = instant(since), instant(due)
 	return w, err
 }
