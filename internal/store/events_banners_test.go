@@ -17,11 +17,11 @@ import (
 
 func TestActsInBannersAreEventsAmongThoseOfConsents(t *testing.T) { // B35
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
-		log(t, db, tenant, act{site.ActGiven, "a", site.Record{Site: shop, Version: 3, ConsentString: canary}})
+		log(t, db, tenant, act{site.ActGiven, "a", site.Record{Site: shopSite, Version: 3, ConsentString: canary}})
 		give(t, db, says("anna@example.com", "analytics", true))
 		log(t, db, tenant,
-			act{site.ActUpdated, "a", site.Record{Site: shop, Version: 4}}, act{site.ActWithdrawn, "a", site.Record{Site: shop, Version: 4}},
-			act{site.ActGiven, "b", site.Record{Site: blog, Version: 1}}, act{site.ActErased, "a", site.Record{Site: shop, Version: 4}}, act{site.ActExpired, "b", site.Record{Site: blog, Version: 1}},
+			act{site.ActUpdated, "a", site.Record{Site: shopSite, Version: 4}}, act{site.ActWithdrawn, "a", site.Record{Site: shopSite, Version: 4}},
+			act{site.ActGiven, "b", site.Record{Site: blog, Version: 1}}, act{site.ActErased, "a", site.Record{Site: shopSite, Version: 4}}, act{site.ActExpired, "b", site.Record{Site: blog, Version: 1}},
 			act{"banner.link", "b", site.Record{Site: blog, Version: 1}})
 		events := follow(t, db, tenant, 0, 100)
 		var got []string
@@ -40,7 +40,7 @@ func TestActsInBannersAreEventsAmongThoseOfConsents(t *testing.T) { // B35
 			}
 		}
 		want := []string{
-			"banner.given " + shop + " a 3", "consent.granted", "banner.updated " + shop + " a 4", "banner.withdrawn " + shop + " a 4",
+			"banner.given " + shopSite + " a 3", "consent.granted", "banner.updated " + shopSite + " a 4", "banner.withdrawn " + shopSite + " a 4",
 			"banner.given " + blog + " b 1", "banner.expired " + blog + " b 1",
 		}
 		if d := cmp.Diff(want, got); d != "" || len(ids) != len(want) {
@@ -63,7 +63,7 @@ func TestActsInBannersAreEventsAmongThoseOfConsents(t *testing.T) { // B35
 func TestAnEventOfABannerThatWaitsIsReadAgain(t *testing.T) { // B35
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		e, _ := hook(t, db, tenant, "http://one.example/")
-		log(t, db, tenant, act{site.ActGiven, "a", site.Record{Site: shop, Version: 3}})
+		log(t, db, tenant, act{site.ActGiven, "a", site.Record{Site: shopSite, Version: 3}})
 		events := follow(t, db, tenant, 0, 10)
 		l, _, _ := claimed(t, db, e.ID, owner)
 		must(t, db.Webhooks().Report(ctx, l, ttl, webhook.Report{Cursor: events[0].Sequence, Waits: []webhook.Waiting{{Event: events[0], Tried: 2}}}))
@@ -83,7 +83,7 @@ func TestActsInBannersAreFoundByTheirIndex(t *testing.T) { // A11
 		for range 400 {
 			must(t, db.Audit().Append(ctx, tenant, entry("request.mask")))
 		}
-		log(t, db, tenant, act{site.ActGiven, "a", site.Record{Site: shop}})
+		log(t, db, tenant, act{site.ActGiven, "a", site.Record{Site: shopSite}})
 		if !db.Embedded() {
 			_, err := db.Raw(t).ExecContext(ctx, `ANALYZE audit_leaves`)
 			must(t, err)
