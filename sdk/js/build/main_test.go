@@ -28,7 +28,7 @@ func TestBuiltFilesAreFresh(t *testing.T) {
 }
 
 func TestScriptIsSmall(t *testing.T) { // F12
-	for name, most := range map[string]int{"core.js": 8 << 10, "headless.js": 8 << 10, "banner.js": 14 << 10} {
+	for name, most := range map[string]int{"core.js": 8 << 10, "headless.js": 9 << 10, "banner.js": 14 << 10} {
 		text, err := os.ReadFile(filepath.Join("../dist", name))
 		if err != nil {
 			t.Fatal(err)

@@ -33,6 +33,11 @@ export class Blocker {
     this.find(document);
   }
 
+  /** Holds an element with data-src back until its vendor may. */
+  hold(element: Held): void {
+    this.waiting.add(element);
+  }
+
   private find(root: Element | Document): void {
     if (root instanceof Element && root.matches(marked)) this.waiting.add(root as Held);
     root.querySelectorAll<Held>(marked).forEach((element) => this.waiting.add(element));
@@ -86,9 +91,13 @@ export class Blocker {
 
   /** Replaces a held script by one that runs. What others wait for ends when it has run. */
   private script(held: HTMLScriptElement): Promise<void> | undefined {
-    if (!held.isConnected) return undefined; // it was taken away while it waited
+    if (!held.isConnected && held.type === 'text/plain') return undefined; // it was taken away while it waited
     if (!this.may(held)) {
       this.waiting.add(held); // it was refused
+      return undefined;
+    }
+    if (held.type !== 'text/plain') { // it was held before it began, and begins with its address
+      held.src = this.trusted().createScriptURL(held.dataset.src!);
       return undefined;
     }
     const script = document.createElement('script');
@@ -125,7 +134,7 @@ export class Blocker {
 
 /** The browser may still be reading it: it is whole when something comes after it. */
 function whole(element: Held): boolean {
-  if (document.readyState !== 'loading') return true;
+  if (document.readyState !== 'loading' || !element.isConnected) return true;
   for (let node: Node | null = element; node; node = node.parentNode) if (node.nextSibling) return true;
   return false;
 }

@@ -18,7 +18,7 @@ export function boot(face?: Face): void {
   try {
     const { dataset } = script;
     if (!dataset.site) throw new Error('the script needs data-site: the key of the site');
-    const options: Options = { site: dataset.site, server: dataset.server || origin(script.src), reload: 'reload' in dataset };
+    const options: Options = { site: dataset.site, server: dataset.server || origin(script.src), auto: 'auto' in dataset, reload: 'reload' in dataset };
     const nonce = dataset.nonce || script.nonce;
     if (nonce) options.nonce = nonce;
     if (dataset.language) options.language = dataset.language;

@@ -1,5 +1,6 @@
 // The controller: what the visitor has said, what may run, and what the server
 // knows of it. It has no face.
+import { Auto } from './auto';
 import { Blocker, clear } from './block';
 import { Client, Refusal } from './client';
 import type { Controller, Events, Layer, State } from './controller';
@@ -20,6 +21,8 @@ export interface Options {
   nonce?: string;
   /** Domain of the cookie, like shop.example, where several hosts share it. */
   domain?: string;
+  /** Holds back what other code inserts from the hosts of vendors, too. */
+  auto?: boolean;
   /** Loads the page anew where something runs already that is refused. */
   reload?: boolean;
 }
@@ -49,6 +52,7 @@ class Consent implements Volenti {
   private readonly client: Client;
   private readonly keeper: Keeper;
   private readonly blocker: Blocker;
+  private readonly auto: Auto | undefined;
   private readonly google = new Google();
   private readonly gpc = (navigator as { globalPrivacyControl?: unknown }).globalPrivacyControl === true;
   private memory: Memory;
@@ -68,6 +72,9 @@ class Consent implements Volenti {
     this.keeper = new Keeper(options.site, options.domain || '');
     this.memory = this.keeper.read();
     this.blocker = new Blocker(options.nonce || '');
+    if (options.auto) {
+      this.auto = new Auto(options.server, (vendor) => own(this.current.vendors, vendor) === true, (element) => this.blocker.hold(element));
+    }
     this.verdict = unjudged('loading');
     this.current = this.told();
     this.blocker.update(this.current);
@@ -201,6 +208,7 @@ class Consent implements Volenti {
       safely(() => clear(document, this.current, this.keeper.key));
     }
     const left = safely(() => this.blocker.update(this.current)) || [];
+    if (document && this.auto) this.auto.update(document);
     if (left.length === 0 || this.stale) return;
     this.stale = true;
     if (this.options.reload) location.reload();
