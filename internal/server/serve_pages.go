@@ -19,6 +19,10 @@ func (s *Server) withPages(a http.Handler, routes []api.Route) http.Handler {
 		mine[r.Path] = true
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, sdkPath) {
+			serveSDK(w, r)
+			return
+		}
 		if at := path.Clean(r.URL.Path); mine[at] || at == "/api" || strings.HasPrefix(r.URL.Path, "/api/") {
 			a.ServeHTTP(w, r)
 			return

@@ -1,0 +1,10 @@
+// With the page's own elements as its face.
+import { bind } from './bind';
+import { boot } from './boot';
+
+export { start, type Options, type Volenti } from './consent';
+export type { Controller, Events, Layer, Phase, State } from './controller';
+export type * from './protocol';
+export { bind };
+
+boot((volenti) => bind(volenti));
