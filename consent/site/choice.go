@@ -69,6 +69,9 @@ type Answer struct {
 	// Version under which it was answered; a yes to a version before the
 	// category's Since does not hold.
 	Version int `json:"version"`
+	// Elsewhere: the person that the device is linked to said so at another place;
+	// the device itself has not.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 }
 
 // Standing is what stands for a device.
