@@ -65,6 +65,7 @@ type Config struct {
 
 	Instructions Instructions
 	Connections  Connections
+	Devices      Devices
 
 	// Poll is how often to look for events of which Events.Changed does not
 	// tell, because another process made them; 0 when there is none.

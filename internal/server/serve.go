@@ -116,6 +116,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	besides.Go(func() { s.deliver(aside) })
 	besides.Go(func() { s.worker().handing.run(aside, s.worker().trouble) })
 	besides.Go(func() { s.sendLetters(aside) })
+	besides.Go(func() { s.followPeople(aside) })
 	if s.Metrics != nil {
 		besides.Go(func() { s.showMetrics(aside, s.worker().meter) })
 	}
@@ -204,6 +205,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Resumes:      resumes{db, s.worker().wake},
 		Instructions: instructions{db.Instructions(), db},
 		Connections:  connections{db, s.worker().latest},
+		Devices:      devices{db},
 		Ready:        db.Ready,
 		Unavailable:  func(err error) bool { return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) },
 		Log:          s.Log,

@@ -215,11 +215,14 @@ func (s *site) entries() int {
 func (s *site) path(route api.Route, tenant string) string {
 	s.t.Helper()
 	id, sequence, version, connection := uuid.Must(uuid.NewV7()).String(), "99999", "never", "none"
+	key := strings.Repeat("a", 16) // of a site
 	switch {
 	case tenant == "" || !strings.Contains(route.Path, "{"):
 	case strings.Contains(route.Path, "/webhooks/"):
 		id = s.makeWebhook(tenant, "http://127.0.0.1:1/"+uuid.NewString()).ID
 		s.must(s.db.Webhooks().Disable(s.t.Context(), tenant, id, act("webhook.disable"))) // only so many can be enabled
+	case strings.HasSuffix(route.Path, "link"), strings.HasSuffix(route.Path, "/link/prove"):
+		id, key = s.makeDevice(route, tenant)
 	case strings.Contains(route.Path, "/operators/"):
 		id = s.makeOperator(tenant, auth.Viewer).ID
 	case strings.Contains(route.Path, "/tasks"):
@@ -240,7 +243,7 @@ func (s *site) path(route api.Route, tenant string) string {
 			Version: version, Texts: []notice.Text{{Language: "en", Body: "A text."}}, ClassifiedBy: "test",
 		}, audit.Entry{Act: "notice.publish", Object: "notice"}))
 	}
-	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{purpose}", "analytics", "{version}", version, "{connection}", "archive", "{key}", connection).Replace(route.Path)
+	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{purpose}", "analytics", "{version}", version, "{connection}", "archive", "{key}", connection, "{site}", key).Replace(route.Path)
 }
 
 // makeConsent records a choice.

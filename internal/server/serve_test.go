@@ -80,6 +80,9 @@ func TestOtherTenantsObjectsAreAsIfTheyDidNotExist(t *testing.T) { // SE14
 				}
 				continue
 			}
+			if strings.HasPrefix(route.Path, "/api/v1/public/sites/") {
+				continue // the key of a site is public: it names one, of whomever
+			}
 			asked++
 			theirs, never := s.path(route, otherTenant), s.path(route, "")
 			foreign, missing := s.call(route, theirs, s.key), s.call(route, never, s.key)
