@@ -70,6 +70,7 @@ type Config struct {
 	// which country a visitor comes; "" for none.
 	CountryHeader string
 	SiteCounts    SiteCounts
+	Devices       Devices
 
 	// Poll is how often to look for events of which Events.Changed does not
 	// tell, because another process made them; 0 when there is none.

@@ -86,6 +86,9 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 	if p := ofSite(err); p != nil {
 		return p
 	}
+	if p := ofDevice(err); p != nil {
+		return p
+	}
 	var p *Problem
 	var wrong *consent.Invalid
 	switch {

@@ -135,6 +135,14 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: ConfigurationPath, Public: true, Quiet: true, Does: "Give a banner what it shows now", Act: Plain[configurationInput, siteDocumentOutput](giveConfiguration)},
 		{Method: http.MethodGet, Path: DocumentPath, Public: true, Quiet: true, Does: "Give a banner what a version shows, for good", Act: Plain[siteDocumentInput, siteDocumentOutput](giveDocument)},
 
+		// Whose a device is: devices.go.
+		{Method: http.MethodPost, Path: "/api/v1/public/sites/{site}/link", Public: true, Proof: "nothing: it is worth nothing until a code proves it", Repeats: Convergent, Does: "Have a code sent, to link a device", Example: exampleLinkDevice, Act: Handle(sendDeviceCode)},
+		{Method: http.MethodPost, Path: "/api/v1/public/sites/{site}/link/prove", Public: true, Proof: "the code", Repeats: Convergent, Does: "Link a device by the code", Example: exampleProveDevice, Act: Handle(proveDevice)},
+		{Method: http.MethodPost, Path: "/api/v1/public/sites/{site}/unlink", Public: true, Proof: "the id of the device", Repeats: Convergent, Does: "Unlink a device from its person", Example: exampleDevice, Act: Handle(unlinkOwnDevice)},
+		{Method: http.MethodPost, Path: "/api/v1/sites/{id}/link", Scope: auth.WriteConsents, Repeats: Convergent, Does: "Vouch for whose a device is", Example: exampleVouchDevice, Act: Handle(linkDevice)},
+		{Method: http.MethodPost, Path: "/api/v1/sites/{id}/unlink", Scope: auth.WriteConsents, Repeats: Convergent, Does: "Unlink a device from its person", Example: exampleDevice, Act: Handle(unlinkDevice)},
+		{Method: http.MethodPost, Path: "/api/v1/devices/find", Scope: auth.ReadConsents, Reveals: "device.find", Repeats: Harmless, Does: "Show what stands for the devices of a person, on all sites", Example: exampleFind, Act: Handle(findDevices)},
+
 		{Method: http.MethodGet, Path: "/api/v1/notices/{version}", Scope: auth.ReadConsents, Does: "Show a version of the notice with its texts", Act: Handle(showNotice)},
 		{Method: http.MethodPost, Path: "/api/v1/notices", Scope: auth.ManageConsents, MaxBody: maxNoticeBody, Does: "Publish a version of the notice", Example: exampleNotice, Act: Handle(publishNotice)},
 
@@ -168,5 +176,9 @@ const (
 	exampleResume      = `{"reply_to_token":"vw_...","derived_identity":{"external_id":"4711"}}`
 	exampleLink        = `{"token":"vd_..."}`
 	exampleLetterLink  = `{"token":"va_..."}`
+	exampleLinkDevice  = `{"device":"AAAAAAAAAAAAAAAAAAAAAA","email":"anna@example.org","language":"de"}`
+	exampleProveDevice = `{"device":"AAAAAAAAAAAAAAAAAAAAAA","code":"01234567"}`
+	exampleDevice      = `{"device":"AAAAAAAAAAAAAAAAAAAAAA"}`
+	exampleVouchDevice = `{"device":"AAAAAAAAAAAAAAAAAAAAAA","identities":[{"type":"email","value":"anna@example.org"}]}`
 	exampleAcknowledge = `{"token":"va_...","answer":"done"}`
 )

@@ -91,6 +91,12 @@ func (r *Rules) checkEntry(wrong *Invalid, i int, e Entry, now time.Time) {
 			return
 		}
 	}
+	if e.Shown != nil {
+		if e.Notice != "" {
+			wrong.add(i, "notice", "a notice and another text cannot both be what was shown")
+		}
+		return
+	}
 	if e.Notice == "" {
 		// A grant given now is shown the current version: which of its texts must
 		// be known, or the record proves nothing about what was agreed to.
@@ -125,6 +131,8 @@ func samePerson(a, b Entry) bool {
 // Shown gives the version, digest and language that the record of e names.
 func (r *Rules) Shown(e Entry, prior *State) (version, digest, lang string) {
 	switch {
+	case e.Shown != nil:
+		return e.Shown.Version, e.Shown.Digest, e.Shown.Language
 	case e.Notice != "":
 		version = e.Notice
 	case !e.Granted && prior != nil && prior.Choice == Granted:

@@ -96,8 +96,11 @@ type Entry struct {
 	Granted bool
 	// Notice is the version that was shown. "" is the current one, for a no
 	// that of the grant it ends, and for an import unknown.
-	Notice     string
-	Language   string // of the text that was shown; "" when the version has one text
+	Notice   string
+	Language string // of the text that was shown; "" when the version has one text
+	// Shown is what was shown in the place of a notice. Whoever hands the entry in
+	// knows that it was published.
+	Shown      *Shown `json:",omitempty"`
 	LegalBasis string // "consent" when empty
 	Source     Source
 	// Given is when an imported choice was made; zero means now. It never
@@ -110,6 +113,14 @@ type Entry struct {
 	// agent are kept, sealed.
 	Address subject.Personal[string]
 	Agent   subject.Personal[string]
+}
+
+// Shown is a text that is published elsewhere than as a notice, like a banner.
+type Shown struct {
+	Version   string // label, see notice.OfSite
+	Digest    string // hex SHA-256
+	Language  string
+	Published time.Time // its era begins with the last material notice before
 }
 
 // Outcome is what became of an entry.

@@ -7,6 +7,7 @@ import (
 
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/consent/notice"
+	"volenti.dev/volenti/subject"
 )
 
 // asked are rules under which people were asked again by version 2.
@@ -74,5 +75,39 @@ func TestWhatIsNotAGrantThatHoldsIsANoWithItsReason(t *testing.T) { // A12, A13
 	}
 	if got := r.Judgements()["other"].Decide(consent.Granted, 0, now, now); !got.Allowed {
 		t.Errorf("a purpose that the version does not affect: %+v", got) // A17
+	}
+}
+
+func TestABannerAnswersTheMaterialNoticesThatWereThereWhenItWasPublished(t *testing.T) { // B29, A18
+	r := asked(t, consent.Purpose{Key: "ads", Block: true})
+	for _, c := range []struct {
+		published time.Time
+		want      consent.Reason
+	}{
+		{now.Add(-time.Microsecond), consent.ReconsentDue},
+		{now, consent.Given},
+		{now.Add(time.Hour), consent.Given},
+	} {
+		if got := r.Judgements()["ads"].Decide(consent.Granted, r.EraAt("ads", c.published), now, now).Reason; got != c.want {
+			t.Errorf("published %v: %s", c.published.Sub(now), got)
+		}
+	}
+	e := consent.Entry{
+		Identities: []subject.Identity{{Type: subject.ExternalID, Value: subject.Conceal("1")}}, Purpose: "ads", Granted: true, Source: consent.GPC,
+		Shown: &consent.Shown{Version: notice.OfSite("shop", 3), Digest: "d", Language: "de", Published: now},
+	}
+	if err := r.Check("", []consent.Entry{e}, now); err != nil {
+		t.Error(err)
+	}
+	if version, digest, language := r.Shown(e, nil); version != "site/shop/3" || digest != "d" || language != "de" {
+		t.Errorf("shown %s %s %s", version, digest, language)
+	}
+	e.Notice = "1"
+	if r.Check("", []consent.Entry{e}, now) == nil {
+		t.Error("two texts were shown at once")
+	}
+	v := notice.Version{Version: "site/shop/3", Texts: []notice.Text{{Language: "en", Body: "a"}}, ClassifiedBy: "eve"}
+	if _, err := r.Publish(v, now); err == nil {
+		t.Error("a notice took the label of a banner")
 	}
 }

@@ -63,12 +63,13 @@ const (
 	BulkReconsent    Source = "bulk_reconsent"
 	Import           Source = "import"
 	Request          Source = "request" // a privacy request
+	GPC              Source = "gpc"     // a signal of the browser, for a person who is known
 	SourceExpiry     Source = "expiry"
 )
 
 // Sources are those that every tenant has.
 func Sources() []Source {
-	return []Source{SignupForm, CookieBanner, SettingsPage, PreferenceCenter, API, BulkReconsent, Import, Request}
+	return []Source{SignupForm, CookieBanner, SettingsPage, PreferenceCenter, API, BulkReconsent, Import, Request, GPC}
 }
 
 // DefaultPurposes are those of a tenant that has configured none.

@@ -84,6 +84,19 @@ func (r *Rules) Era(purpose, version string) int {
 	return n
 }
 
+// EraAt is the era of a purpose that a text belongs to which was published at
+// some time elsewhere than as a notice: it answers the material versions that
+// were there already, and none of those that came later.
+func (r *Rules) EraAt(purpose string, published time.Time) int {
+	n := 0
+	for _, e := range r.Eras[purpose] {
+		if !published.Before(r.Version(e.Version).PublishedAt) {
+			n++
+		}
+	}
+	return n
+}
+
 // Ended says that a grant of the purpose has expired.
 func (r *Rules) Ended(purpose string, given, now time.Time) bool {
 	p := r.Purpose(purpose)

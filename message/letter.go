@@ -52,6 +52,9 @@ const (
 	Extension  Kind = "extension"  // due, reason, url
 	Completion Kind = "completion" // downloads (url, name), expires (date), erased (what, count), kept (what, reason, ground, until), residue (bool), url
 
+	// To a visitor who wants to link a device: about no request.
+	DeviceCode Kind = "device_code" // site (its name), code, minutes
+
 	// To others.
 	Task         Kind = "task"         // connection, due, url: to a colleague
 	Instructions Kind = "instructions" // collections (name, locators (field, values; or field, of, their), update (field, action, value)), due, url: to a third party
@@ -61,7 +64,7 @@ const (
 
 // Kinds lists them all.
 func Kinds() []Kind {
-	return []Kind{Receipt, Code, Approval, Denial, Extension, Completion, Task, Instructions, Reminder, Trial}
+	return []Kind{Receipt, Code, Approval, Denial, Extension, Completion, DeviceCode, Task, Instructions, Reminder, Trial}
 }
 
 // Values are what a template may use: text, numbers, booleans, lists and maps

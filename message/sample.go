@@ -47,6 +47,8 @@ func samples(kind Kind) []Values {
 			}),
 			toPerson(Values{"downloads": list{}, "expires": "", "erased": list{}, "kept": list{}, "residue": false, "url": url}),
 		}
+	case DeviceCode:
+		return []Values{{"site": "Example Shop", "code": "01234567", "minutes": 15}}
 	case Task:
 		return []Values{{"connection": "the archive", "due": due, "url": url}, {"connection": "the archive", "due": "", "url": url}}
 	case Instructions:

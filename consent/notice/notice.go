@@ -10,6 +10,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -76,6 +78,9 @@ func (v Version) Violations() []string {
 	if !Label(v.Version) {
 		add("the version needs a label of 1 to %d printable characters", maxLabel)
 	}
+	if strings.HasPrefix(v.Version, ofSites) {
+		add("a label that begins with %s is that of a site's banner: take another one", ofSites)
+	}
 	if len(v.Texts) == 0 {
 		add("the version has no text: give the full text that people are shown")
 	}
@@ -103,6 +108,13 @@ func (v Version) Violations() []string {
 	}
 	return wrong
 }
+
+// ofSites begins the labels of what the banners of sites show.
+const ofSites = "site/"
+
+// OfSite names a version of a site's banner among the labels of notices, none of
+// which begins like it.
+func OfSite(key string, version int) string { return ofSites + key + "/" + strconv.Itoa(version) }
 
 // Label says whether s can name a version.
 func Label(s string) bool {

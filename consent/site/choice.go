@@ -72,6 +72,9 @@ type Answer struct {
 	// Despite says of a yes that the visitor gave it, by their own hand, while the
 	// browser asked not to sell or share: the signal leaves it.
 	Despite bool `json:"despite_gpc,omitempty"`
+	// Elsewhere: the person that the device is linked to said so at another place;
+	// the device itself has not.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 }
 
 // Standing is what stands for a device.

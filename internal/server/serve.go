@@ -120,6 +120,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	besides.Go(func() { s.worker().handing.run(aside, s.worker().trouble) })
 	besides.Go(func() { s.sendLetters(aside) })
 	besides.Go(func() { s.countChoices(aside) })
+	besides.Go(func() { s.followPeople(aside) })
 	if s.Metrics != nil {
 		besides.Go(func() { s.showMetrics(aside, s.worker().meter) })
 	}
@@ -216,6 +217,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		NewID:       uuid.NewString,
 		Version:     s.Version,
 		SiteCounts:  db.SiteCounts(),
+		Devices:     devices{db},
 	}, routes)
 	return s.withPages(a, routes)
 }

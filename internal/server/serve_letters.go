@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"volenti.dev/volenti/config"
+	banner "volenti.dev/volenti/consent/site"
 	"volenti.dev/volenti/internal/mail"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/message"
+	"volenti.dev/volenti/request"
 )
 
 // Mailer hands messages over to a mail server; see mail.Transport. Its errors
@@ -41,11 +43,16 @@ var letterPauses = []time.Duration{
 // patienceFor is how long after it was posted a letter is tried. Nobody can do
 // anything with a code that comes later.
 func patienceFor(kind message.Kind) time.Duration {
-	if kind == message.Code {
-		return 10 * time.Minute
+	switch kind {
+	case message.Code:
+		return request.CodeLasts
+	case message.DeviceCode:
+		return banner.CodeLasts
 	}
 	return 72 * time.Hour
 }
+
+func isCode(kind message.Kind) bool { return kind == message.Code || kind == message.DeviceCode }
 
 // letterCourier sends what was posted, of all tenants. What it is sending when
 // the server ends has lastTime to get through.
@@ -203,7 +210,7 @@ func (c *letterCourier) hold(ctx context.Context, j job, try message.Try) (relea
 // send writes the letter and hands it over. Where the words are not to be had
 // now, it is for later.
 func (c *letterCourier) send(ctx context.Context, tenant string, try message.Try) *mail.Error {
-	if try.Kind == message.Code && try.Age > patienceFor(try.Kind) {
+	if isCode(try.Kind) && try.Age > patienceFor(try.Kind) {
 		return &mail.Error{Outcome: mail.Refused, What: "the code is not good any more"}
 	}
 	written, err := c.words.render(ctx, tenant, c.mail.Domain(), try.Letter)

@@ -225,6 +225,10 @@ func (s *site) path(route api.Route, tenant string) string {
 	case strings.Contains(route.Path, "/webhooks/"):
 		id = s.makeWebhook(tenant, "http://127.0.0.1:1/"+uuid.NewString()).ID
 		s.must(s.db.Webhooks().Disable(s.t.Context(), tenant, id, act("webhook.disable"))) // only so many can be enabled
+	case strings.HasSuffix(route.Path, "link"), strings.HasSuffix(route.Path, "/link/prove"):
+		id, key = s.makeDevice(route, tenant)
+	case strings.Contains(route.Path, "/statistics"):
+		id = s.countedSite(tenant)
 	case strings.Contains(route.Path, "/sites/"):
 		id, key = s.makeSite(tenant, !strings.HasSuffix(route.Path, "/publish") && !strings.HasSuffix(route.Path, "/draft"))
 	case strings.Contains(route.Path, "/operators/"):
@@ -235,8 +239,6 @@ func (s *site) path(route api.Route, tenant string) string {
 		connection = s.connectionOf(tenant)
 	case strings.Contains(route.Path, "/requests/"):
 		id = s.makeRequestFor(route, tenant)
-	case strings.Contains(route.Path, "/statistics"):
-		id = s.countedSite(tenant)
 	default:
 		if tenant == otherTenant { // a sequence that the first tenant has not reached
 			again := consent.Entry{Subject: s.makeConsent(tenant, "x@example.com", "analytics", true).Subject, Purpose: "research", Source: consent.API, Reaffirm: true}

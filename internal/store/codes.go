@@ -43,17 +43,11 @@ func (s *Intake) Send(ctx context.Context, c Code, entry audit.Entry) error {
 }
 
 func (t *tx) send(ctx context.Context, c Code) error {
-	counted, err := t.exec(ctx, `
-		INSERT INTO code_limits (tenant, digest, sent, sent_since, wrong, wrong_since) VALUES ($1, $2, 1, {now}, 0, 0)
-		ON CONFLICT (tenant, digest) DO UPDATE SET
-			sent = CASE WHEN code_limits.sent_since <= {now} - $3 THEN 1 ELSE code_limits.sent + 1 END,
-			sent_since = CASE WHEN code_limits.sent_since <= {now} - $3 THEN {now} ELSE code_limits.sent_since END
-		WHERE code_limits.sent < $4 OR code_limits.sent_since <= {now} - $3`,
-		t.tenant, c.Digest, codesTime.Microseconds(), mostCodes)
+	counted, err := t.countSent(ctx, c.Digest)
 	if err != nil {
-		return fmt.Errorf("count a code: %w", err)
+		return err
 	}
-	if counted == 0 {
+	if !counted {
 		return request.ErrRefused
 	}
 	kept, err := t.exec(ctx, `
@@ -71,6 +65,22 @@ func (t *tx) send(ctx context.Context, c Code) error {
 	return t.post(ctx, c.Letter)
 }
 
+// countSent counts a code to an identity, by its digest; false when too many
+// were sent lately, and none is to be sent.
+func (t *tx) countSent(ctx context.Context, digest string) (bool, error) {
+	counted, err := t.exec(ctx, `
+		INSERT INTO code_limits (tenant, digest, sent, sent_since, wrong, wrong_since) VALUES ($1, $2, 1, {now}, 0, 0)
+		ON CONFLICT (tenant, digest) DO UPDATE SET
+			sent = CASE WHEN code_limits.sent_since <= {now} - $3 THEN 1 ELSE code_limits.sent + 1 END,
+			sent_since = CASE WHEN code_limits.sent_since <= {now} - $3 THEN {now} ELSE code_limits.sent_since END
+		WHERE code_limits.sent < $4 OR code_limits.sent_since <= {now} - $3`,
+		t.tenant, digest, codesTime.Microseconds(), mostCodes)
+	if err != nil {
+		return false, fmt.Errorf("count a code: %w", err)
+	}
+	return counted > 0, nil
+}
+
 // Judge counts a try and gives what an answer is to be compared with;
 // request.ErrRefused when none is left. Until Prove takes it back, the try
 // counts as a wrong one: whoever is killed in between has had it.
@@ -86,16 +96,11 @@ func (s *Intake) Judge(ctx context.Context, tenant, id string, party request.Par
 		if err != nil {
 			return fmt.Errorf("count a try: %w", err)
 		}
-		counted, err := t.exec(ctx, `
-			UPDATE code_limits SET
-				wrong = CASE WHEN wrong_since <= {now} - $3 THEN 1 ELSE wrong + 1 END,
-				wrong_since = CASE WHEN wrong_since <= {now} - $3 THEN {now} ELSE wrong_since END
-			WHERE tenant = $1 AND digest = $2 AND (wrong < $4 OR wrong_since <= {now} - $3)`,
-			tenant, c.Digest, wrongTime.Microseconds(), mostWrong)
+		counted, err := t.countWrong(ctx, c.Digest)
 		if err != nil {
-			return fmt.Errorf("count a try: %w", err)
+			return err
 		}
-		if counted == 0 {
+		if !counted {
 			return request.ErrRefused
 		}
 		return nil
@@ -104,6 +109,21 @@ func (s *Intake) Judge(ctx context.Context, tenant, id string, party request.Par
 		err = request.ErrRefused
 	}
 	return c, err
+}
+
+// countWrong counts a wrong answer for an identity; false when there were too
+// many lately, and none is to be judged.
+func (t *tx) countWrong(ctx context.Context, digest string) (bool, error) {
+	counted, err := t.exec(ctx, `
+		UPDATE code_limits SET
+			wrong = CASE WHEN wrong_since <= {now} - $3 THEN 1 ELSE wrong + 1 END,
+			wrong_since = CASE WHEN wrong_since <= {now} - $3 THEN {now} ELSE wrong_since END
+		WHERE tenant = $1 AND digest = $2 AND (wrong < $4 OR wrong_since <= {now} - $3)`,
+		t.tenant, digest, wrongTime.Microseconds(), mostWrong)
+	if err != nil {
+		return false, fmt.Errorf("count a try: %w", err)
+	}
+	return counted > 0, nil
 }
 
 // takeBack takes back that a right answer was counted as a wrong one.

@@ -280,7 +280,7 @@ func (b *batch) choose(id consent.SubjectID, e consent.Entry, only *int64) (o co
 	if err := b.record(&r, e.Trace()); err != nil {
 		return o, err
 	}
-	b.settle(a, r)
+	b.settle(a, r, e.Shown)
 	prior, o.At = b.states[a], r.At
 	return stands(), nil
 }
@@ -336,10 +336,14 @@ func (b *batch) record(r *consent.Record, trace consent.Trace) error {
 }
 
 // settle makes the record the state of what it is about.
-func (b *batch) settle(a about, r consent.Record) {
+func (b *batch) settle(a about, r consent.Record, shown *consent.Shown) {
+	era := b.rules.Era(r.Purpose, r.Notice)
+	if shown != nil {
+		era = b.rules.EraAt(r.Purpose, shown.Published)
+	}
 	s := &consent.State{
 		Record: r.ID, Sequence: r.Sequence, Choice: r.Choice, Given: r.Given,
-		Notice: r.Notice, Digest: r.Digest, Language: r.Language, Era: b.rules.Era(r.Purpose, r.Notice),
+		Notice: r.Notice, Digest: r.Digest, Language: r.Language, Era: era,
 	}
 	set(b, b.states, a, s)
 	set(b, b.dirty, a, true)

@@ -73,8 +73,8 @@ func (c *Consents) facts(ctx context.Context, tenant string, r consent.Record) (
 }
 
 // EraseSubject makes a subject nobody's: the key is destroyed, and with it all
-// that it sealed; identities, their digests, where choices came from, and the
-// states are deleted. Records and proofs stay and lead to no one. Erased once
+// that it sealed; identities, their digests, where choices came from, the
+// states, and what stands for devices are deleted. Records and proofs stay and lead to no one. Erased once
 // more, nothing changes; consent.ErrNotFound when there is no such subject. The
 // entry's object is the subject, whatever the caller says: see catchUp.
 func (c *Consents) EraseSubject(ctx context.Context, tenant string, id consent.SubjectID, entry audit.Entry) error {
@@ -103,6 +103,9 @@ func (c *Consents) EraseSubject(ctx context.Context, tenant string, id consent.S
 			if _, err := t.exec(ctx, statement, tenant, id.String()); err != nil {
 				return fmt.Errorf("erase a subject: %w", err)
 			}
+		}
+		if err := t.eraseDevices(ctx, id); err != nil {
+			return err
 		}
 		if _, err := t.exec(ctx, `UPDATE subjects SET erased = $3 WHERE tenant = $1 AND id = $2`, tenant, id.String(), at); err != nil {
 			return fmt.Errorf("erase a subject: %w", err)

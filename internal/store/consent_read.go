@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/consent/notice"
 	"volenti.dev/volenti/internal/seal"
 	"volenti.dev/volenti/subject"
 )
@@ -129,6 +131,10 @@ func (c *Consents) Rebuild(ctx context.Context, tenant string) (differ int, err 
 	if err != nil {
 		return 0, err
 	}
+	banners, err := c.banners(ctx, tenant)
+	if err != nil {
+		return 0, err
+	}
 	made := map[about]consent.State{}
 	for from := int64(0); ; {
 		page, err := collect(ctx, c.db.engine, scanConsent, selectRecords+`
@@ -141,9 +147,13 @@ func (c *Consents) Rebuild(ctx context.Context, tenant string) (differ int, err 
 			break
 		}
 		for _, r := range page {
+			era := rules.Era(r.Purpose, r.Notice)
+			if published, ok := banners[r.Notice]; ok {
+				era = rules.EraAt(r.Purpose, published)
+			}
 			made[about{r.Subject, r.Purpose}] = consent.State{
 				Record: r.ID, Sequence: r.Sequence, Choice: r.Choice, Given: r.Given,
-				Notice: r.Notice, Digest: r.Digest, Language: r.Language, Era: rules.Era(r.Purpose, r.Notice),
+				Notice: r.Notice, Digest: r.Digest, Language: r.Language, Era: era,
 			}
 			from = r.Sequence + 1
 		}
@@ -157,4 +167,23 @@ func (c *Consents) Rebuild(ctx context.Context, tenant string) (differ int, err 
 		return err
 	}, selectStates+` WHERE tenant = $1`, tenant)
 	return differ + len(made), err
+}
+
+// banners tells when the versions of the tenant's sites were published, by the
+// label that records name them by.
+func (c *Consents) banners(ctx context.Context, tenant string) (map[string]time.Time, error) {
+	all := map[string]time.Time{}
+	err := c.db.engine.each(ctx, func(s scanner) error {
+		var key string
+		var version, published int64
+		if err := s.Scan(&key, &version, &published); err != nil {
+			return err
+		}
+		all[notice.OfSite(key, int(version))] = instant(published)
+		return nil
+	}, `SELECT s.key, v.version, v.published FROM site_versions v JOIN sites s ON s.tenant = v.tenant AND s.id = v.site WHERE v.tenant = $1`, tenant)
+	if err != nil {
+		return nil, fmt.Errorf("read what sites have published: %w", err)
+	}
+	return all, nil
 }

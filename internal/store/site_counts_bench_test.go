@@ -20,7 +20,7 @@ func BenchmarkSiteStatistics(b *testing.B) {
 	for _, d := range databases {
 		for _, consents := range []int{100, scale(b, 1_000_000)} {
 			db := d.open(b)
-			addSites(b, db, tenant, shop)
+			addSites(b, db, tenant, shopSite)
 			chooseAlike(b, db, consents)
 			now := time.Now()
 			for _, q := range []struct {
@@ -33,7 +33,7 @@ func BenchmarkSiteStatistics(b *testing.B) {
 			} {
 				b.Run(fmt.Sprintf("%s/%d/%s", d.name, consents, q.name), func(b *testing.B) {
 					for b.Loop() {
-						counts, err := db.SiteCounts().Read(ctx, tenant, shop, q.from, now, q.by)
+						counts, err := db.SiteCounts().Read(ctx, tenant, shopSite, q.from, now, q.by)
 						must(b, err)
 						site.Tell(counts.Parts, q.by)
 					}
@@ -42,7 +42,7 @@ func BenchmarkSiteStatistics(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%d/rows", d.name, consents), func(b *testing.B) {
 				raw := db.Raw(b)
 				for b.Loop() {
-					rows, err := raw.QueryContext(ctx, `SELECT version, count(*) FROM site_consents WHERE tenant = $1 AND site = $2 GROUP BY version`, tenant, shop)
+					rows, err := raw.QueryContext(ctx, `SELECT version, count(*) FROM site_consents WHERE tenant = $1 AND site = $2 GROUP BY version`, tenant, shopSite)
 					must(b, err)
 					for rows.Next() {
 						must(b, rows.Scan(new(int64), new(int64)))
@@ -63,7 +63,7 @@ func chooseAlike(b *testing.B, db *storetest.Database, n int) {
 	var slice []audit.Record
 	for i := range n {
 		details, err := json.Marshal(site.Record{
-			Site: shop, Version: 1 + r.IntN(5), Language: fmt.Sprint("l", r.IntN(24)), Country: fmt.Sprint("c", r.IntN(50)), Source: site.Banner,
+			Site: shopSite, Version: 1 + r.IntN(5), Language: fmt.Sprint("l", r.IntN(24)), Country: fmt.Sprint("c", r.IntN(50)), Source: site.Banner,
 			Categories: map[string]site.Answer{"necessary": {Granted: true}, "functional": {Granted: r.IntN(2) == 0}, "statistics": {Granted: r.IntN(3) == 0}, "marketing": {Granted: r.IntN(4) == 0}},
 		})
 		must(b, err)
@@ -77,7 +77,7 @@ func chooseAlike(b *testing.B, db *storetest.Database, n int) {
 	raw := db.Raw(b)
 	_, err := raw.ExecContext(ctx, fmt.Sprintf(`INSERT INTO site_consents (tenant, site, device, id, seq, version, digest, categories, vendors, source, signal, created, updated, expires, person, bridged)
 		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
-		SELECT '%s', '%s', 'device' || i, 'consent' || i, i, i %% 5, 'digest', '{"necessary":{"granted":true}}', '{}', 'banner', 0, i, i, i, '', 0 FROM n`, n, tenant, shop))
+		SELECT '%s', '%s', 'device' || i, 'consent' || i, i, i %% 5, 'digest', '{"necessary":{"granted":true}}', '{}', 'banner', 0, i, i, i, '', 0 FROM n`, n, tenant, shopSite))
 	must(b, err)
 	if !db.Embedded() {
 		for _, table := range []string{"site_consents", "site_counts", "site_standing"} {

@@ -79,6 +79,9 @@ func (t *tx) log(ctx context.Context, e audit.Entry) error {
 	return nil
 }
 
+// last is the sequence of the act that was logged last.
+func (t *tx) last() int64 { return t.growth.leaves[len(t.growth.leaves)-1].leaf.Sequence }
+
 // next gives the number and the time of the tenant's next leaf, and locks the
 // end of its tree until the commit.
 func (g *growth) next(ctx context.Context, q querier, tenant string) (seq, at int64, err error) {
