@@ -8,7 +8,7 @@
 //
 // Both stand beside the body: no rule of the page like `body > :first-child`
 // changes what it means, and no script that exchanges the body takes them along.
-import type { Controller } from '../controller';
+import type { Controller, State } from '../controller';
 import type { Document } from '../protocol';
 import { ask } from './ask';
 import { button, cross, make } from './element';
@@ -19,7 +19,7 @@ import { sayer } from './words';
 
 export interface Options extends Dress {
   /** false: no small way back, where the page has a [data-volenti-open] of its own. */
-  button?: boolean;
+  button?: boolean | undefined;
 }
 
 /** Where it is kept that the visitor has closed the message about the signal. */
@@ -52,6 +52,7 @@ function show(controller: Controller, options: Options, signal: AbortSignal): ((
   let line: HTMLElement | undefined;
   let way: HTMLElement | undefined;
   let timer = 0;
+  let stood = controller.state.standing;
 
   after.append(corner);
   document.body.before(front);
@@ -108,10 +109,17 @@ function show(controller: Controller, options: Options, signal: AbortSignal): ((
     if (closing && first && !before.activeElement) first.querySelector<HTMLElement>('.acts button')!.focus();
   }
 
-  /** From the settings to the first layer while the visitor is asked, else to the page. */
+  /** From the settings to where they were opened. */
   function back(): void {
-    if (['ask', 'expired', 'changed'].includes(controller.state.phase)) controller.open('ask');
+    if (first) controller.open('ask');
     else controller.close();
+  }
+
+  /** There is no receipt of a withdrawal: then nothing stands any more. */
+  function change({ standing }: State): void {
+    if (stood && !standing) announce('saved');
+    stood = standing;
+    draw();
   }
 
   function announce(key: string): void {
@@ -131,7 +139,7 @@ function show(controller: Controller, options: Options, signal: AbortSignal): ((
   }, { signal });
   draw();
   return [
-    controller.on('change', draw),
+    controller.on('change', change),
     controller.on('layer', draw),
     controller.on('choice', () => navigator.onLine || announce('queued')),
     controller.on('recorded', ({ source }) => source === 'gpc' || announce('saved')),

@@ -22,16 +22,19 @@ export function placeholders(controller: Controller, options: Dress): () => void
     for (const frame of frames) if (!standing.has(frame) && !runs(frame)) stand(frame, shown);
   }
 
-  const runs = ({ dataset: { vendor, category } }: HTMLIFrameElement) => controller.allowed(vendor || category || '');
+  /** By its vendor where it names one, else by all its categories. */
+  function runs({ dataset: { vendor, category } }: HTMLIFrameElement): boolean {
+    const { vendors, categories } = controller.state;
+    if (vendor) return vendors[vendor] === true;
+    return category!.split(/[\s,]+/).every((key) => !key || categories[key] === true);
+  }
 
   function stand(frame: HTMLIFrameElement, shown: Document): void {
     const say = sayer(shown);
     const vendor = vendorOf(frame, shown);
     const name = vendor ? vendor.name : hostOf(frame);
     const host = make('volenti-blocked', { lang: shown.language, dir: shown.direction });
-    const { width, height } = frame.getBoundingClientRect();
-    host.style.setProperty('--width', `${width}px`);
-    host.style.setProperty('--height', `${height}px`);
+    take(frame, host);
     dress(host, options).append(
       make('div', { class: 'blocked', role: 'group', 'aria-labelledby': 'blocked' },
         make('strong', { id: 'blocked' }, say('blocked.title', name)),
@@ -61,6 +64,20 @@ export function placeholders(controller: Controller, options: Dress): () => void
     off();
     standing.forEach((host, frame) => clear(frame, host));
   };
+}
+
+/** Gives a placeholder the place of its frame, so that nothing around it moves. */
+function take(frame: HTMLIFrameElement, host: HTMLElement): void {
+  const { width, height } = frame.getBoundingClientRect();
+  const looks = getComputedStyle(frame);
+  const set = (name: string, value: string) => host.style.setProperty(name, value);
+  for (const name of ['position', 'inset', 'float', 'margin', 'vertical-align']) set(name, looks.getPropertyValue(name));
+  // The page may have centred it, and tells so only in pixels.
+  if (looks.marginLeft === looks.marginRight && looks.marginLeft !== '0px') set('margin-inline', 'auto');
+  set('display', looks.display === 'inline' ? 'inline-block' : 'block');
+  if (!width) return; // it is in something that is not shown yet
+  set('--width', `${width}px`);
+  set('--height', `${height}px`);
 }
 
 /** The vendor that a frame names. */

@@ -46,10 +46,10 @@ function section(category: Category, shown: Document, choice: Draft, say: Say): 
   };
   return make('section', {},
     make('div', { class: 'row' },
-      make('h3', { id: `c-${key}` }, category.title),
+      make('h3', {}, category.necessary ? category.title : make('label', { for: `c-${key}` }, category.title)),
       category.necessary
         ? make('span', { class: 'quiet' }, say('always'))
-        : turn(choice.categories[key]!, { 'aria-labelledby': `c-${key}`, 'aria-describedby': `d-${key}` }, change)),
+        : turn(choice.categories[key]!, { id: `c-${key}`, 'aria-describedby': `d-${key}` }, change)),
     make('p', { id: `d-${key}` }, category.description),
     category.cookies && make('dl', { class: 'facts' }, cookies(category.cookies, say)),
     vendors.length > 0 && lazy(make('summary', {}, `${say('vendors')} (${vendors.length})`), () => list(vendors, row)));

@@ -5,9 +5,9 @@
 
 export interface Dress {
   /** The nonce of the page's CSP: for browsers that cannot adopt style sheets. */
-  nonce?: string;
+  nonce?: string | undefined;
   /** The scheme of colours; without it the one that the visitor prefers. */
-  scheme?: 'light' | 'dark';
+  scheme?: 'light' | 'dark' | undefined;
 }
 
 declare global {
@@ -49,8 +49,9 @@ function palette(scheme: string, background: string, text: string, quiet: string
 
 // The page reaches nothing in here but by the properties of a theme.
 const form = `
-:host{all:initial!important;display:contents!important}
-:host(volenti-blocked){display:block!important;width:100%!important;max-width:var(--width)!important}
+:host(volenti-banner){all:initial!important;display:contents!important}
+:host(volenti-blocked){width:100%;max-width:var(--width,100%);overflow:hidden}
+.blocked{all:initial}
 *{box-sizing:border-box;margin:0;overflow-wrap:anywhere}
 [hidden]{display:none!important}
 .card,.corner,dialog,.blocked{font:var(--volenti-size,medium)/1.5 var(--volenti-font,system-ui,sans-serif);color:var(--t);color-scheme:var(--s)}
@@ -82,7 +83,7 @@ button:hover,summary:hover{text-decoration:underline}
 .ask>.acts{margin-top:1.25em}
 .under{opacity:0}
 @container(min-width:32em){.acts{grid-template-columns:repeat(3,1fr)}}
-dialog{position:fixed;inset:0;margin:auto;width:48em;max-width:calc(100% - 2em);max-height:calc(100% - 2em);padding:0;display:flex;flex-direction:column;overflow:hidden;container-type:inline-size}
+dialog{position:fixed;inset:0;margin:auto;width:48em;max-width:calc(100% - 2em);max-height:calc(100% - 2em);padding:0;display:flex;flex-direction:column;overflow:auto;container-type:inline-size}
 dialog::backdrop{background:#0009}
 dialog>*{padding:1.25em 1.5em}
 dialog>header{border-bottom:1px solid var(--l)}
@@ -110,10 +111,10 @@ code{display:block;font:1em/1.5 ui-monospace,monospace}
 [role=status]{padding:.5em 1em}
 [role=status]:empty{padding:0;border:0;box-shadow:none}
 .line{display:flex;gap:1em;align-items:start;max-width:32em;padding:.75em 1em}
-.blocked{display:grid;gap:.75em;align-content:center;justify-items:center;text-align:center;min-height:var(--height);padding:1.5em}
+.blocked{display:grid;gap:.75em;align-content:center;justify-items:center;text-align:center;box-sizing:border-box;min-height:var(--height);padding:1.5em}
 .blocked button{min-height:2.75em;padding:.5em 1em;font-weight:600;color:var(--o);background:var(--a);border:1px solid var(--a);border-radius:var(--r)}
 @media(max-width:40em){dialog{width:100%;max-width:100%;height:100%;max-height:100%;border:0;border-radius:0}}
-@media(max-height:30em){dialog{display:block;overflow:auto}}
+@media(max-height:30em){dialog{display:block}}
 @media(prefers-reduced-motion:no-preference){[role=switch]::before{transition:inset-inline-start .15s}}
 @media(forced-colors:active){[role=switch]{forced-color-adjust:none;--b:ButtonFace;--e:ButtonText;--a:Highlight;--o:HighlightText}}
 @media print{:host{display:none!important}}
