@@ -50,7 +50,7 @@ function palette(scheme: string, background: string, text: string, quiet: string
 // The page reaches nothing in here but by the properties of a theme.
 const form = `
 :host(volenti-banner){all:initial!important;display:contents!important}
-:host(volenti-blocked){width:100%;max-width:var(--width,100%);overflow:hidden}
+:host(volenti-blocked){width:100%;max-width:var(--width,100%);overflow:hidden;container-type:inline-size}
 .blocked{all:initial}
 *{box-sizing:border-box;margin:0;overflow-wrap:anywhere}
 [hidden]{display:none!important}
@@ -75,7 +75,7 @@ header{display:flex;gap:1em;align-items:start;justify-content:space-between}
 .news .quiet{display:block;font-weight:400}
 .links{display:flex;flex-wrap:wrap;gap:0 1.5em}
 .acts{display:grid;grid-auto-rows:1fr;gap:.5em}
-.acts button{min-height:2.75em;padding:.5em 1em;font-weight:600;line-height:1.25;color:var(--o);background:var(--a);border:1px solid var(--a);border-radius:var(--r)}
+.acts button,.blocked button{min-height:2.75em;padding:.5em 1em;font-weight:600;line-height:1.25;color:var(--o);background:var(--a);border:1px solid var(--a);border-radius:var(--r)}
 button:hover,summary:hover{text-decoration:underline}
 .plain{min-height:1.75em;text-decoration:underline}
 .ask{position:fixed;z-index:2147483647;inset:var(--volenti-position,auto 1em 1em);margin:auto;max-width:var(--volenti-width,48em);max-height:calc(100% - 2em);overflow:auto;padding:1.5em;container-type:inline-size}
@@ -111,11 +111,12 @@ code{display:block;font:1em/1.5 ui-monospace,monospace}
 [role=status]{padding:.5em 1em}
 [role=status]:empty{padding:0;border:0;box-shadow:none}
 .line{display:flex;gap:1em;align-items:start;max-width:32em;padding:.75em 1em}
-.blocked{display:grid;gap:.75em;align-content:center;justify-items:center;text-align:center;box-sizing:border-box;min-height:var(--height);padding:1.5em}
-.blocked button{min-height:2.75em;padding:.5em 1em;font-weight:600;color:var(--o);background:var(--a);border:1px solid var(--a);border-radius:var(--r)}
+.blocked{display:grid;grid-auto-rows:max-content;gap:.75em;align-content:safe center;justify-items:center;text-align:center;box-sizing:border-box;height:var(--height,auto);overflow:auto;padding:1.5em}
+@container(max-width:24em){.blocked{gap:.25em;padding:.5em;font-size:small;line-height:1.375}.blocked button{min-height:2em;padding:.25em 1em}}
+@media(max-width:30em){.ask{padding:1em;inset:var(--volenti-position,auto .5em .5em);max-height:calc(100% - 1em)}dialog>*{padding:1em}}
 @media(max-width:40em){dialog{width:100%;max-width:100%;height:100%;max-height:100%;border:0;border-radius:0}}
 @media(max-height:30em){dialog{display:block}}
 @media(prefers-reduced-motion:no-preference){[role=switch]::before{transition:inset-inline-start .15s}}
 @media(forced-colors:active){[role=switch]{forced-color-adjust:none;--b:ButtonFace;--e:ButtonText;--a:Highlight;--o:HighlightText}}
-@media print{:host{display:none!important}}
+@media print{:host(volenti-banner),:host(volenti-blocked){display:none!important}}
 `;
