@@ -74,6 +74,7 @@ header{display:flex;gap:1em;align-items:start;justify-content:space-between}
 .news li{margin-top:.25em;font-weight:600}
 .news .quiet{display:block;font-weight:400}
 .links{display:flex;flex-wrap:wrap;gap:0 1.5em}
+.links:empty{display:none}
 .acts{display:grid;grid-auto-rows:1fr;gap:.5em}
 .acts button,.blocked button{min-height:2.75em;padding:.5em 1em;font-weight:600;line-height:1.25;color:var(--o);background:var(--a);border:1px solid var(--a);border-radius:var(--r)}
 button:hover,summary:hover{text-decoration:underline}
@@ -104,7 +105,7 @@ summary{cursor:pointer;width:fit-content;padding:.125em 0;min-height:1.5em}
 dl{display:grid;grid-template-columns:minmax(min-content,max-content) 1fr;gap:.25em 1em}
 dl+a{margin-top:.5em}
 .standing{display:flex;flex-wrap:wrap;gap:.5em 1.5em;align-items:center;justify-content:space-between}
-code{display:block;font:1em/1.5 ui-monospace,monospace}
+code{display:block;unicode-bidi:isolate;font:1em/1.5 ui-monospace,monospace}
 .corner{position:fixed;z-index:2147483646;inset-block-end:1em;inset-inline-start:1em;max-width:calc(100% - 2em);display:grid;gap:.5em;justify-items:start;pointer-events:none}
 .corner>*{pointer-events:auto}
 .corner>button{padding:.5em 1em;min-height:2.25em;line-height:1.25}
