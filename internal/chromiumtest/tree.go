@@ -136,8 +136,21 @@ func (b *Browser) click(at Thing) {
 	b.do("click on "+at.String(), chromedp.MouseClickXY(x, y))
 }
 
+// Size gives how wide and high a thing is, in CSS pixels.
+func (b *Browser) Size(of Thing) [2]float64 {
+	b.t.Helper()
+	q := b.quad(of)
+	return [2]float64{q[4] - q[0], q[5] - q[1]}
+}
+
 // middle scrolls a thing into the window and says where its middle is.
 func (b *Browser) middle(at Thing) (x, y float64) {
+	b.t.Helper()
+	q := b.quad(at)
+	return (q[0] + q[4]) / 2, (q[1] + q[5]) / 2
+}
+
+func (b *Browser) quad(at Thing) dom.Quad {
 	b.t.Helper()
 	quads := run(b, "look where "+at.String()+" is", func(ctx context.Context, t *chromedp.Target) ([]dom.Quad, error) {
 		if _, err := cdp.Call(ctx, t, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: at.node}); err != nil {
@@ -149,8 +162,7 @@ func (b *Browser) middle(at Thing) (x, y float64) {
 	if len(quads) == 0 || len(quads[0]) != 8 {
 		b.t.Fatalf("%s has no place on the page", at)
 	}
-	q := quads[0]
-	return (q[0] + q[4]) / 2, (q[1] + q[5]) / 2
+	return quads[0]
 }
 
 // Focus gives the thing that has the focus.

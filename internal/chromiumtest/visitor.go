@@ -179,6 +179,13 @@ func (b *Browser) until(what string, holds func(context.Context) bool) {
 	}
 }
 
+// Fresh opens a page without what the browser keeps of earlier answers.
+func (b *Browser) Fresh(url string) {
+	b.t.Helper()
+	b.do("empty the cache", send(network.ClearBrowserCache, cdp.Empty{}))
+	b.Open(url)
+}
+
 // Before runs a script in each page that is opened from now on, before its own.
 func (b *Browser) Before(script string) page.ScriptIdentifier {
 	b.t.Helper()
