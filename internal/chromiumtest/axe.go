@@ -3,9 +3,12 @@ package chromiumtest
 import (
 	"context"
 	"embed"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 )
@@ -21,21 +24,30 @@ func Rules() []string {
 // Axe gives the source of axe-core, from npm.
 func Axe(t testing.TB) string {
 	t.Helper()
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, node); err != nil {
-		t.Fatal(err)
-	}
-	dir = filepath.Join(dir, "node")
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	npm.Dir = dir
-	if out, err := npm.CombinedOutput(); err != nil {
-		t.Fatalf("npm: %v\n%s", err, out)
-	}
-	source, err := os.ReadFile(filepath.Join(dir, "node_modules", "axe-core", "axe.min.js"))
+	source, err := fetched()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(source)
+	return source
 }
+
+// fetched fetches it once for all tests of a package.
+var fetched = sync.OnceValues(func() (source string, err error) {
+	dir, err := os.MkdirTemp("", "axe-*")
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := os.CopyFS(dir, node); err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	npm.Dir = filepath.Join(dir, "node")
+	if out, err := npm.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("npm: %w\n%s", err, out)
+	}
+	text, err := os.ReadFile(filepath.Join(npm.Dir, "node_modules", "axe-core", "axe.min.js"))
+	return string(text), err
+})
