@@ -130,6 +130,12 @@ func (b *Browser) Use(role, name string) {
 	b.click(b.AwaitThing(role, name))
 }
 
+// Show scrolls to the thing of a role and a name, once it is there.
+func (b *Browser) Show(role, name string) {
+	b.t.Helper()
+	b.middle(b.AwaitThing(role, name))
+}
+
 func (b *Browser) click(at Thing) {
 	b.t.Helper()
 	x, y := b.middle(at)

@@ -275,18 +275,21 @@ func (b *Browser) Storage() map[string]string {
 }
 
 // WatchShifts has pages that are opened from now on note layout shifts and long
-// tasks, for Shift and LongTasks.
+// tasks, for Shifts and LongTasks.
 func (b *Browser) WatchShifts() {
 	b.t.Helper()
-	b.Before(`window.watched = {shift: 0, tasks: []};
-		new PerformanceObserver(l => l.getEntries().forEach(e => { if (!e.hadRecentInput) watched.shift += e.value })).observe({type: "layout-shift", buffered: true});
+	b.Before(`window.watched = {shifts: [], tasks: []};
+		const place = s => [s.x, s.y, s.width, s.height].map(Math.round).join(" ");
+		new PerformanceObserver(l => l.getEntries().forEach(e => { if (!e.hadRecentInput) watched.shifts.push(e.value.toFixed(4) + ": " +
+			e.sources.map(s => (s.node ? s.node.nodeName + " " + s.node.textContent.slice(0, 40) : "something") + " from " + place(s.previousRect) + " to " + place(s.currentRect)).join(", ")) })).observe({type: "layout-shift", buffered: true});
 		new PerformanceObserver(l => l.getEntries().forEach(e => watched.tasks.push(e.duration))).observe({type: "longtask", buffered: true});`)
 }
 
-// Shift is the cumulative layout shift of the page, as browsers measure it.
-func (b *Browser) Shift() float64 {
+// Shifts are the layout shifts of the page that were not caused by input, as
+// browsers measure them: how much, and what moved from where to where.
+func (b *Browser) Shifts() []string {
 	b.t.Helper()
-	return Evaluate[float64](b, `new Promise(seen => requestAnimationFrame(() => setTimeout(() => seen(watched.shift))))`)
+	return Evaluate[[]string](b, `new Promise(seen => requestAnimationFrame(() => setTimeout(() => seen(watched.shifts))))`)
 }
 
 // LongTasks are the tasks of the page that took more than 50 ms, by the clock.
