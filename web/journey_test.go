@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -90,42 +89,12 @@ func startWith(t *testing.T, change func(config string), args ...string) *house 
 	return h
 }
 
-// axe gives the source of axe-core, from npm.
-func axe(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		text, err := os.ReadFile(filepath.Join("testdata", "node", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	npm.Dir = dir
-	if out, err := npm.CombinedOutput(); err != nil {
-		t.Fatalf("npm: %v\n%s", err, out)
-	}
-	source, err := os.ReadFile(filepath.Join(dir, "node_modules", "axe-core", "axe.min.js"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(source)
-}
-
 // eye looks at pages as people with different eyes and screens do.
 type eye struct {
 	*chromiumtest.Browser
 	t   *testing.T
 	axe string
 }
-
-// rules are those of WCAG 2.2 AA, and of axe's good practice.
-var rules = []string{"wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"}
 
 // look looks at the page that is open: wide and light, narrow and dark, and in
 // long runs all ways round.
@@ -143,7 +112,7 @@ func (e eye) look(name string) {
 		e.Screen(s.width, s.scheme)
 		at := fmt.Sprintf("%s-%d-%s", name, s.width, s.scheme)
 		e.Picture(at)
-		for _, finding := range e.Findings(e.axe, rules...) {
+		for _, finding := range e.Findings(e.axe, chromiumtest.Rules()...) {
 			e.t.Errorf("%s: %s", at, finding)
 		}
 		if wider := e.Overflow(); wider > 0 {
@@ -202,7 +171,7 @@ func (e eye) await(url, text string) {
 
 func TestFirstOperatorAnswersARequestInABrowser(t *testing.T) { // SE12, W3, W18
 	h := start(t)
-	e := eye{chromiumtest.Start(t), t, axe(t)}
+	e := eye{chromiumtest.Start(t), t, chromiumtest.Axe(t)}
 
 	e.Open(h.url + h.setUp)
 	e.look("set-up")
@@ -310,7 +279,7 @@ func TestPersonAsksProvesAndFollowsInABrowser(t *testing.T) { // W12, W18
 	})
 	h := startWith(t, asked(t), "--smtp", mail.URL(), "--mail-from", "Demo Shop <privacy@demo.example>")
 	h.caught = mail
-	e := eye{chromiumtest.Start(t), t, axe(t)}
+	e := eye{chromiumtest.Start(t), t, chromiumtest.Axe(t)}
 
 	e.Open(h.url)
 	e.look("home")

@@ -8,7 +8,13 @@
 //	b.Press("Sign in")
 //
 // Fields and buttons are found by what a person reads on them. Pages run no
-// script of their own.
+// script of their own, but those of StartScripted do. There many visitors share
+// one Chromium, and what is on a page is found by what somebody is told who does
+// not see it:
+//
+//	b := chromiumtest.StartScripted(t).Visitor(t)
+//	b.Open(url)
+//	b.Use("button", "Refuse all")
 package chromiumtest
 
 import (
@@ -24,6 +30,7 @@ import (
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -36,16 +43,24 @@ type Browser struct {
 	t         testing.TB
 	ctx       context.Context
 	downloads string
+	scripted  bool
+	clock     page.ScriptIdentifier // what sets it; "" for nothing
+	saw       *saw
 }
 
 // Start starts a Chromium.
 func Start(t testing.TB) *Browser {
 	t.Helper()
-	b := &Browser{t: t, downloads: t.TempDir()}
+	return open(t, false)
+}
+
+func open(t testing.TB, scripted bool) *Browser {
+	t.Helper()
+	b := &Browser{t: t, downloads: t.TempDir(), scripted: scripted, saw: &saw{}}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(program(t)),
 		chromedp.NoSandbox, // it has none as root, and loads nothing but what tests serve
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE *.localhost"),
 		chromedp.Flag("accept-lang", "en"))
 	allocator, end := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
 	b.ctx, _ = chromedp.NewContext(allocator)
@@ -58,12 +73,22 @@ func Start(t testing.TB) *Browser {
 	if err := chromedp.Do(b.ctx); err != nil { // it lives as long as the context of its first task
 		t.Fatalf("start Chromium: %v", err)
 	}
+	b.setUp()
+	return b
+}
+
+func (b *Browser) setUp() {
+	b.t.Helper()
 	events := true
-	b.do("set it up", send(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}),
+	b.do("set it up", scripts(b.scripted),
 		send(browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
 			Behavior: browser.SetDownloadBehaviorBehaviorAllowAndName, DownloadPath: b.downloads, EventsEnabled: &events,
 		}))
-	return b
+	b.watch()
+}
+
+func scripts(on bool) chromedp.Action[chromedp.Void] {
+	return send(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
 }
 
 // program finds Chromium.
@@ -264,14 +289,26 @@ func (b *Browser) Overflow() int {
 // for those who want to look at it.
 func (b *Browser) Picture(name string) {
 	b.t.Helper()
+	b.picture(name, chromedp.FullScreenshot(100))
+}
+
+func (b *Browser) picture(name string, take chromedp.Action[[]byte]) {
+	b.t.Helper()
 	dir := os.Getenv("PICTURES")
 	if dir == "" {
 		return
 	}
-	png := run(b, "take a picture", chromedp.FullScreenshot(100))
+	png := run(b, "take a picture", take)
 	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// Window writes what the window shows to a PNG, where $PICTURES names a
+// directory.
+func (b *Browser) Window(name string) {
+	b.t.Helper()
+	b.picture(name, chromedp.CaptureScreenshot())
 }
 
 // Findings gives what axe, whose source this is, finds on the page under the
@@ -282,11 +319,8 @@ func (b *Browser) Findings(axe string, tags ...string) []string {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	scripts := func(off bool) chromedp.Action[chromedp.Void] {
-		return send(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: off})
-	}
-	b.do("let axe run", scripts(false))
-	defer b.do("let nothing run", scripts(true))
+	b.do("let axe run", scripts(true))
+	defer b.do("let scripts be as they were", scripts(b.scripted))
 	run(b, "load axe", chromedp.Evaluate[bool](axe+`; true`))
 	return run(b, "run axe", chromedp.Evaluate[[]string](`axe.run(document, {runOnly: `+string(rules)+`, resultTypes: ["violations"]}).then(r =>
 		r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + v.help + ": " + n.html + ": " + n.failureSummary)))`, chromedp.EvalAwaitPromise))
