@@ -229,7 +229,7 @@ func (l *Local) run(ctx context.Context, id string, status request.Status) error
 
 func (l *Local) executor() *fulfill.Executor {
 	return &fulfill.Executor{
-		Requests: l.House.Store.Requests(), Work: l.House.Store.Work(), Keys: l.House.Store.Keys(), Holds: l.House.Store.Holds(), Colleagues: l.colleagues(),
+		Requests: l.House.Store.Requests(), Work: l.House.Store.Work(), Keys: l.House.Store.Keys(), Holds: l.House.Store.Holds(), Colleagues: l.colleagues(), Choices: choices{l.House.Store, l.Now},
 		Connect: l.Systems.Connect, Output: blob.Directory{Path: l.Out}, Limits: l.Limits,
 		Log: l.Log, Tell: l.Tell, Owner: l.House.Owner, Controller: l.Controller, Now: l.Now,
 	}

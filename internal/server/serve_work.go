@@ -156,7 +156,7 @@ func (w *worker) execute(ctx context.Context, j job) error {
 	defer end()
 	e := &fulfill.Executor{
 		Requests: db.Requests(), Work: db.Work(), Keys: db.Keys(), Holds: db.Holds(),
-		Colleagues: w.colleagues(connect), Connect: connect, Webhooks: hookCaller{connection, w.poster, w.now}, Consents: withdrawals{db},
+		Colleagues: w.colleagues(connect), Connect: connect, Webhooks: hookCaller{connection, w.poster, w.now}, Consents: withdrawals{db}, Choices: choices{db, w.now},
 		Output: output, Delivery: delivery, Limits: w.limits,
 		Log: w.log, Tell: tell, Owner: w.owner, Controller: rules.Controller.Name, Now: w.now,
 		Instructions: db.Work(), PublicURL: w.publicURL,

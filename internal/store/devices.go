@@ -142,6 +142,11 @@ func (s *Devices) Of(ctx context.Context, tenant string, person consent.SubjectI
 	return all, nil
 }
 
+// Erase forgets the devices of a person, who stays a subject of the ledger.
+func (s *Devices) Erase(ctx context.Context, tenant string, person consent.SubjectID) error {
+	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error { return t.eraseDevices(ctx, person) })
+}
+
 // eraseDevices forgets the devices of a person: their records stay and lead to
 // nobody.
 func (t *tx) eraseDevices(ctx context.Context, person consent.SubjectID) error {

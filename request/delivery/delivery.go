@@ -7,6 +7,7 @@
 //	data.json       {"dataset:collection": [rows]}, complete
 //	csv/001.csv     one per collection, in the order of the page
 //	files/001.pdf   what colleagues have handed in, as it is
+//	consents.json   what the person agreed to, and what they chose in banners
 //
 // Everything in a row is data of unknown origin: it never becomes markup, a
 // formula, or the name of a file.
@@ -48,6 +49,7 @@ type Package struct {
 	Kept        []Kept
 	Collections []Collection
 	Files       []File
+	Agreed      []byte // consents.json; nil for none
 }
 
 // Kept is data that was not erased although that was asked for.
@@ -80,6 +82,15 @@ func WritePackage(w io.Writer, p Package, also ...io.Writer) error {
 	}
 	for i, f := range p.Files {
 		if err := writeFile(z, FileName(i+1, f), p.Created, f.Write); err != nil {
+			return err
+		}
+	}
+	if p.Agreed != nil {
+		err := writeFile(z, "consents.json", p.Created, func(w io.Writer) error {
+			_, err := w.Write(p.Agreed)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}

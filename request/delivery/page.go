@@ -42,6 +42,7 @@ type page struct {
 	Policy     string // the content security policy
 	Kept       []kept
 	Files      bool
+	Agreed     bool
 	Sections   []pageSection
 }
 
@@ -74,7 +75,7 @@ func writePage(w io.Writer, p Package, held []section) error {
 	out := &failing{w: w}
 	total := 0
 	l := tongueOf(p.Language)
-	view := page{Say: l, Controller: p.Controller, RequestID: p.RequestID, Style: template.CSS(style), Policy: policy(), Files: len(p.Files) > 0}
+	view := page{Say: l, Controller: p.Controller, RequestID: p.RequestID, Style: template.CSS(style), Policy: policy(), Files: len(p.Files) > 0, Agreed: p.Agreed != nil}
 	if !p.Created.IsZero() {
 		view.Created = l.cell(p.Created, 0)
 	}

@@ -18,10 +18,10 @@ type tongue struct {
 	Contents         string
 	What, Where, Much,
 	EntryOne, EntryMany, Entry, In string
-	Kept, KeptLead, Why, Ground, Until, NoEnd                     string
-	ShownN, AllIn, Spreadsheet, Up                                string
-	Files, FilesLead, FilesData, FilesFolder, HandedIn, FilesNote string
-	Empty, Yes, No, BinaryN, FirstN, MoreN                        string
+	Kept, KeptLead, Why, Ground, Until, NoEnd                             string
+	ShownN, AllIn, Spreadsheet, Up                                        string
+	Files, FilesLead, FilesData, FilesFolder, HandedIn, Agreed, FilesNote string
+	Empty, Yes, No, BinaryN, FirstN, MoreN                                string
 
 	months    []string
 	day       string // of a date, its month and its year
@@ -43,6 +43,7 @@ var english = &tongue{
 	FilesData:   "holds everything in full, for a computer program or another company. The files in the folder",
 	FilesFolder: "open in any spreadsheet; in them, text that a spreadsheet might take for a formula begins with an apostrophe.",
 	HandedIn:    "The folder “files” holds what was handed in as files, as it is.",
+	Agreed:      "The file “consents.json” holds what you agreed to, and what you chose in the banners of websites.",
 	FilesNote:   "A dash (–) means that the field is empty. This page loads nothing from the internet and runs no programs. It holds personal data about you: keep it in a safe place.",
 	Empty:       "empty", Yes: "yes", No: "no", BinaryN: "binary data, %s bytes", FirstN: "the first %s characters are shown", MoreN: "and %s more",
 	months: []string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
@@ -64,6 +65,7 @@ var german = &tongue{
 	FilesData:   "enthält alles vollständig, für ein Programm oder ein anderes Unternehmen. Die Dateien im Ordner",
 	FilesFolder: "lassen sich mit jeder Tabellenkalkulation öffnen; Text, den sie für eine Formel halten könnte, beginnt darin mit einem Apostroph.",
 	HandedIn:    "Im Ordner „files“ liegt, was als Datei abgegeben wurde, so wie es ist.",
+	Agreed:      "Die Datei „consents.json“ enthält, worin Sie eingewilligt haben, und was Sie in den Bannern von Websites gewählt haben.",
 	FilesNote:   "Ein Strich (–) heißt, dass das Feld leer ist. Diese Seite lädt nichts aus dem Internet und führt keine Programme aus. Sie enthält personenbezogene Daten über Sie: Bewahren Sie sie sicher auf.",
 	Empty:       "leer", Yes: "ja", No: "nein", BinaryN: "Binärdaten, %s Bytes", FirstN: "gezeigt sind die ersten %s Zeichen", MoreN: "und %s weitere",
 	months: []string{"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"},

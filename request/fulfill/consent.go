@@ -26,10 +26,27 @@ const (
 
 func (r *run) withdraws() bool { return r.plan.Consent != "" }
 
-// consent withdraws all that the person agreed to (X12). What a webhook has
-// added to their identities does not count: it leads to data, and a consent is
-// given by whom it is of.
+func (r *run) endsChoices() bool { return r.withdraws() || r.forgets() }
+
+// consent withdraws all that the person agreed to (X12), and forgets their
+// devices where the person is erased (B27). What a webhook has added to their
+// identities does not count: it leads to data, and a consent is given by whom it
+// is of.
 func (r *run) consent(ctx context.Context) error {
+	if r.withdraws() {
+		if err := r.withdraw(ctx); err != nil {
+			return err
+		}
+	}
+	if r.forgets() {
+		if err := r.Choices.Forget(ctx, r.lease, r.own); err != nil {
+			return fmt.Errorf("forget devices: %w", err)
+		}
+	}
+	return nil
+}
+
+func (r *run) withdraw(ctx context.Context) error {
 	p := r.at(ConsentAddress, consentAction)
 	if p.Status == request.Done {
 		return nil

@@ -38,6 +38,9 @@ func (e *Executor) waiting() *Executor {
 	if e.Consents != nil {
 		waiting.Consents = patientConsents{p, e.Consents}
 	}
+	if e.Choices != nil {
+		waiting.Choices = patientChoices{p, e.Choices}
+	}
 	if e.Instructions != nil {
 		waiting.Instructions = p
 	}

@@ -35,6 +35,8 @@ type Executor struct {
 	Webhooks WebhookCaller
 	// Consents withdraws what people agreed to. Nil: as with Webhooks.
 	Consents Consents
+	// Choices, when set, are what people agreed to and chose in banners.
+	Choices Choices
 	// Instructions is nil where no letters are sent: then a plan that needs them
 	// is not begun.
 	Instructions Instructions

@@ -42,7 +42,7 @@ func steps() []step {
 		{name: "upload", applies: (*run).returns, do: (*run).upload},
 		{name: "erasure", applies: (*run).erases, do: (*run).erasure},
 		{name: "verification", applies: (*run).erases, do: (*run).verification, live: true},
-		{name: "consent", applies: (*run).withdraws, do: (*run).consent},
+		{name: "consent", applies: (*run).endsChoices, do: (*run).consent},
 		{name: "emails", applies: (*run).instructs, do: (*run).emails},
 		{name: "webhooks after", applies: (*run).callsAfter, do: (*run).webhooksAfter},
 		{name: "review", applies: (*run).reviewed, do: (*run).review},

@@ -24,6 +24,10 @@ func (r *run) returns() bool {
 // package.zip for the person; in a folder per rule when there are several.
 func (r *run) upload(ctx context.Context) error {
 	rules := rulesOf(r.plan)
+	agreed, err := r.agreed(ctx)
+	if err != nil {
+		return fmt.Errorf("gather what the person agreed to: %w", err)
+	}
 	for _, rule := range rules {
 		folder := ""
 		if len(rules) > 1 {
@@ -33,7 +37,7 @@ func (r *run) upload(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p := delivery.Package{Controller: r.Controller, RequestID: r.lease.Request, Language: r.request.Language, Created: r.Now().UTC(), Collections: append(r.collections(ctx, rule), entered...), Kept: r.kept(), Files: files}
+		p := delivery.Package{Controller: r.Controller, RequestID: r.lease.Request, Language: r.request.Language, Created: r.Now().UTC(), Collections: append(r.collections(ctx, rule), entered...), Kept: r.kept(), Files: files, Agreed: agreed}
 		err = r.Output.Put(ctx, folder+"access.json", func(data Writer) error {
 			err := r.Output.Put(ctx, folder+"package.zip", func(w Writer) error { return delivery.WritePackage(w, p, data) })
 			crash("upload.half")
