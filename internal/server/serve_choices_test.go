@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,7 +59,7 @@ func TestRequestsHandOutAndForgetWhatWasChosenInBanners(t *testing.T) { // B27, 
 		text := fileOf(t, s.get("/api/v1/requests/"+r.ID+"/package").body, "consents.json")
 		s.must(json.Unmarshal([]byte(text), &got))
 		if len(got.Banners) != 2 || !got.Banners[0].Categories["statistics"].Granted || got.Banners[1].Digest != "d" ||
-			len(got.Records) != 1 || got.Records[0].Purpose != "analytics" {
+			len(got.Records) == 0 || slices.ContainsFunc(got.Records, func(r consent.Record) bool { return r.Purpose != "analytics" }) {
 			t.Errorf("consents.json: %s", text)
 		}
 
