@@ -1,0 +1,88 @@
+package registry
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Recognise gives the keys of the services behind hosts or addresses of scripts
+// and frames, as they are found on a page. Of what matches an address the
+// longest counts: a part of it before the host that it is on.
+func Recognise(addresses []string) []string {
+	var keys []string
+	for _, a := range addresses {
+		keys = append(keys, behind(strings.ToLower(strings.TrimSpace(a)))...)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// behind gives the services that match an address best.
+func behind(address string) (keys []string) {
+	best := match{}
+	for _, s := range load() {
+		m := s.match(address)
+		switch c := m.compare(best); {
+		case m == match{} || c < 0:
+		case c == 0:
+			keys = append(keys, s.Key)
+		default:
+			best, keys = m, []string{s.Key}
+		}
+	}
+	return keys
+}
+
+// match is how well a pattern fits an address.
+type match struct {
+	script bool // a part of the address, which says more than its host
+	length int  // of the pattern; 0 for none
+}
+
+func (m match) compare(other match) int {
+	switch {
+	case m.script == other.script:
+		return cmp.Compare(m.length, other.length)
+	case m.script:
+		return 1
+	}
+	return -1
+}
+
+// match gives the best match of a service.
+func (s Service) match(address string) match {
+	best := match{}
+	for _, part := range s.Scripts {
+		if strings.Contains(address, part) {
+			best = match{script: true, length: max(best.length, len(part))}
+		}
+	}
+	if best.script {
+		return best
+	}
+	on := hostOf(address)
+	for _, h := range s.Hosts {
+		below, any := strings.CutPrefix(h, "*")
+		if on == h || any && strings.HasSuffix(on, below) {
+			best.length = max(best.length, len(h))
+		}
+	}
+	return best
+}
+
+// hostOf gives the host of an address, which may be one already.
+func hostOf(address string) string {
+	if rest, relative := strings.CutPrefix(address, "//"); relative {
+		address = "https://" + rest
+	}
+	if !strings.Contains(address, "://") {
+		address = "https://" + address
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(u.Hostname(), ".")
+}
