@@ -116,6 +116,10 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/controller", Scope: auth.ReadConsents, Does: "Show what receipts say of the controller", Act: Handle(showController)},
 		{Method: http.MethodPut, Path: "/api/v1/controller", Scope: auth.ManageConsents, Does: "Set what receipts say of the controller", Example: `{"name":"Example GmbH","withdraw":"https://example.com/privacy","jurisdictions":["EU"]}`, Act: Handle(setController)},
 		{Method: http.MethodGet, Path: "/api/v1/reconsent", Scope: auth.ReadConsents, Does: "List who is to be asked again, and about what", Act: Handle(listDue)},
+		// Services of others that sites embed: services.go.
+		{Method: http.MethodGet, Path: "/api/v1/services", Scope: auth.ReadConsents, Does: "List services that sites embed, by key", Act: Handle(listServices)},
+		{Method: http.MethodPost, Path: "/api/v1/services/recognise", Scope: auth.ReadConsents, Repeats: Harmless, Does: "Say which services are behind addresses that a page loads", Example: exampleAddresses, Act: Handle(recogniseServices)},
+
 		{Method: http.MethodGet, Path: "/api/v1/notices", Scope: auth.ReadConsents, Does: "List the versions of the notice", Act: Handle(listNotices)},
 		{Method: http.MethodGet, Path: "/api/v1/notices/{version}", Scope: auth.ReadConsents, Does: "Show a version of the notice with its texts", Act: Handle(showNotice)},
 		{Method: http.MethodPost, Path: "/api/v1/notices", Scope: auth.ManageConsents, MaxBody: maxNoticeBody, Does: "Publish a version of the notice", Example: exampleNotice, Act: Handle(publishNotice)},
