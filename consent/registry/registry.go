@@ -1,7 +1,7 @@
 // Package registry knows the services of others that sites embed: who is behind
 // them, where their scripts come from, what they store on a visitor's device and
-// for how long. It is data, in services.yaml, with the public page that each fact
-// was found on.
+// for how long. It is data, in services.yaml, with the public pages to compare it
+// with.
 //
 //	Service    one of them            -> All, Find, Search
 //	Recognise  addresses of a page    -> the services behind them
@@ -49,9 +49,19 @@ type Service struct {
 	Cookies       []site.Cookie `json:"cookies,omitempty" yaml:"cookies"`
 	Hosts         []string      `json:"hosts,omitempty" yaml:"hosts"`     // as site.Vendor has them
 	Scripts       []string      `json:"scripts,omitempty" yaml:"scripts"` // as site.Vendor has them
-	// Source is the public pages that the facts come from.
-	Source []string `json:"source" yaml:"source" nullable:"false"`
+	// Source is the public pages to compare the facts with.
+	Source     []string   `json:"source" yaml:"source" nullable:"false"`
+	Confidence Confidence `json:"confidence" yaml:"confidence" enum:"high,medium"`
 }
+
+// Confidence says how sure the facts are.
+type Confidence string
+
+// How sure the facts are; services.yaml says what they mean.
+const (
+	High   Confidence = "high"
+	Medium Confidence = "medium"
+)
 
 // Category is what a service is for. A site may call it otherwise: see
 // Options.Categories.
@@ -183,6 +193,7 @@ func (s Service) problems() (all []string) {
 	say(s.Retention == OfCookies && s.RetentionDays < minDays, "its cookies live for %d days, which says nothing about what the provider keeps: say category", s.RetentionDays)
 	say(!address(s.Privacy), "the privacy policy %q is no https address", s.Privacy)
 	say(len(s.Source) == 0 || !every(s.Source, address), "the sources must be https addresses")
+	say(s.Confidence != High && s.Confidence != Medium, "it does not say how sure it is: confidence is high or medium")
 	say(len(s.Hosts)+len(s.Scripts)+len(s.Cookies) == 0, "it can be told by nothing: give hosts, scripts or cookies")
 	say(!every(s.Hosts, host), "the hosts must be names of hosts, in lower case, or *.name")
 	say(!every(s.Scripts, script), "the scripts must be parts of addresses, in lower case")

@@ -33,7 +33,7 @@ func sound(key string, change func(*Service)) Service {
 		Key: key, Name: "Counter", Provider: "Counter GmbH", Country: "DE", Category: Statistics,
 		Purposes: []string{"Counts visits"}, Privacy: "https://counter.example/privacy",
 		RetentionDays: 60, Retention: OfProvider, Cookies: []site.Cookie{{Name: "_count*", Days: 60, Purpose: "tells visitors apart"}},
-		Hosts: []string{key + ".example"}, Source: []string{"https://counter.example/cookies"},
+		Hosts: []string{key + ".example"}, Source: []string{"https://counter.example/cookies"}, Confidence: High,
 	}
 	if change != nil {
 		change(&s)
@@ -56,13 +56,15 @@ func TestServiceThatLacksSomethingIsRefused(t *testing.T) { // B32
 		"short retention": {func(s *Service) { s.Retention, s.RetentionDays = OfCookies, 7 }, "say category"},
 		"privacy":         {func(s *Service) { s.Privacy = "http://counter.example" }, "is no https address"},
 		"source":          {func(s *Service) { s.Source = nil }, "the sources must be https addresses"},
+		"confidence":      {func(s *Service) { s.Confidence = "low" }, "it does not say how sure it is"},
 		"nothing":         {func(s *Service) { s.Hosts, s.Cookies = nil, nil }, "it can be told by nothing"},
 		"host":            {func(s *Service) { s.Hosts = []string{"https://counter.example"} }, "the hosts must be names"},
 		"wild host":       {func(s *Service) { s.Hosts = []string{"*.com"} }, "the hosts must be names"},
 		"script":          {func(s *Service) { s.Scripts = []string{".js"} }, "the scripts must be parts"},
 		"consent mode":    {func(s *Service) { s.Google = []string{"ads"} }, "consent mode has no such types"},
 		"short cookie":    {func(s *Service) { s.Cookies[0].Name = "u" }, "is no name of a cookie"},
-		"any cookie":      {func(s *Service) { s.Cookies[0].Name = "__*" }, "is no name of a cookie"},
+		"two letters":     {func(s *Service) { s.Cookies[0].Name = "ts" }, "is no name of a cookie"},
+		"any cookie":      {func(s *Service) { s.Cookies[0].Name = "___*" }, "is no name of a cookie"},
 		"cookie twice":    {func(s *Service) { s.Cookies = append(s.Cookies, s.Cookies[0]) }, "is there twice"},
 		"long cookie":     {func(s *Service) { s.Cookies[0].Days = 20000 }, "must have a purpose and live for up to"},
 		"no purpose":      {func(s *Service) { s.Cookies[0].Purpose = "" }, "must have a purpose"},
@@ -109,6 +111,7 @@ func TestRetentionIsTheLongestCookieWhereTheProviderNamesNone(t *testing.T) { //
   purposes: [Counts visits]
   privacy: https://counter.example/privacy
   source: [https://counter.example/cookies]
+  confidence: high
   cookies: [{name: _count, days: 90, purpose: counts}, {name: _visit, days: 1, purpose: counts}]
 `
 	tests := map[string]struct {
@@ -131,7 +134,7 @@ func TestRetentionIsTheLongestCookieWhereTheProviderNamesNone(t *testing.T) { //
 			}
 		})
 	}
-	if _, err := read([]byte(form + "  colour: red")); err == nil {
+	if _, err := read([]byte(form + "  retention: cookies\n  colour: red")); err == nil {
 		t.Error("a field that there is not was read")
 	}
 }
@@ -184,6 +187,7 @@ func TestServicesAreRecognisedByTheLongestMatch(t *testing.T) { // B32
 		"map":                     {"https://www.google.com/maps/embed?pb=1", []string{"google_maps"}},
 		"more precise host":       {"https://company.tt.omtrdc.net/m2", []string{"adobe_target"}},
 		"less precise host":       {"https://company.sc2.omtrdc.net/b/ss", []string{"adobe_analytics"}},
+		"most precise script":     {"https://example.org/vimeo.com/api/matomo.js/matomo.js", []string{"vimeo"}},
 		"self-hosted":             {"https://shop.example/matomo.js", []string{"matomo"}},
 		"not below":               {"https://nothotjar.com/", nil},
 		"in the query only":       {"https://shop.example/?next=static.hotjar.com", nil},

@@ -204,9 +204,39 @@ func TestReportSaysWhatCategoriesLack(t *testing.T) { // B31
 	if diff := cmp.Diff(want, report.Lacks); diff != "" {
 		t.Errorf("lacks (-want +got):\n%s", diff)
 	}
+	got.Categories = draft().Categories
 	got.Categories[2].Sale, got.Categories[2].Google = true, []string{"ad_storage", "ad_user_data"}
 	if _, report := mustSync(t, got, selling, Options{}); len(report.Lacks) > 0 {
 		t.Errorf("it lacks nothing: %+v", report.Lacks)
+	}
+	second := sound("second", func(s *Service) { s.Google = []string{"ad_user_data"} })
+	_, report = mustSync(t, d, append(selling, second), Options{Use: []string{"counter", "second"}})
+	if diff := cmp.Diff(want, report.Lacks); diff != "" {
+		t.Errorf("two that ask for the same (-want +got):\n%s", diff)
+	}
+	off := selling[1].vendor("statistics")
+	off.Inactive = true
+	d.Vendors = []site.Vendor{off}
+	if _, report := mustSync(t, d, selling, Options{}); len(report.Lacks) > 0 {
+		t.Errorf("nobody asks: %+v", report.Lacks)
+	}
+}
+
+func TestEmptyListIsNoChange(t *testing.T) { // B31
+	v := services(nil)[0].vendor("functional")
+	v.Cookies, v.Scripts = []site.Cookie{}, []string{}
+	if _, report := mustSync(t, draft(v), services(nil), Options{}); len(report.Changed) > 0 {
+		t.Errorf("%+v", report.Changed)
+	}
+}
+
+func TestDraftSharesNothingWithTheRegistry(t *testing.T) {
+	all := services(nil)
+	got, _ := mustSync(t, draft(), all, Options{Use: []string{"counter"}})
+	v := got.Vendors[0]
+	v.Cookies[0].Name, v.Hosts[0], v.Purposes[0] = "changed", "changed", "changed"
+	if diff := cmp.Diff(services(nil), all); diff != "" {
+		t.Errorf("the services changed (-want +got):\n%s", diff)
 	}
 }
 
