@@ -222,3 +222,10 @@ func TestEveryServiceIsRecognisedByItsOwnPatterns(t *testing.T) { // B32
 		}
 	}
 }
+
+func TestOfTheScriptsOfAServiceTheLongestCounts(t *testing.T) { // B32
+	s := Service{Scripts: []string{"/longer.js", "ger.js"}}
+	if got := s.match("https://shop.example/longer.js"); got != (match{script: true, length: len("/longer.js")}) {
+		t.Errorf("%+v", got)
+	}
+}
