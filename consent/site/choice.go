@@ -69,6 +69,9 @@ type Answer struct {
 	// Version under which it was answered; a yes to a version before the
 	// category's Since does not hold.
 	Version int `json:"version"`
+	// Despite says of a yes that the visitor gave it, by their own hand, while the
+	// browser asked not to sell or share: the signal leaves it.
+	Despite bool `json:"despite_gpc,omitempty"`
 }
 
 // Standing is what stands for a device.

@@ -91,6 +91,8 @@ export interface Answer {
   granted: boolean;
   expires_at?: string;
   version: number;
+  /** A yes that the visitor gave while the browser's signal asked otherwise. */
+  despite_gpc?: boolean;
 }
 
 /** What stands for a device: site.Standing. */
