@@ -29,7 +29,7 @@ func (db *DB) Consents() *Consents { return &Consents{db} }
 // consents is what a process keeps in memory of the ledgers.
 type consents struct {
 	mu       sync.Mutex
-	lines    map[string]*line
+	lines    map[string]*line[*choices]
 	rules    map[string]*consent.Rules
 	memories map[string]*memory // on an exclusive database
 	closed   bool
@@ -40,15 +40,6 @@ type consents struct {
 	background context.Context // of what loads the memories
 	stop       context.CancelFunc
 	loads      sync.WaitGroup
-}
-
-// line is where the choices for one tenant wait. The one whose turn it is
-// takes a group along and then passes the turn on; there is no goroutine
-// besides those of the callers.
-type line struct {
-	mu      sync.Mutex
-	waiting []*choices
-	taken   bool // somebody has the turn
 }
 
 // choices are the entries of one Append.
@@ -73,6 +64,8 @@ func newChoices(ctx context.Context, entries []consent.Entry, keys *seal.Tenant)
 	p.digest(keys)
 	return p
 }
+
+func (p *choices) told() chan bool { return p.turn }
 
 // digest digests the identities, before the ledger is locked; and once more
 // when it turns out that the key was rotated meanwhile.
@@ -107,37 +100,16 @@ func (c *Consents) Append(ctx context.Context, tenant, key string, entries []con
 
 // wait returns when the choices are durable or refused.
 func (c *Consents) wait(tenant string, p *choices) {
-	l := c.line(tenant)
-	l.mu.Lock()
-	l.waiting = append(l.waiting, p)
-	lead := !l.taken
-	l.taken = true
-	l.mu.Unlock()
-	if !lead && <-p.turn {
-		return
-	}
-	l.mu.Lock()
-	group := l.group()
-	l.mu.Unlock()
-	c.together(tenant, group)
-	l.mu.Lock()
-	if l.taken = len(l.waiting) > 0; l.taken {
-		l.waiting[0].turn <- false
-	}
-	l.mu.Unlock()
-	for _, other := range group {
-		other.turn <- true
-	}
+	c.line(tenant).wait(p, whoseTurn, func(group []*choices) { c.together(tenant, group) })
 }
 
-// group takes those along whose turn it is: the first that waits, and of the
+// whoseTurn takes those along whose turn it is: the first that waits, and of the
 // others as many as make no more entries than one large Append and a group of
 // single choices. Who imports much lets those pass who choose now: they wait
 // for one slice of an import, not for all that wait before them.
-func (l *line) group() (group []*choices) {
-	var rest []*choices
+func whoseTurn(waiting []*choices) (group, rest []*choices) {
 	entries := 0
-	for _, p := range l.waiting {
+	for _, p := range waiting {
 		if len(group) > 0 && (len(group) == groupLimit || entries+len(p.entries) > consent.MaxEntries+groupLimit) {
 			rest = append(rest, p)
 			continue
@@ -145,8 +117,7 @@ func (l *line) group() (group []*choices) {
 		entries += len(p.entries)
 		group = append(group, p)
 	}
-	l.waiting = rest
-	return group
+	return group, rest
 }
 
 // together writes a group. One that cannot be written must not take the
@@ -190,15 +161,15 @@ func (c *Consents) write(ctx context.Context, tenant string, group []*choices) e
 	})
 }
 
-func (c *Consents) line(tenant string) *line {
+func (c *Consents) line(tenant string) *line[*choices] {
 	m := &c.db.consents
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.lines == nil {
-		m.lines = map[string]*line{}
+		m.lines = map[string]*line[*choices]{}
 	}
 	if m.lines[tenant] == nil {
-		m.lines[tenant] = &line{}
+		m.lines[tenant] = &line[*choices]{}
 	}
 	return m.lines[tenant]
 }
