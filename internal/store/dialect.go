@@ -14,6 +14,7 @@ import (
 //	{share}  keeps them from those who lock them
 //	{by subject}  goes by that index: SQLite, which keeps no statistics, would
 //	         read the whole ledger instead, since it is in order
+//	{by banner}  likewise, for the leaves of one consent of a banner
 //	{little cache}, {usual cache}  are statements: how many pages SQLite keeps
 //	         in memory; PostgreSQL does not have to be told
 //	{in $2}  is one of the texts of a slice: at the end of a query of one table
@@ -35,6 +36,7 @@ const (
 	sharePostgres = `FOR SHARE`
 	bySQLite      = `INDEXED BY consent_records_by_subject`
 	byPostgres    = ``
+	bannerSQLite  = `INDEXED BY audit_leaves_of_banners`
 )
 
 // littleCache is in KiB, and with what the driver adds to a page it takes
@@ -55,12 +57,12 @@ const (
 )
 
 func sqliteDialect() dialect {
-	return dialect{"sqlite", strings.NewReplacer("{now}", nowSQLite, "{lock}", lockSQLite, "{share}", shareSQLite, "{by subject}", bySQLite,
+	return dialect{"sqlite", strings.NewReplacer("{now}", nowSQLite, "{lock}", lockSQLite, "{share}", shareSQLite, "{by subject}", bySQLite, "{by banner}", bannerSQLite,
 		"{little cache}", littleCache, "{usual cache}", usualCache), inSQLite, &sync.Map{}}
 }
 
 func postgresDialect() dialect {
-	return dialect{"postgres", strings.NewReplacer("{now}", nowPostgres, "{lock}", lockPostgres, "{share}", sharePostgres, "{by subject}", byPostgres,
+	return dialect{"postgres", strings.NewReplacer("{now}", nowPostgres, "{lock}", lockPostgres, "{share}", sharePostgres, "{by subject}", byPostgres, "{by banner}", byPostgres,
 		"{little cache}", noCache, "{usual cache}", noCache), inPostgres, &sync.Map{}}
 }
 

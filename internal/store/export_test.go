@@ -92,3 +92,6 @@ const (
 	SelectHistory     = selectHistory
 	SelectHistoryFrom = selectHistoryFrom
 )
+
+// SelectTrail reads the records of a consent.
+const SelectTrail = selectTrail

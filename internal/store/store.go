@@ -86,6 +86,7 @@ type DB struct {
 	tenants map[string]*seal.Tenant
 
 	consents consents
+	banners  banners
 	apikeys  apikeys
 	watch    watch
 	posts    watch // for letters, under no tenant
