@@ -6,12 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/consent/notice"
+	"volenti.dev/volenti/consent/site"
 	"volenti.dev/volenti/internal/store"
 )
 
@@ -137,6 +141,9 @@ func (c *receiptVerifyCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	if site.IsReceipt(text) {
+		return c.banner(s, text)
+	}
 	v, err := consent.VerifyReceipt(text, c.Key)
 	if err != nil {
 		return failure{exitProblems, fmt.Errorf("%s does not verify: %w", c.File, err)}
@@ -146,9 +153,36 @@ func (c *receiptVerifyCommand) Run(s *session) error {
 	}
 	fmt.Fprintf(s.Out, "Verified: record %d of %d in the log of tenant %s.\n", v.Record.Sequence, v.Size, v.Tenant)
 	showRecord(s.Out, v.Record)
-	if !v.KeyFromOutside {
+	c.signedBy(s)
+	return nil
+}
+
+// signedBy says what no key from outside leaves open.
+func (c *receiptVerifyCommand) signedBy(s *session) {
+	if c.Key == "" {
 		fmt.Fprintln(s.Out, "The signature was checked with the key in the receipt; to know who signed, compare it or give --key.")
 	}
+}
+
+// banner verifies the receipt of a choice in the banner of a site.
+func (c *receiptVerifyCommand) banner(s *session, text []byte) error {
+	e, size, err := site.VerifyReceipt(text, c.Key)
+	if err != nil {
+		return failure{exitProblems, fmt.Errorf("%s does not verify: %w", c.File, err)}
+	}
+	if c.JSON {
+		return writeJSON(s, e)
+	}
+	fmt.Fprintf(s.Out, "Verified: record %d of %d, %s of site %s, version %d, at %s.\n",
+		e.Sequence, size, e.Act, e.Record.Site, e.Record.Version, e.At.Format(time.RFC3339))
+	for _, key := range slices.Sorted(maps.Keys(e.Record.Categories)) {
+		answer := "no"
+		if e.Record.Categories[key].Granted {
+			answer = "yes"
+		}
+		fmt.Fprintf(s.Out, "%-20s %s\n", key, answer)
+	}
+	c.signedBy(s)
 	return nil
 }
 

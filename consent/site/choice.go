@@ -123,6 +123,7 @@ type Record struct {
 	Network       string            `json:"network,omitempty"` // keyed digest of the truncated address; see B9
 	Prior         *Prior            `json:"prior,omitempty"`   // what stood before; nil for nothing
 	Linked        bool              `json:"linked,omitempty"`
+	By            string            `json:"by,omitempty"` // who withdrew in the visitor's place: an API key or an operator
 }
 
 // Prior is what stood before a record.

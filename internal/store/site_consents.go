@@ -59,14 +59,15 @@ func (c *SiteConsents) Withdraw(ctx context.Context, tenant, siteID, device, sub
 	}
 	p := newChosen(ctx, keys, siteID, device, submission)
 	p.content = digestOfSite(keys, "content", siteID, "withdraw")
-	p.decide = withdrawal(siteID, "")
+	p.decide = withdrawal(siteID, "", "")
 	c.wait(tenant, p)
 	return p.err
 }
 
-// WithdrawConsent ends what stands under the id of a consent: site.ErrNotFound
-// where the site has no such consent, or nothing stands any more.
-func (c *SiteConsents) WithdrawConsent(ctx context.Context, tenant, siteID, id string) error {
+// WithdrawConsent ends what stands under the id of a consent, in the visitor's
+// place: site.ErrNotFound where the site has no such consent, or nothing stands
+// any more. By says who does it.
+func (c *SiteConsents) WithdrawConsent(ctx context.Context, tenant, siteID, id, by string) error {
 	var device string
 	err := c.db.engine.row(ctx, `SELECT device FROM site_consents WHERE tenant = $1 AND id = $2 AND site = $3`, tenant, id, siteID).Scan(&device)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -75,17 +76,19 @@ func (c *SiteConsents) WithdrawConsent(ctx context.Context, tenant, siteID, id s
 	if err != nil {
 		return fmt.Errorf("find a consent: %w", err)
 	}
-	p := &chosen{ctx: ctx, site: siteID, device: device, decide: withdrawal(siteID, id), turn: make(chan bool, 1)}
+	p := &chosen{ctx: ctx, site: siteID, device: device, decide: withdrawal(siteID, id, by), turn: make(chan bool, 1)}
 	c.wait(tenant, p)
 	return p.err
 }
 
-func withdrawal(siteID, id string) decision {
+func withdrawal(siteID, id, by string) decision {
 	return func(prior *site.Standing, now time.Time) (site.Outcome, error) {
 		if prior == nil || !prior.Stands(now) || id != "" && prior.ID != id {
 			return site.Outcome{}, site.ErrNotFound
 		}
-		return site.Withdraw(siteID, *prior, now), nil
+		o := site.Withdraw(siteID, *prior, now)
+		o.Record.By = by
+		return o, nil
 	}
 }
 

@@ -212,11 +212,14 @@ func TestAWithdrawalLeavesTheProof(t *testing.T) { // B2 B5 B6
 		if back.ID != first.ID || actsOf(trail(t, db, first.ID)) != "given withdrawn given" {
 			t.Errorf("%+v: %s", back, actsOf(trail(t, db, first.ID)))
 		}
-		must(t, c.WithdrawConsent(ctx, tenant, siteID, first.ID))
+		must(t, c.WithdrawConsent(ctx, tenant, siteID, first.ID, "key/1"))
+		if last := trail(t, db, first.ID)[0]; last.Act != site.ActWithdrawn || last.Record.By != "key/1" {
+			t.Errorf("%+v", last)
+		}
 		for what, err := range map[string]error{
-			"again":          c.WithdrawConsent(ctx, tenant, siteID, first.ID),
-			"unknown":        c.WithdrawConsent(ctx, tenant, siteID, uuid.NewString()),
-			"of another one": c.WithdrawConsent(ctx, tenant, uuid.NewString(), first.ID),
+			"again":          c.WithdrawConsent(ctx, tenant, siteID, first.ID, "key/1"),
+			"unknown":        c.WithdrawConsent(ctx, tenant, siteID, uuid.NewString(), "key/1"),
+			"of another one": c.WithdrawConsent(ctx, tenant, uuid.NewString(), first.ID, "key/1"),
 		} {
 			if !errors.Is(err, site.ErrNotFound) {
 				t.Errorf("%s: %v", what, err)
@@ -239,7 +242,7 @@ func TestConsentsOfAnotherTenantAreNotFound(t *testing.T) { // B33
 		_, _, kept := c.Kept(ctx, tenant, uuid.NewString(), visits)
 		for what, err := range map[string]error{
 			"current": current, "consent": shown, "trail": trail, "trail of another site": elsewhere, "receipt": receipt, "device at another site": kept,
-			"withdraw": c.Withdraw(ctx, other, siteID, visits, uuid.NewString()), "withdraw by id": c.WithdrawConsent(ctx, other, siteID, own.ID),
+			"withdraw": c.Withdraw(ctx, other, siteID, visits, uuid.NewString()), "withdraw by id": c.WithdrawConsent(ctx, other, siteID, own.ID, "key/1"),
 		} {
 			if !errors.Is(err, site.ErrNotFound) {
 				t.Errorf("%s: %v", what, err)
