@@ -23,7 +23,9 @@ type Rendered struct {
 
 // Render writes the documents of v, of the site with that key: one for each
 // language and region. The error is an *Invalid when they are too much.
-func Render(v Version, key string) ([]Rendered, error) {
+func Render(v Version, key string) ([]Rendered, error) { return render(v, key, MaxDocuments) }
+
+func render(v Version, key string, most int) ([]Rendered, error) {
 	all := make([]Rendered, 0, len(v.Languages)*len(v.Regions))
 	size := 0
 	for d := range v.documents(key) {
@@ -31,8 +33,8 @@ func Render(v Version, key string) ([]Rendered, error) {
 		if err != nil {
 			return nil, fmt.Errorf("write a document: %w", err)
 		}
-		if size += len(body); size > MaxDocuments {
-			return nil, &Invalid{[]Problem{{"languages", fmt.Sprintf("all languages and regions together are more than %d MiB: take fewer vendors, languages or regions", MaxDocuments>>20)}}}
+		if size += len(body); size > most {
+			return nil, &Invalid{[]Problem{{"languages", fmt.Sprintf("all languages and regions together are more than %d MiB: take fewer vendors, languages or regions", most>>20)}}}
 		}
 		all = append(all, Rendered{d.Language, d.Region, digest(body), body})
 	}

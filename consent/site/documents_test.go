@@ -52,9 +52,19 @@ func TestThereIsADocumentForEachLanguageAndRegion(t *testing.T) {
 
 func TestDocumentsThatAreTooMuchAreRefused(t *testing.T) { // SE7
 	v := published(t, shop(), nil, false)
-	v.Texts["en"]["title"] = strings.Repeat("x", MaxDocuments/2)
+	all, err := Render(v, "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := 0
+	for _, r := range all {
+		size += len(r.Body)
+	}
 	var wrong *Invalid
-	if _, err := Render(v, "k"); !errors.As(err, &wrong) {
+	if _, err := render(v, "k", size-1); !errors.As(err, &wrong) {
+		t.Error(err)
+	}
+	if _, err := render(v, "k", size); err != nil {
 		t.Error(err)
 	}
 }
@@ -104,6 +114,16 @@ func TestTextsOfAFormOfALanguageAreThoseOfTheLanguage(t *testing.T) {
 	got := v.Document("k", "de-AT", "")
 	if got.Texts["accept"] != "Passt" || got.Texts["refuse"] != Builtin("de")["refuse"] || got.Categories[2].Title != "Werbung" || got.Region != "rest" {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestTextsOfTheFormItselfComeFirst(t *testing.T) {
+	form := Builtin("de")
+	form["accept"] = "Ist gut"
+	builtin["de-CH"] = form
+	defer delete(builtin, "de-CH")
+	if got := (Draft{}).textsIn("de-CH")["accept"]; got != "Ist gut" {
+		t.Error(got)
 	}
 }
 

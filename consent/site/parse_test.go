@@ -78,6 +78,10 @@ func TestDraftIsReadFromYAML(t *testing.T) {
 func TestWhatIsWrongInYAMLHasItsLine(t *testing.T) { // SE7
 	for name, c := range map[string]struct{ old, new, want string }{
 		"an unknown key":       {"sale: true", "sold: true", `shop.yml:15: error: unknown key "sold"`},
+		"one of a vendor":      {"service: counter", "servce: counter", `shop.yml:29: error: unknown key "servce" (did you mean service?)`},
+		"one of a cookie":      {"days: 3,", "day: 3,", `shop.yml:16: error: unknown key "day"`},
+		"one of a region":      {"mode: opt_out", "modus: opt_out", `shop.yml:33: error: unknown key "modus"`},
+		"one of a site":        {"regions:", "areas:", `shop.yml:31: error: unknown key "areas"`},
 		"a hostile key":        {"de: {accept: Ja}", "__proto__: {accept: Ja}", "shop.yml:7: error: __proto__ is not allowed"},
 		"another type":         {"retention_days: 30", "retention_days: soon", "shop.yml:13: error: retention_days must be a whole number"},
 		"a problem":            {"country: NO", "country: ZZ", "shop.yml:21: error: vendors[0].country: "},
