@@ -82,6 +82,7 @@ type commands struct {
 		Verify auditVerifyCommand `cmd:"" help:"Verify an exported audit log."`
 	} `cmd:"" help:"Export and verify the log of every act."`
 	Ledger consentCommands `embed:""`
+	Site   siteCommands    `cmd:"" help:"Look after the banners of sites, on a server."`
 	APIKey struct {
 		Create apikeyCreateCommand `cmd:"" help:"Make a key and show it, this once."`
 		List   apikeyListCommand   `cmd:"" help:"List the keys."`
@@ -217,10 +218,12 @@ func codeOf(err error) int {
 }
 
 // problems turns findings into an error that lists them.
-func problems(found []source.Problem) error {
+func problems(found []source.Problem) error { return problemsIn("the configuration", found) }
+
+func problemsIn(what string, found []source.Problem) error {
 	text := ""
 	for _, p := range found {
 		text += "\n  " + p.String()
 	}
-	return failure{exitProblems, errors.New("the configuration has errors:" + text)}
+	return failure{exitProblems, errors.New(what + " has errors:" + text)}
 }

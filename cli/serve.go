@@ -76,7 +76,7 @@ func (c *serveCommand) Run(s *session) (err error) {
 	}
 	srv := &server.Server{
 		Limiter: &api.Limiter{Proxies: c.TrustedProxies, Now: s.Now}, CountryHeader: c.CountryHeader,
-		House:   house, Now: s.Now, Version: version(), Log: log, AllowPrivateWebhooks: c.AllowPrivateWebhooks, FourEyes: c.FourEyes, Uploads: c.MaxUploads << 20,
+		House: house, Now: s.Now, Version: version(), Log: log, AllowPrivateWebhooks: c.AllowPrivateWebhooks, FourEyes: c.FourEyes, Uploads: c.MaxUploads << 20,
 		PublicURL:     public,
 		Configuration: config.Options{Registry: builtin.Registry(), Env: s.Env},
 		Downloads:     server.Downloads{Times: c.DownloadTimes, Days: c.DownloadDays, Keep: c.PackageDays},

@@ -137,6 +137,10 @@ func (f *form) links(m *source.Mapping) map[string]map[string]string {
 			continue
 		}
 		all[kind] = f.words(inner, "links", kind)
+		if url, ok := all[kind][allLanguages]; ok {
+			delete(all[kind], allLanguages)
+			all[kind][""] = url
+		}
 	}
 	return all
 }
