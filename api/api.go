@@ -66,6 +66,7 @@ type Config struct {
 	Instructions Instructions
 	Connections  Connections
 	Sites        Sites
+	Banners      Banners
 	// CountryHeader names a header in which a trusted proxy of Limiter says from
 	// which country a visitor comes; "" for none.
 	CountryHeader string
@@ -147,7 +148,7 @@ func New(c Config, table []Route) *API {
 		paths[route.Path][route.Method] = a.limited(route, a.guard(route))
 	}
 	for p, m := range paths {
-		a.mux.Handle(p, m)
+		a.mux.Handle(p, a.visited(p, m))
 	}
 	a.mux.HandleFunc(elsewhere, func(w http.ResponseWriter, _ *http.Request) { write(w, notFound()) })
 	return a

@@ -39,19 +39,38 @@ const (
 // Allow counts a request to a place. When there were too many, it says in how
 // long there is room again.
 func (l *Limiter) Allow(r *http.Request, place string) (retry time.Duration, ok bool) {
+	return l.count(asking{l.network(r), place}, l.most())
+}
+
+// visitors counts what pages of sites send for their visitors, of whom many
+// share a network: all of it in one place, ten times as often as others.
+func (l *Limiter) visitors(r *http.Request) (retry time.Duration, ok bool) {
+	return l.count(asking{l.network(r), "visitors"}, 10*l.most())
+}
+
+// device counts what one device sends, wherever it is: half as often.
+func (l *Limiter) device(id string) (retry time.Duration, ok bool) {
+	return l.count(asking{place: "device " + id}, (l.most()+1)/2)
+}
+
+func (l *Limiter) most() int {
+	if l.Most == 0 {
+		return usualMost
+	}
+	return l.Most
+}
+
+func (l *Limiter) count(a asking, most int) (retry time.Duration, ok bool) {
 	now := l.Now()
-	a := asking{l.network(r), place}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if minute := now.Truncate(time.Minute); l.asked == nil || !minute.Equal(l.minute) {
 		l.minute, l.asked = minute, map[asking]int{}
 	}
 	if _, known := l.asked[a]; !known && len(l.asked) >= mostNetworks {
-		a.network = netip.Prefix{}
-	}
-	most := l.Most
-	if most == 0 {
-		most = usualMost
+		if a.network = (netip.Prefix{}); strings.HasPrefix(a.place, "device ") {
+			return 0, true // its network is counted
+		}
 	}
 	if l.asked[a] >= most {
 		return l.minute.Add(time.Minute).Sub(now), false
@@ -96,8 +115,17 @@ func (a *API) limited(route Route, next http.Handler) http.Handler {
 	if a.config.Limiter == nil || !strings.HasPrefix(route.Path, forPeople) {
 		return next
 	}
+	allow := func(r *http.Request) (time.Duration, bool) {
+		return a.config.Limiter.Allow(r, route.Method+" "+route.Path)
+	}
+	switch {
+	case strings.HasPrefix(route.Path, forVisitors) && route.Method == http.MethodGet:
+		return next // what every page of a site loads, and caches keep
+	case strings.HasPrefix(route.Path, forVisitors+"consents"):
+		allow = a.config.Limiter.visitors
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if retry, ok := a.config.Limiter.Allow(r, route.Method+" "+route.Path); !ok {
+		if retry, ok := allow(r); !ok {
 			write(w, &Problem{Status: http.StatusTooManyRequests, Detail: "Too much was asked from your network. Wait a minute.", retry: max(retry, time.Second)})
 			return
 		}

@@ -89,6 +89,9 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 	if p := ofDevice(err); p != nil {
 		return p
 	}
+	if p := ofVisit(err); p != nil {
+		return p
+	}
 	var p *Problem
 	var wrong *consent.Invalid
 	switch {

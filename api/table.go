@@ -143,6 +143,15 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/sites/{id}/unlink", Scope: auth.WriteConsents, Repeats: Convergent, Does: "Unlink a device from its person", Example: exampleDevice, Act: Handle(unlinkDevice)},
 		{Method: http.MethodPost, Path: "/api/v1/devices/find", Scope: auth.ReadConsents, Reveals: "device.find", Repeats: Harmless, Does: "Show what stands for the devices of a person, on all sites", Example: exampleFind, Act: Handle(findDevices)},
 
+		// What visitors of sites choose: banner.go.
+		{Method: http.MethodPost, Path: forVisitors + "consents", Public: true, Proof: "the random id of the device", Repeats: Convergent, Quiet: true, Does: "Record what a visitor chose", Example: exampleSubmission, Act: Quick(recordChoiceQuickly, recordChoice)},
+		{Method: http.MethodPost, Path: forVisitors + "consents/current", Public: true, Proof: "the random id of the device", Repeats: Harmless, Quiet: true, Does: "Show a visitor what stands", Example: exampleDevice, Act: Handle(currentChoice)},
+		{Method: http.MethodPost, Path: forVisitors + "consents/withdraw", Public: true, Proof: "the random id of the device", Repeats: Convergent, Does: "Withdraw what a visitor chose", Example: exampleWithdrawal, Act: Handle(withdrawChoice)},
+		{Method: http.MethodPost, Path: forVisitors + "consents/export", Public: true, Proof: "the random id of the device", Repeats: Harmless, Does: "Give a visitor all that is kept of their choices", Example: exampleDevice, Act: Handle(exportChoices)},
+		{Method: http.MethodPost, Path: forVisitors + "consents/receipt", Public: true, Proof: "the random id of the device", Repeats: Harmless, Does: "Give a visitor the receipt of their latest choice, which verifies on its own", Example: exampleDevice, Act: Handle(receiptOfChoice)},
+		{Method: http.MethodGet, Path: "/api/v1/sites/{id}/consents/{consent}", Scope: auth.ReadConsents, Reveals: "site.reveal", Does: "Show a consent of a visitor, by its id, with its records", Act: Handle(showSiteConsent)},
+		{Method: http.MethodPost, Path: "/api/v1/sites/{id}/consents/{consent}/withdraw", Scope: auth.WriteConsents, Does: "Withdraw a consent in the visitor's place", Act: Handle(withdrawSiteConsent)},
+
 		{Method: http.MethodGet, Path: "/api/v1/notices/{version}", Scope: auth.ReadConsents, Does: "Show a version of the notice with its texts", Act: Handle(showNotice)},
 		{Method: http.MethodPost, Path: "/api/v1/notices", Scope: auth.ManageConsents, MaxBody: maxNoticeBody, Does: "Publish a version of the notice", Example: exampleNotice, Act: Handle(publishNotice)},
 

@@ -2,7 +2,6 @@ package site
 
 import (
 	"encoding/json"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -303,7 +302,7 @@ func Check(v Version, digest string, s Submission) error {
 	switch s.Source {
 	case Ledger: // what comes from elsewhere names no device
 	case Banner, Preferences, GPC, Script:
-		if !validDevice(s.Device) {
+		if !ValidDevice(s.Device) {
 			add("device", "it must be 22 to 64 of A-Z a-z 0-9 - _")
 		}
 		if s.ID == "" {
@@ -313,7 +312,7 @@ func Check(v Version, digest string, s Submission) error {
 		add("source", "it must be banner, preferences, gpc or script")
 	}
 	if s.Version != v.Number || s.Digest != digest {
-		add("digest", ErrShown.Error())
+		add("digest", notShown)
 	}
 	if v.Number > 0 && s.Source != Ledger {
 		if !slices.Contains(v.Languages, s.Language) {
@@ -344,10 +343,16 @@ func Check(v Version, digest string, s Submission) error {
 	return &wrong
 }
 
-// ErrShown: what a submission says was shown was never published.
-var ErrShown = errors.New("version and digest are not those of a version that was published: load the configuration again")
+// NotShown is what is wrong with a submission that refers to what was never
+// published.
+func NotShown() error {
+	return &consent.Invalid{Violations: []consent.Violation{{Field: "digest", Text: notShown}}}
+}
 
-func validDevice(id string) bool {
+const notShown = "version and digest are not those of a version that was published: load the configuration again"
+
+// ValidDevice says whether an id of a device has its form.
+func ValidDevice(id string) bool {
 	return len(id) >= MinDevice && len(id) <= MaxDevice &&
 		strings.Trim(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == ""
 }

@@ -64,6 +64,19 @@ func NewReceipt(r audit.Record, proof []tlog.Hash, checkpoint, key string) Recei
 	return Receipt{receiptForm, r.Leaf, r.Salt, r.Details, proof, checkpoint, key}
 }
 
+// Text writes the receipt as JSON. The details stand in it byte for byte, as the
+// leaf commits to them.
+func (r Receipt) Text() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(r); err != nil {
+		return nil, fmt.Errorf("write the receipt: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
 // IsReceipt says whether a text says of itself that it is a Receipt.
 func IsReceipt(text []byte) bool {
 	var r struct {

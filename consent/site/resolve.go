@@ -73,29 +73,10 @@ func (d Draft) words(k Category, l string) (title, description string) {
 // ofCategory says whether a text is of one category: those are shown with it.
 func ofCategory(key string) bool { return strings.HasPrefix(key, "category.") }
 
-// usualDays is how long a yes holds where the site says nothing.
-var usualDays = map[string]int{
-	// A year is the usual length of a session that is remembered.
-	"necessary": 365, "functional": 365,
-	// CNIL, "Cookies: solutions pour les outils de mesure d'audience": what
-	// measures an audience is kept for 25 months at most.
-	"statistics": 790,
-	// Art. 5(1)(e) GDPR: what follows people is kept no longer than needed; a
-	// quarter is enough for a campaign.
-	"marketing": 90,
-}
-
-// otherDays is for the categories that a site has made up. EDPB, Guidelines
-// 05/2020 on consent: it is to be refreshed at appropriate intervals.
-const otherDays = 365
-
 // days is how long a yes to the category holds.
 func (k Category) days() int {
 	if k.RetentionDays > 0 {
 		return k.RetentionDays
 	}
-	if days, ok := usualDays[k.Key]; ok {
-		return days
-	}
-	return otherDays
+	return UsualDays(k.Key)
 }

@@ -210,6 +210,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Instructions: instructions{db.Instructions(), db},
 		Connections:  connections{db, s.worker().latest},
 		Sites:        sites{db.Sites()}, CountryHeader: s.CountryHeader,
+		Banners:     banners{db.SiteConsents(), db.Sites(), db.Devices()},
 		Ready:       db.Ready,
 		Unavailable: func(err error) bool { return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) },
 		Log:         s.Log,

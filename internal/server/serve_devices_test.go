@@ -36,7 +36,7 @@ func (s *site) makeDevice(route api.Route, tenant string) (id, key string) {
 	raw, ends := s.db.Raw(s.t), time.Now().AddDate(0, 1, 0)
 	answers := fmt.Sprintf(`{"statistics":{"granted":true,"version":1,"expires_at":%q}}`, ends.Format(time.RFC3339))
 	for statement, args := range map[string][]any{
-		`INSERT INTO sites (tenant, id, key, name, draft, revision, edited, version, origins, created) VALUES ($1, $2, $3, 'Shop', $4, 1, 0, 1, '', 0)`: {tenant, id, key, []byte(`{}`)},
+		`INSERT INTO sites (tenant, id, key, name, draft, revision, edited, version, origins, created) VALUES ($1, $2, $3, 'Shop', $4, 1, 0, 1, '`+shopOrigin+`', 0)`: {tenant, id, key, []byte(`{}`)},
 		`INSERT INTO site_versions (tenant, site, version, digest, snapshot, draft, published, sealed) VALUES ($1, $2, 1, 'd', $3, $4, 1, $4)`:          {tenant, id, snapshot, []byte(`{}`)},
 		`INSERT INTO site_consents (tenant, site, device, id, seq, version, digest, categories, vendors, source, signal, created, updated, expires, person, bridged)
 			VALUES ($1, $2, $3, $4, 1, 1, 'd', $5, '{}', 'banner', 0, 1, 1, $6, '', 0)`: {tenant, id, known, uuid.NewString(), answers, ends.UnixMicro()},
@@ -75,7 +75,7 @@ func TestAVisitorProvesAnAddressAndTheirChoiceCounts(t *testing.T) { // B25, B26
 		public := "/api/v1/public/sites/" + key
 		post := func(path, body string, status int) {
 			t.Helper()
-			got := s.send("POST", path, "", strings.NewReader(body), "Content-Type", "application/json")
+			got := s.send("POST", path, "", strings.NewReader(body), "Content-Type", "application/json", "Origin", shopOrigin)
 			if got.status != status {
 				t.Fatalf("%s: %d %s", path, got.status, got.body)
 			}

@@ -219,7 +219,7 @@ func (s *site) path(route api.Route, tenant string) string {
 	if strings.Contains(route.Path, "/sites/") {
 		version = "1"
 	}
-	key := strings.Repeat("a", 16) // of a site
+	key, visitor := strings.Repeat("a", 16), uuid.NewString() // of a site, and a consent there
 	switch {
 	case tenant == "" || !strings.Contains(route.Path, "{"):
 	case strings.Contains(route.Path, "/webhooks/"):
@@ -231,6 +231,9 @@ func (s *site) path(route api.Route, tenant string) string {
 		id = s.countedSite(tenant)
 	case strings.Contains(route.Path, "/sites/"):
 		id, key = s.makeSite(tenant, !strings.HasSuffix(route.Path, "/publish") && !strings.HasSuffix(route.Path, "/draft"))
+		if strings.Contains(route.Path, "{consent}") {
+			visitor = s.visits(key).choose(true).ID
+		}
 	case strings.Contains(route.Path, "/operators/"):
 		id = s.makeOperator(tenant, auth.Viewer).ID
 	case strings.Contains(route.Path, "/tasks"):
@@ -251,7 +254,7 @@ func (s *site) path(route api.Route, tenant string) string {
 			Version: version, Texts: []notice.Text{{Language: "en", Body: "A text."}}, ClassifiedBy: "test",
 		}, audit.Entry{Act: "notice.publish", Object: "notice"}))
 	}
-	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{purpose}", "analytics", "{version}", version, "{connection}", "archive", "{key}", connection, "{site}", key, "{language}", "en", "{region}", "all").Replace(route.Path)
+	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{purpose}", "analytics", "{version}", version, "{connection}", "archive", "{key}", connection, "{site}", key, "{language}", "en", "{region}", "all", "{consent}", visitor).Replace(route.Path)
 }
 
 // makeSite makes a site of a tenant that can be published, or is.
@@ -306,10 +309,14 @@ func (s *site) call(route api.Route, path, key string) reply {
 		body = s.aboutShop(body)
 	}
 	body, key = s.proven(route, body, key)
+	origin := ""
+	if strings.HasPrefix(path, "/api/v1/public/sites/") {
+		body, origin = s.visitorsBody(path, body), shopOrigin
+	}
 	if route.Form {
 		body, kind = asForm(s.t, body)
 	}
-	return s.send(route.Method, path, key, strings.NewReader(body), "Idempotency-Key", uuid.NewString(), "Content-Type", kind)
+	return s.send(route.Method, path, key, strings.NewReader(body), "Idempotency-Key", uuid.NewString(), "Content-Type", kind, "Origin", origin)
 }
 
 // ask sends a body as JSON and reads the answer into v.

@@ -50,35 +50,36 @@ func (c *SiteConsents) Choose(ctx context.Context, tenant string, v site.Version
 	return p.standing, p.err
 }
 
-// Withdraw ends what stands for a device: site.ErrNotFound where nothing does.
-// The same submission once more changes nothing.
-func (c *SiteConsents) Withdraw(ctx context.Context, tenant, siteID, device, submission string) error {
+// Withdraw ends what stands for a device, and gives what is left:
+// site.ErrNotFound where nothing stands. The same submission once more changes
+// nothing.
+func (c *SiteConsents) Withdraw(ctx context.Context, tenant, siteID, device, submission string) (site.Standing, error) {
 	keys, err := c.db.Tenant(ctx, tenant)
 	if err != nil {
-		return err
+		return site.Standing{}, err
 	}
 	p := newChosen(ctx, keys, siteID, device, submission)
 	p.content = digestOfSite(keys, "content", siteID, "withdraw")
 	p.decide = withdrawal(siteID, "", "")
 	c.wait(tenant, p)
-	return p.err
+	return p.standing, p.err
 }
 
 // WithdrawConsent ends what stands under the id of a consent, in the visitor's
 // place: site.ErrNotFound where the site has no such consent, or nothing stands
 // any more. By says who does it.
-func (c *SiteConsents) WithdrawConsent(ctx context.Context, tenant, siteID, id, by string) error {
+func (c *SiteConsents) WithdrawConsent(ctx context.Context, tenant, siteID, id, by string) (site.Standing, error) {
 	var device string
 	err := c.db.engine.row(ctx, `SELECT device FROM site_consents WHERE tenant = $1 AND id = $2 AND site = $3`, tenant, id, siteID).Scan(&device)
 	if errors.Is(err, sql.ErrNoRows) {
-		return site.ErrNotFound
+		return site.Standing{}, site.ErrNotFound
 	}
 	if err != nil {
-		return fmt.Errorf("find a consent: %w", err)
+		return site.Standing{}, fmt.Errorf("find a consent: %w", err)
 	}
 	p := &chosen{ctx: ctx, site: siteID, device: device, decide: withdrawal(siteID, id, by), turn: make(chan bool, 1)}
 	c.wait(tenant, p)
-	return p.err
+	return p.standing, p.err
 }
 
 func withdrawal(siteID, id, by string) decision {
