@@ -103,7 +103,7 @@ type syncer struct {
 func (s *syncer) mapped() error {
 	for _, from := range slices.Sorted(maps.Keys(s.options.Categories)) {
 		switch {
-		case days[from] == 0:
+		case !slices.Contains(categories, from):
 			return &Invalid{"categories", "the registry has only necessary, functional, statistics and marketing"}
 		case !s.has(s.options.Categories[from]):
 			return &Invalid{"categories." + string(from), "the site has no such category: add it to the draft first"}
