@@ -120,6 +120,7 @@ func Table() []Route {
 		// Services of others that sites embed: services.go.
 		{Method: http.MethodGet, Path: "/api/v1/services", Scope: auth.ReadConsents, Does: "List services that sites embed, by key", Act: Handle(listServices)},
 		{Method: http.MethodPost, Path: "/api/v1/services/recognise", Scope: auth.ReadConsents, Repeats: Harmless, Does: "Say which services are behind addresses that a page loads", Example: exampleAddresses, Act: Handle(recogniseServices)},
+		{Method: http.MethodPost, Path: "/api/v1/sites/{id}/sync", Scope: auth.ManageConsents, Does: "Bring the vendors of a site's draft up to the services that they are", Example: exampleSync, Act: Handle(syncSite)},
 
 		{Method: http.MethodGet, Path: "/api/v1/notices", Scope: auth.ReadConsents, Does: "List the versions of the notice", Act: Handle(listNotices)},
 		// Sites: what their banners show. sites.go, and sites_public.go for visitors.

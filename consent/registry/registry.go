@@ -75,8 +75,7 @@ const (
 	Marketing  Category = "marketing"
 )
 
-// days is how long a yes to a category usually holds.
-var days = map[Category]int{Necessary: 365, Functional: 365, Statistics: 790, Marketing: 90}
+var categories = []Category{Necessary, Functional, Statistics, Marketing}
 
 // Retention says where the days of a service are from.
 type Retention string
@@ -140,7 +139,7 @@ func read(text []byte) ([]Service, error) {
 				s.RetentionDays = max(s.RetentionDays, c.Days)
 			}
 		case s.Retention == OfCategory && s.RetentionDays == 0:
-			s.RetentionDays = days[s.Category]
+			s.RetentionDays = site.UsualDays(string(s.Category))
 		}
 	}
 	return services, check(services)
@@ -188,7 +187,7 @@ func (s Service) problems() (all []string) {
 	say(!consent.ValidKey(s.Key), "the key is none")
 	say(s.Name == "" || s.Provider == "" || len(s.Purposes) == 0, "name, provider and purposes must be there")
 	say(!country(s.Country), "%q is no country", s.Country)
-	say(days[s.Category] == 0, "there is no category %q", s.Category)
+	say(!slices.Contains(categories, s.Category), "there is no category %q", s.Category)
 	say(s.Retention == "" || s.RetentionDays <= 0, "it has no retention: give retention_days, or retention: cookies or category")
 	say(s.Retention == OfCookies && s.RetentionDays < minDays, "its cookies live for %d days, which says nothing about what the provider keeps: say category", s.RetentionDays)
 	say(!address(s.Privacy), "the privacy policy %q is no https address", s.Privacy)

@@ -20,7 +20,7 @@ func TestRegistryShips(t *testing.T) { // B32
 	for _, s := range services {
 		count[s.Category]++
 	}
-	for category := range days {
+	for _, category := range categories {
 		if count[category] < 15 {
 			t.Errorf("%d services are %s", count[category], category)
 		}

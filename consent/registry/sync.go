@@ -36,6 +36,9 @@ type Report struct {
 	Lacks []Lack `json:"lacks" nullable:"false"`
 }
 
+// Changes says whether the draft is another one than before.
+func (r Report) Changes() bool { return len(r.Added)+len(r.Changed)+len(r.Removed) > 0 }
+
 // Fields are some of a vendor.
 type Fields struct {
 	Vendor string   `json:"vendor"`
@@ -66,7 +69,9 @@ func (e *Invalid) Error() string { return e.Field + ": " + e.Text }
 // stays off. The same again changes nothing. The error is *Invalid, and the
 // draft as it was.
 func Sync(draft site.Draft, services []Service, o Options) (site.Draft, Report, error) {
-	s := syncer{draft: draft, services: map[string]Service{}, options: o}
+	s := syncer{draft: draft, services: map[string]Service{}, options: o, report: Report{
+		Added: []string{}, Changed: []Fields{}, Removed: []string{}, Kept: []Fields{}, Inactive: []string{}, Lacks: []Lack{},
+	}}
 	s.draft.Vendors = slices.Clone(draft.Vendors)
 	for _, service := range services {
 		s.services[service.Key] = service
@@ -98,7 +103,7 @@ type syncer struct {
 func (s *syncer) mapped() error {
 	for _, from := range slices.Sorted(maps.Keys(s.options.Categories)) {
 		switch {
-		case days[from] == 0:
+		case !slices.Contains(categories, from):
 			return &Invalid{"categories", "the registry has only necessary, functional, statistics and marketing"}
 		case !s.has(s.options.Categories[from]):
 			return &Invalid{"categories." + string(from), "the site has no such category: add it to the draft first"}

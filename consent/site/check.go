@@ -320,7 +320,7 @@ func (c *check) scripts(field string, scripts []string) {
 
 // cookieName is a token of RFC 6265 or a key of local storage: printable ASCII
 // without what ends a name in a header, and at most one star, at its end.
-var cookieName = regexp.MustCompile(`^[!#-)+./0-:<>-\[\]-~]+\*?$`)
+var cookieName = regexp.MustCompile(`^[!#-)+\--:<>-\[\]-~]+\*?$`)
 
 func (c *check) cookies(field string, cookies []Cookie) {
 	c.few(field, len(cookies), maxList)

@@ -39,6 +39,16 @@ func TestDraftThatIsInOrderHasNoProblem(t *testing.T) {
 	}
 }
 
+func TestNamesOfCookiesAreTokens(t *testing.T) { // RFC 6265, section 4.1.1
+	d := shop()
+	for _, name := range []string{"ad-id", "intercom-id-*", "crisp-client/session/*", "_hp2_id.*", "__Host-a", "a:b", "!#$%&'+.^`|~9"} {
+		d.Vendors[0].Cookies = append(d.Vendors[0].Cookies, Cookie{Name: name})
+	}
+	if p := d.Problems(ledger); len(p) > 0 {
+		t.Errorf("%v", p)
+	}
+}
+
 func TestEachThingThatIsWrongIsToldAtItsField(t *testing.T) { // B8, SE7
 	long := strings.Repeat("x", MaxText+1)
 	for name, c := range map[string]struct {
