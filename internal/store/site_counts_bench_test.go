@@ -1,13 +1,11 @@
 package store_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
 
-	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/consent/site"
 	"volenti.dev/volenti/internal/store/storetest"
 )
@@ -60,18 +58,17 @@ func chooseAlike(b *testing.B, db *storetest.Database, n int) {
 	b.Helper()
 	r := rand.New(rand.NewPCG(1, 2))
 	now := time.Now()
-	var slice []audit.Record
+	var slice []site.Record
+	var times []time.Time
 	for i := range n {
-		details, err := json.Marshal(site.Record{
+		slice = append(slice, site.Record{
 			Site: shopSite, Version: 1 + r.IntN(5), Language: fmt.Sprint("l", r.IntN(24)), Country: fmt.Sprint("c", r.IntN(50)), Source: site.Banner,
 			Categories: map[string]site.Answer{"necessary": {Granted: true}, "functional": {Granted: r.IntN(2) == 0}, "statistics": {Granted: r.IntN(3) == 0}, "marketing": {Granted: r.IntN(4) == 0}},
 		})
-		must(b, err)
-		at := now.AddDate(0, 0, -1095).Add(time.Duration(float64(3*365*24*time.Hour) * float64(i) / float64(n)))
-		slice = append(slice, audit.Record{Leaf: audit.Leaf{Act: site.ActGiven, At: at}, Details: details})
+		times = append(times, now.AddDate(0, 0, -1095).Add(time.Duration(float64(3*365*24*time.Hour)*float64(i)/float64(n))))
 		if len(slice) == 5000 || i == n-1 {
-			must(b, db.SiteCounts().CountThese(ctx, tenant, slice))
-			slice = slice[:0]
+			must(b, db.SiteCounts().CountThese(ctx, tenant, slice, times))
+			slice, times = nil, nil
 		}
 	}
 	raw := db.Raw(b)

@@ -48,6 +48,9 @@ type act struct {
 func (a act) entry() audit.Entry {
 	text, err := json.Marshal(a.Record)
 	e := audit.Entry{Act: a.name, Object: site.Object(a.consent)}
+	if a.name == site.ActErased {
+		return e // nothing is said of it any more
+	}
 	if err == nil {
 		err = json.Unmarshal(text, &e.Details)
 	}
@@ -74,12 +77,8 @@ func life(seed uint64, n int) (acts []act) {
 		known := slices.Sorted(maps.Keys(stands))
 		if len(known) > 0 && r.IntN(2) == 0 {
 			a.consent = known[r.IntN(len(known))]
-			before := stands[a.consent]
-			a.name = pick(site.ActUpdated, site.ActUpdated, site.ActWithdrawn, site.ActExpired, site.ActErased)
-			a.Record.Site, a.Prior = before.Site, &site.Prior{Categories: map[string]bool{}}
-			for key, answer := range before.Categories {
-				a.Prior.Categories[key] = answer.Granted
-			}
+			a.name = pick(site.ActGiven, site.ActUpdated, site.ActUpdated, site.ActWithdrawn, site.ActExpired, site.ActErased)
+			a.Record.Site, a.Prior = stands[a.consent].Site, &site.Prior{} // what stood is in the record before
 		} else {
 			a.name, a.consent, a.Record.Site = site.ActGiven, fmt.Sprintf("consent-%d", len(acts)), pick(shopSite, blog)
 		}
@@ -93,7 +92,7 @@ func life(seed uint64, n int) (acts []act) {
 		switch a.name {
 		case site.ActWithdrawn, site.ActExpired, site.ActErased:
 			a.Source = site.Withdrawal
-			delete(stands, a.consent)
+			stands[a.consent] = a.Record // it may come back
 		default:
 			stands[a.consent] = a.Record
 		}
