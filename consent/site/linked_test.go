@@ -2,7 +2,6 @@ package site_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -10,10 +9,8 @@ import (
 	"volenti.dev/volenti/consent/site"
 )
 
-var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
-
-// device has answered about statistics (analytics) and marketing (ads, mail).
-func device(own int64, statistics, marketing bool, set func(*site.Linked)) site.Linked {
+// linked is a device that has answered about statistics (analytics) and marketing (ads, mail).
+func linked(own int64, statistics, marketing bool, set func(*site.Linked)) site.Linked {
 	asked := func(key string, purposes ...string) site.Asked {
 		return site.Asked{Category: site.Category{Key: key, Purposes: purposes, Sale: key == "marketing"}, Since: 1, Days: 90}
 	}
@@ -38,8 +35,8 @@ func device(own int64, statistics, marketing bool, set func(*site.Linked)) site.
 }
 
 func TestForWhomADeviceSpeaks(t *testing.T) { // B28, B29
-	yes := func(own int64, set func(*site.Linked)) site.Linked { return device(own, true, false, set) }
-	no := func(own int64, set func(*site.Linked)) site.Linked { return device(own, false, false, set) }
+	yes := func(own int64, set func(*site.Linked)) site.Linked { return linked(own, true, false, set) }
+	no := func(own int64, set func(*site.Linked)) site.Linked { return linked(own, false, false, set) }
 	const silent = "silent"
 	for name, c := range map[string]struct {
 		devices []site.Linked
@@ -89,8 +86,8 @@ func TestForWhomADeviceSpeaks(t *testing.T) { // B28, B29
 }
 
 func TestWhatIsSaidElsewhereBecomesAnAnswerOfTheDevice(t *testing.T) { // B14, B29
-	d := device(5, false, true, func(d *site.Linked) {
-		d.Site, d.Sequence = "s", 5
+	d := linked(5, false, true, func(d *site.Linked) {
+		d.Asked.Site, d.Sequence, d.Linked = "s", 5, true
 		d.Vendors = map[string]site.Answer{"adco": {Granted: true}, "counter": {Granted: false}}
 		d.Asked.Vendors = []site.Named{
 			{Vendor: site.Vendor{Key: "adco", Category: "marketing"}},
@@ -104,13 +101,17 @@ func TestWhatIsSaidElsewhereBecomesAnAnswerOfTheDevice(t *testing.T) { // B14, B
 	if diff := cmp.Diff(map[string]bool{"necessary": true, "statistics": true, "marketing": false}, categories); diff != "" || !changed {
 		t.Fatal(diff)
 	}
-	r, s := d.Become(categories, noon)
+	o, err := d.Become(categories, noon)
+	if err != nil || o.Act != site.ActUpdated {
+		t.Fatal(o.Act, err)
+	}
+	r, s := o.Record, o.Standing
 	ends := noon.AddDate(0, 0, 14) // the shortest of the category and its vendors that are not refused
 	want := map[string]site.Answer{
-		"necessary":  d.Categories["necessary"],
 		"statistics": {Granted: true, Expires: ends, Version: 1, Elsewhere: true},
 		"marketing":  {Version: 1, Elsewhere: true},
 	}
+	delete(s.Categories, "necessary") // which is on, and renewed
 	if diff := cmp.Diff(want, s.Categories); diff != "" {
 		t.Error(diff)
 	}

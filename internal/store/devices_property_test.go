@@ -112,10 +112,10 @@ func (s *story) holds(by string, before map[string]consent.Choice) map[string]co
 
 func TestDevicesAndLedgerFollowEachOther(t *testing.T) { // B28, B29, Promise 4
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
-		shop(t, db)
+		askingShop(t, db)
 		raw, n := db.Raw(t), 0
 		size := func() (n int) { // of the log
-			must(t, raw.QueryRow(`SELECT size FROM audit_heads WHERE tenant = '` + tenant + `'`).Scan(&n))
+			must(t, raw.QueryRow(`SELECT size FROM audit_heads WHERE tenant = '`+tenant+`'`).Scan(&n))
 			return n
 		}
 		rapid.Check(t, func(r *rapid.T) {
