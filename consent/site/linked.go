@@ -157,66 +157,21 @@ func (d *Linked) Reflect(said map[string]Said, states map[string]consent.State, 
 	return categories, changed
 }
 
-// Become gives what stands for the device, and the record of it, when its
-// categories become others by what its person said elsewhere. Vendors that were
-// allowed one by one are not where their category is refused now.
-func (d *Linked) Become(categories map[string]bool, now time.Time) (Record, Standing) {
-	s := d.Standing
-	s.Categories, s.Vendors = map[string]Answer{}, map[string]Answer{}
-	s.Source, s.Updated = Ledger, now
-	r := Record{
-		Site: d.Site, Version: d.Version, Digest: d.Digest, Source: Ledger, Signal: d.Signal, Linked: true,
-		Prior: &Prior{Sequence: d.Sequence, Version: d.Version, Categories: granted(d.Categories), Vendors: granted(d.Vendors)},
-	}
-	fell := map[string]bool{}
-	for _, c := range d.Asked.Categories {
-		a, yes := d.Categories[c.Key], categories[c.Key]
-		if a.Granted != yes {
-			fell[c.Key] = !yes
-			a = Answer{Granted: yes, Version: d.Version, Elsewhere: true}
-			if yes {
-				a.Expires = now.AddDate(0, 0, d.days(c))
-			}
-		}
-		s.Categories[c.Key] = a
-	}
-	for _, v := range d.Asked.Vendors {
-		if a, ok := d.Vendors[v.Key]; ok && !(a.Granted && fell[v.Category]) {
-			s.Vendors[v.Key] = a
+// Become tells what becomes of the device when its categories become others by
+// what its person said elsewhere.
+func (d *Linked) Become(categories map[string]bool, now time.Time) (Outcome, error) {
+	s := Submission{Version: d.Version, Digest: d.Digest, Source: Ledger, Categories: map[string]bool{}}
+	for key, yes := range categories {
+		if yes != d.Categories[key].Granted {
+			s.Categories[key] = yes
 		}
 	}
-	s.Expires = time.Time{}
-	for _, a := range s.Categories {
-		if a.Granted && (s.Expires.IsZero() || a.Expires.Before(s.Expires)) {
-			s.Expires = a.Expires
+	o, err := Apply(d.Asked, d.Digest, &d.Standing, s, now)
+	for key := range s.Categories {
+		if a, ok := o.Standing.Categories[key]; ok && o.Act != "" {
+			a.Elsewhere = true
+			o.Standing.Categories[key] = a // and of the record, whose map it is
 		}
 	}
-	if s.Expires.IsZero() {
-		s.Expires = now.AddDate(0, 0, noneDays)
-	}
-	r.Categories, r.Vendors, r.Expires = s.Categories, s.Vendors, s.Expires
-	return r, s
-}
-
-// noneDays is how long an answer holds that agrees to nothing (B13).
-const noneDays = 365
-
-// days is how long a yes to a category holds: it and its vendors that are not
-// refused, whichever is the shortest.
-func (d *Linked) days(c Asked) int {
-	days := c.Days
-	for _, v := range d.Asked.Vendors {
-		if a, ok := d.Vendors[v.Key]; v.Category == c.Key && v.RetentionDays > 0 && (!ok || a.Granted) {
-			days = min(days, v.RetentionDays)
-		}
-	}
-	return days
-}
-
-func granted(answers map[string]Answer) map[string]bool {
-	all := map[string]bool{}
-	for key, a := range answers {
-		all[key] = a.Granted
-	}
-	return all
+	return o, err
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -191,39 +190,28 @@ func (t *tx) said(ctx context.Context, person consent.SubjectID) (map[string]sit
 // reflect records that the categories of a device become others, by what its
 // person said elsewhere.
 func (t *tx) reflect(ctx context.Context, d *site.Linked, categories map[string]bool, b *batch) error {
-	record, standing := d.Become(categories, b.now)
-	categoriesText, err := json.Marshal(standing.Categories)
-	if err != nil {
-		return fmt.Errorf("write what stands for a device: %w", err)
+	o, err := d.Become(categories, b.now)
+	if err != nil || o.Act == "" {
+		return err
 	}
-	vendors, err := json.Marshal(standing.Vendors)
-	if err != nil {
-		return fmt.Errorf("write what stands for a device: %w", err)
-	}
-	details, err := recorded(record)
+	details, err := detailsOfRecord(o.Record)
 	if err != nil {
 		return err
 	}
-	if err := t.log(ctx, audit.Entry{Act: site.ActUpdated, Object: site.Object(d.ID), Details: details}); err != nil {
+	if err := t.log(ctx, audit.Entry{Act: o.Act, Object: site.Object(d.ID), Details: details}); err != nil {
 		return err
+	}
+	answers, err := json.Marshal(o.Standing.Categories)
+	if err != nil {
+		return fmt.Errorf("write what stands for a device: %w", err)
+	}
+	vendors, err := json.Marshal(o.Standing.Vendors)
+	if err != nil {
+		return fmt.Errorf("write what stands for a device: %w", err)
 	}
 	if _, err := t.exec(ctx, `UPDATE site_consents SET categories = $3, vendors = $4, source = $5, updated = $6, expires = $7, seq = $8 WHERE tenant = $1 AND id = $2`,
-		t.tenant, d.ID, string(categoriesText), string(vendors), string(site.Ledger), micros(b.now), micros(standing.Expires), t.last()); err != nil {
+		t.tenant, d.ID, string(answers), string(vendors), string(site.Ledger), micros(b.now), micros(o.Standing.Expires), t.last()); err != nil {
 		return fmt.Errorf("store what stands for a device: %w", err)
 	}
 	return nil
-}
-
-// recorded writes a record as the details of its act.
-func recorded(r site.Record) (details map[string]any, err error) {
-	text, err := json.Marshal(r)
-	if err == nil {
-		d := json.NewDecoder(bytes.NewReader(text))
-		d.UseNumber()
-		err = d.Decode(&details)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("write a record: %w", err)
-	}
-	return details, nil
 }

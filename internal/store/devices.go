@@ -10,7 +10,6 @@ import (
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/consent/site"
-	"volenti.dev/volenti/internal/seal"
 	"volenti.dev/volenti/subject"
 )
 
@@ -214,9 +213,5 @@ func (s *Devices) Known(ctx context.Context, tenant, siteID, device string) (str
 	if err != nil {
 		return "", err
 	}
-	return deviceOf(keys, siteID, device), nil
-}
-
-func deviceOf(keys *seal.Tenant, siteID, device string) string {
-	return digest(keys.RecallKey(), "site/device", siteID+"\x00"+device)
+	return deviceDigest(keys, siteID, device), nil
 }

@@ -18,7 +18,8 @@ import (
 	"volenti.dev/volenti/subject"
 )
 
-// The shop asks for two categories: statistics stands for analytics, marketing
+// askingShop publishes a shop that asks for two categories: statistics stands for
+// analytics, marketing
 // for two purposes, and is a sale.
 func askingShop(t testing.TB, db *storetest.Database) {
 	t.Helper()
