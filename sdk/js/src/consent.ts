@@ -286,9 +286,10 @@ class Consent implements Volenti {
           return;
         }
         const standing = consent!;
+        const now = this.now();
         memory.standing = standing;
         memory.seen = Date.parse(standing.updated_at) || memory.seen; // the server's clock is the better one
-        if (memory.held && memory.queue.length === 0) memory.held = adopt(memory.held, standing, sending.whole);
+        if (memory.held && memory.queue.length === 0) memory.held = adopt(memory.held, standing, sending.whole, now);
         const { sequence, version, digest, updated_at } = standing;
         memory.receipts = [{ submission: id, id: standing.id, sequence, version, digest, updated_at }, ...memory.receipts].slice(0, maxReceipts);
       });

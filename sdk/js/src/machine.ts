@@ -199,10 +199,12 @@ export function submission(document: Document, held: Held, now: number, source: 
 
 /**
  * Takes over what the server recorded: when a yes ends, and where it knows
- * better that something is refused. It never makes a yes of a no, and where not
- * everything was answered, no yes longer.
+ * better that something is refused. It never makes a yes of a no, revives none,
+ * and where not everything was answered, makes none longer.
  */
-export function adopt(held: Held, standing: Standing, whole: boolean): Held {
+export function adopt(held: Held, standing: Standing, whole: boolean, now: number): Held {
+  const takes = (mine: string | undefined, theirs: string | undefined) =>
+    whole ? !over(mine, now) : !over(mine, Date.parse(theirs || ''));
   const merge = (mine: Record<string, Answer>, theirs: Record<string, Answer> | undefined) => {
     const after: Record<string, Answer> = {};
     for (const key of Object.keys(mine)) {
@@ -210,13 +212,13 @@ export function adopt(held: Held, standing: Standing, whole: boolean): Held {
       const answer = own(theirs, key);
       if (!said.granted || !answer) after[key] = said;
       else if (!answer.granted) after[key] = answer;
-      else after[key] = whole || !over(said.expires_at, Date.parse(answer.expires_at || '')) ? { ...said, expires_at: answer.expires_at || '' } : said;
+      else after[key] = takes(said.expires_at, answer.expires_at) ? { ...said, expires_at: answer.expires_at || '' } : said;
     }
     return after;
   };
   return {
     ...held,
-    ...(whole && { expires_at: standing.expires_at }),
+    ...(whole && takes(held.expires_at, standing.expires_at) && { expires_at: standing.expires_at }),
     categories: merge(held.categories, standing.categories),
     vendors: merge(held.vendors, standing.vendors),
   };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { adopt, choose, heed, inherit, judge, lapse, owes, submission } from '../src/machine';
+import { adopt, choose, heed, inherit, judge, lapse, owes, own, submission } from '../src/machine';
 import type { Standing } from '../src/protocol';
 import { Model } from './model';
 import { categoryKeys, day, fresh, history, live, publish, running, shape, start, step, type Shape, type Visitor } from './world';
@@ -157,11 +157,11 @@ test('what is sent is what runs, and names nothing unknown', () => { // B8, B18
   });
 });
 
-/** A server that records what it is sent, or less, for as long as it likes. */
-const standing = (v: Visitor, refused: string[], days: number): Standing => {
+/** A server that records what it is sent, or less, or says yes to all, for as long as it likes. */
+const standing = (v: Visitor, refused: string[], days: number, generous = false): Standing => {
   const sent = submission(v.document, v.held!, v.now, 'banner', 'device', 'id');
   const answers = (all: Record<string, boolean>) => Object.fromEntries(Object.keys(all).map((key) => [key,
-    all[key] && !refused.includes(key) ? { granted: true, version: v.document.version, expires_at: new Date(v.now + days * day).toISOString() } : { granted: false, version: v.document.version }]));
+    (generous || all[key]) && !refused.includes(key) ? { granted: true, version: v.document.version, expires_at: new Date(v.now + days * day).toISOString() } : { granted: false, version: v.document.version }]));
   return {
     id: 'c', sequence: 1, version: v.document.version, digest: v.document.digest, categories: answers(sent.categories), vendors: answers(sent.vendors || {}),
     source: 'banner', recorded_at: '', updated_at: '', expires_at: new Date(v.now + days * day).toISOString(), linked: false,
@@ -169,10 +169,10 @@ const standing = (v: Visitor, refused: string[], days: number): Standing => {
 };
 
 test('what the server recorded allows nothing that was not chosen here', () => { // promise 4
-  check([history, fc.subarray(categoryKeys), fc.integer({ min: 1, max: 800 }), fc.boolean(), fc.boolean()], (h, refused, days, whole, gpc) => {
+  check([history, fc.subarray(categoryKeys), fc.integer({ min: 1, max: 800 }), fc.boolean(), fc.boolean(), fc.boolean()], (h, refused, days, whole, gpc, generous) => {
     const v = visit(h);
     if (!v.held) return;
-    const after = adopt(v.held, standing(v, refused, days), whole);
+    const after = adopt(v.held, standing(v, refused, days, generous), whole, v.now);
     const verdict = judge(v.document, after, v.now, gpc);
     part(running(verdict), running(judge(v.document, v.held, v.now, gpc)), 'adopted');
     part(running(verdict).filter((key) => refused.includes(key)), v.held.version ? [] : categoryKeys, 'refused by the server');
@@ -185,7 +185,7 @@ test('the clock of the server says when a choice ends', () => { // B14
   const s: Shape = { mode: 'opt_in', shown: ['statistics'], sale: [], days: 365, vendors: {}, material: true, widened: [] };
   const ahead = { ...fresh(s), now: start + 2000 * day };
   const held = choose(ahead.document, null, ahead.now, false, 'banner', { categories: { statistics: true } });
-  const after = adopt(held, standing({ ...ahead, held, now: ahead.now }, [], -1700), true);
+  const after = adopt(held, standing({ ...ahead, held, now: ahead.now }, [], -1700), true, ahead.now);
   assert.equal(judge(ahead.document, after, start + 299 * day, false).phase, 'settled');
   assert.equal(judge(ahead.document, after, start + 300 * day, false).phase, 'expired');
 });
@@ -209,4 +209,9 @@ test('what the server cannot record is asked again, and only its refusals are ke
     part(running(verdict), ['necessary', ...document.vendors.filter((v) => v.category === 'necessary').map((v) => 'vendor ' + v.key)], 'lapsed');
     assert.notEqual(verdict.phase, 'settled');
   });
+});
+
+test('a key that every object has is nothing that was said', () => {
+  for (const key of ['constructor', 'toString', '__proto__']) assert.equal(own({}, key), undefined, key);
+  assert.equal(own(JSON.parse('{"__proto__": true}') as Record<string, boolean>, '__proto__'), true);
 });
