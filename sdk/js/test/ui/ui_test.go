@@ -397,6 +397,12 @@ func messages(f face) {
 	f.check("a choice is made", `fake.refuseAll() || true`)
 	said("You are offline. Your choice holds, and is sent later.")
 	f.Network(true)
+	f.visit("")
+	f.Use("button", "Show content and allow Tubular Video")
+	f.check("the visitor is asked still", `fake.set({phase: "ask"}, "ask") || fake.emit("recorded", {source: "preferences"}) || true`)
+	said("Your choice is saved.")
+	f.check("the message is not below the first layer",
+		`(r => document.elementFromPoint(r.left + 5, r.top + 5) == rear.host)(rear.querySelector("[role=status]").getBoundingClientRect())`)
 	f.visit("phase=signal")
 	f.check("the server answers", `fake.emit("recorded", {source: "gpc"}) || true`)
 	said("")
