@@ -2,6 +2,7 @@ package chromiumtest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -84,7 +85,11 @@ func said(v *accessibility.Value) string {
 	if v == nil {
 		return ""
 	}
-	return strings.Trim(string(v.Value), `"`)
+	var text string
+	if err := json.Unmarshal(v.Value, &text); err != nil {
+		return string(v.Value) // it is a number, or true or false
+	}
+	return text
 }
 
 // Find gives the things of a role and a name that are there now.

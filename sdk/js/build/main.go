@@ -63,7 +63,8 @@ func one(sdk, entry string, format api.Format) ([]byte, error) {
 	}
 	out := api.Build(api.BuildOptions{
 		AbsWorkingDir: at, EntryPoints: []string{entry}, Bundle: true, Format: format, Target: api.ES2019,
-		MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true, Charset: api.CharsetUTF8,
+		MinifyWhitespace: true, MinifyIdentifiers: true, MinifySyntax: true,
+		Charset:       api.CharsetASCII, // pages need not be UTF-8
 		LegalComments: api.LegalCommentsNone,
 	})
 	if len(out.Errors) > 0 {

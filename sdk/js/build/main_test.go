@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"unicode"
 )
 
 func TestBuiltFilesAreFresh(t *testing.T) {
@@ -23,6 +24,9 @@ func TestBuiltFilesAreFresh(t *testing.T) {
 	for name, text := range want {
 		if got, err := os.ReadFile(filepath.Join("../dist", name)); err != nil || !bytes.Equal(got, text) {
 			t.Errorf("dist/%s is not what src says: run go generate ./sdk/js", name)
+		}
+		if at := bytes.IndexFunc(text, func(r rune) bool { return r > unicode.MaxASCII }); at >= 0 {
+			t.Errorf("dist/%s is not ASCII at %d: a page of another charset reads it otherwise", name, at)
 		}
 	}
 }

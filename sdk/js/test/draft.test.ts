@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import en from '../../../consent/site/texts/en.json';
 import type { State } from '../src/controller';
 import { draft } from '../src/ui/draft';
 import { about, country, sayer } from '../src/ui/words';
 import { shown } from './ui/shown';
 
-const page = shown('en');
+const page = shown('en', en);
 const state = (categories: State['categories'], vendors: State['vendors'] = {}): State =>
   ({ phase: 'ask', categories, vendors, gpc: false, changes: [], queued: false, standing: null });
 

@@ -68,6 +68,7 @@ function show(controller: Controller, options: Options, signal: AbortSignal): ((
     if (layer === 'settings') open(shown);
     else close();
     if (!layer) first = first?.remove() as undefined;
+    corner.classList.toggle('up', layer === 'ask'); // where the first layer leaves it to be seen
     line!.hidden = layer === 'ask' || state.phase !== 'signal' || recall();
     way!.hidden = layer === 'ask' || options.button === false;
   }

@@ -6,6 +6,10 @@ import { shown } from './shown';
 
 declare global {
   interface Window {
+    /** The built-in texts by language, from the server. */
+    readonly texts: Record<string, Record<string, string>>;
+    /** Shows what follows the ? says in the place of what is shown. */
+    show: (query: string) => void;
     fake: Fake;
     unmount: () => void;
     refused: string[];
@@ -20,22 +24,29 @@ document.addEventListener('securitypolicyviolation', (event) => {
   window.refused.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
 });
 
-const asked = new URLSearchParams(location.search);
-const phase = (asked.get('phase') || 'ask') as Phase;
-const document_ = shown(asked.get('language') || 'en', Number(asked.get('vendors')));
-if (asked.has('rtl')) document_.direction = 'rtl';
 const standing = {
   id: '019ac1f0-7a44-7c1e-9f6e-2f1b7f3a9d10', sequence: 7, version: 3, digest: '00', categories: {}, source: 'banner',
   recorded_at: '2026-11-26T10:00:00Z', updated_at: '2026-11-26T10:00:00Z', expires_at: '2027-11-26T10:00:00Z', linked: false,
 };
-window.fake = fake(document_, {
-  phase,
-  gpc: phase === 'signal',
-  changes: document_.changes!,
-  categories: phase === 'settled' ? { necessary: true, statistics: true } : { necessary: true },
-  vendors: phase === 'settled' ? { tally: true } : {},
-  standing: phase === 'settled' ? standing : null,
-}, ['ask', 'expired', 'changed'].includes(phase) ? 'ask' : null);
-window.unmount = mount(window.fake, { button: !asked.has('link'), nonce: 'n' });
+
+window.show = (query) => {
+  window.unmount?.();
+  const asked = new URLSearchParams(query);
+  const phase = (asked.get('phase') || 'ask') as Phase;
+  const language = asked.get('language') || 'en';
+  const page = shown(language, window.texts[language]!, Number(asked.get('vendors')));
+  if (asked.has('rtl')) page.direction = 'rtl';
+  window.fake = fake(page, {
+    phase,
+    gpc: phase === 'signal',
+    changes: page.changes!,
+    categories: phase === 'settled' ? { necessary: true, statistics: true } : { necessary: true },
+    vendors: phase === 'settled' ? { tally: true } : {},
+    standing: phase === 'settled' ? standing : null,
+  }, ['ask', 'expired', 'changed'].includes(phase) ? 'ask' : null);
+  window.unmount = mount(window.fake, { button: !asked.has('link'), nonce: 'n' });
+};
+
 ['front', 'rear'].forEach((name, n) =>
   Object.defineProperty(window, name, { get: () => document.querySelectorAll('volenti-banner')[n]!.shadowRoot }));
+window.show(location.search);

@@ -1,18 +1,15 @@
-// A document as a made-up shop publishes it, in the built-in texts.
-import en from '../../../../consent/site/texts/en.json';
-import de from '../../../../consent/site/texts/de.json';
+// A document as a made-up shop publishes it.
 import type { Document, Vendor } from '../../src/protocol';
 
-const texts: Record<string, Record<string, string>> = { en, de };
+const rtl = ['ar', 'fa', 'he', 'ur'];
 
-export function shown(language: string, vendors = 0): Document {
-  const say = texts[language]!;
+export function shown(language: string, say: Record<string, string>, vendors = 0): Document {
   const usual = (key: string) => ({
     key, title: say[`category.${key}.title`]!, description: say[`category.${key}.description`]!, since: 1, days: 365,
   });
   return {
-    site: 'shop', version: 3, digest: '00', language, languages: Object.keys(texts),
-    direction: 'ltr', region: 'eu', mode: 'opt_in', material: 2,
+    site: 'shop', version: 3, digest: '00', language, languages: [language],
+    direction: rtl.includes(language) ? 'rtl' : 'ltr', region: 'eu', mode: 'opt_in', material: 2,
     texts: say,
     links: { privacy: '/privacy', imprint: 'https://shop.example/imprint' },
     categories: [
