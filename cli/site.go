@@ -27,6 +27,7 @@ type siteCommands struct {
 	Versions siteVersionsCommand `cmd:"" help:"List what was published of a site."`
 	Snippet  siteSnippetCommand  `cmd:"" help:"Show what goes into the pages of a site."`
 	Services siteServicesCommand `cmd:"" help:"Look for services that sites embed, or say which are behind addresses that a page loads."`
+	Sync     siteSyncCommand     `cmd:"" help:"Bring the vendors of a site's draft up to the services of the registry."`
 	Count    siteCountCommand    `cmd:"" help:"Show what visitors of a site chose, without numbers that could tell of single persons."`
 }
 
@@ -373,6 +374,58 @@ func (c *siteServicesCommand) Run(s *session) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", one.Key, one.Name, one.Provider, one.Country, one.Category)
 	}
 	return table.Flush()
+}
+
+type siteSyncCommand struct {
+	oneSite
+	Services   []string          `arg:"" optional:"" help:"Keys of services to take into the draft, beside those that it has."`
+	Categories map[string]string `help:"Which of the site's categories one of the registry is, where they are called differently." placeholder:"REGISTRY=SITE"`
+	JSON       bool              `help:"Write what changed as JSON."`
+}
+
+// Run brings the draft up to the registry.
+func (c *siteSyncCommand) Run(s *session) error {
+	one, err := c.find(s)
+	if err != nil {
+		return err
+	}
+	var synced api.SiteSync
+	body := map[string]any{"revision": one.Revision, "services": append([]string{}, c.Services...)}
+	if len(c.Categories) > 0 {
+		body["categories"] = c.Categories
+	}
+	if err := c.post(s, pathOfSite(one.ID, "sync"), body, &synced); err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(s, synced)
+	}
+	for _, key := range synced.Added {
+		fmt.Fprintf(s.Out, "added    %s\n", key)
+	}
+	for _, f := range synced.Changed {
+		fmt.Fprintf(s.Out, "changed  %s: %s\n", f.Vendor, strings.Join(f.Fields, ", "))
+	}
+	for _, key := range synced.Removed {
+		fmt.Fprintf(s.Out, "removed  %s: the registry does not know it any more\n", key)
+	}
+	for _, f := range synced.Kept {
+		fmt.Fprintf(s.Out, "kept     %s: %s, as you have set it\n", f.Vendor, strings.Join(f.Fields, ", "))
+	}
+	for _, key := range synced.Inactive {
+		fmt.Fprintf(s.Out, "off      %s\n", key)
+	}
+	for _, l := range synced.Lacks {
+		wanted := append([]string{}, l.Google...)
+		if l.Sale {
+			wanted = append(wanted, "sale, or Global Privacy Control does not reach it")
+		}
+		fmt.Fprintf(s.Out, "lacks    %s: %s\n", l.Category, strings.Join(wanted, ", "))
+	}
+	if !synced.Changes() {
+		fmt.Fprintln(s.Out, "The draft is up to the registry.")
+	}
+	return nil
 }
 
 type siteCountCommand struct {
