@@ -23,35 +23,38 @@ const (
 	BySource   Axis = "source"
 )
 
-// Changes is what a record changes about the consents that stand, by category:
-// how many more allow it. "" is for consents as such. Other acts change nothing.
-func (r Record) Changes(act string) map[string]int64 {
+// Changes is what a consent changes about those that stand, by category: how many
+// more allow it. "" is for consents as such. before and after are the records by
+// which it stood and stands; nil for nothing.
+func Changes(before, after *Record) map[string]int64 {
 	changes := map[string]int64{}
-	if !Chooses(act) && act != ActExpired && act != ActErased {
-		return changes
-	}
-	if act == ActGiven || act == ActUpdated {
-		changes[""]++
+	add := func(r *Record, n int64) {
+		if r == nil {
+			return
+		}
+		changes[""] += n
 		for category, a := range r.Categories {
 			if a.Granted {
-				changes[category]++
+				changes[category] += n
 			}
 		}
 	}
-	if r.Prior != nil {
-		changes[""]--
-		for category, granted := range r.Prior.Categories {
-			if granted {
-				changes[category]--
-			}
-		}
-	}
+	add(before, -1)
+	add(after, 1)
 	return changes
 }
 
+// Recorded lists the acts after which another thing stands than before.
+func Recorded() []string {
+	return []string{ActErased, ActExpired, ActGiven, ActUpdated, ActWithdrawn}
+}
+
+// Stays says whether something stands after an act, and be it a refusal.
+func Stays(act string) bool { return act == ActGiven || act == ActUpdated }
+
 // Chooses says whether a record is a choice of somebody, and no end that came
 // by itself.
-func Chooses(act string) bool { return act == ActGiven || act == ActUpdated || act == ActWithdrawn }
+func Chooses(act string) bool { return Stays(act) || act == ActWithdrawn }
 
 // On gives where a choice lies on the axes other than that of the day.
 func (r Record) On() map[Axis]string {

@@ -175,22 +175,20 @@ func attack(t *rapid.T, granted, refused int64, rows []site.Figure, category int
 	}
 }
 
-func TestARecordChangesWhatStandsByWhatStoodBefore(t *testing.T) { // B24
-	yes := map[string]site.Answer{"necessary": {Granted: true}, "statistics": {Granted: true}, "marketing": {}}
-	before := &site.Prior{Categories: map[string]bool{"necessary": true, "statistics": false, "marketing": true}}
+func TestWhatStandsChangesByTheRecordsBeforeAndAfter(t *testing.T) { // B24
+	some := &site.Record{Categories: map[string]site.Answer{"necessary": {Granted: true}, "statistics": {Granted: true}, "marketing": {}}}
+	others := &site.Record{Categories: map[string]site.Answer{"necessary": {Granted: true}, "marketing": {Granted: true}}}
 	for _, c := range []struct {
-		act  string
-		r    site.Record
-		want map[string]int64
+		before, after *site.Record
+		want          map[string]int64
 	}{
-		{site.ActGiven, site.Record{Categories: yes}, map[string]int64{"": 1, "necessary": 1, "statistics": 1}},
-		{site.ActUpdated, site.Record{Categories: yes, Prior: before}, map[string]int64{"": 0, "necessary": 0, "statistics": 1, "marketing": -1}},
-		{site.ActWithdrawn, site.Record{Categories: map[string]site.Answer{"necessary": {Granted: true}}, Prior: before}, map[string]int64{"": -1, "necessary": -1, "marketing": -1}},
-		{site.ActExpired, site.Record{Prior: before}, map[string]int64{"": -1, "necessary": -1, "marketing": -1}},
-		{site.ActErased, site.Record{}, map[string]int64{}}, // it was withdrawn before
+		{nil, nil, map[string]int64{}},
+		{nil, some, map[string]int64{"": 1, "necessary": 1, "statistics": 1}},
+		{others, some, map[string]int64{"": 0, "necessary": 0, "statistics": 1, "marketing": -1}},
+		{some, nil, map[string]int64{"": -1, "necessary": -1, "statistics": -1}},
 	} {
-		if d := cmp.Diff(c.want, c.r.Changes(c.act)); d != "" {
-			t.Errorf("%s: %s", c.act, d)
+		if d := cmp.Diff(c.want, site.Changes(c.before, c.after)); d != "" {
+			t.Error(d)
 		}
 	}
 }

@@ -88,10 +88,14 @@ func TestActsInBannersAreFoundByTheirIndex(t *testing.T) { // A11
 			_, err := db.Raw(t).ExecContext(ctx, `ANALYZE audit_leaves`)
 			must(t, err)
 		}
-		for _, query := range []string{store.EventRows, store.ToCount} {
-			plan, err := db.Plan(ctx, query, tenant, int64(0), 100)
+		for query, args := range map[string][]any{store.EventRows: {tenant, int64(0), 100}, store.ToCount: {tenant, int64(0), 100}, store.LastOf: {tenant, site.Object("a"), int64(1000)}} {
+			index := "audit_leaves_of_banners_by_seq"
+			if query == store.LastOf && db.Embedded() { // PostgreSQL would not take the trouble for one record
+				index = "audit_leaves_of_banners "
+			}
+			plan, err := db.Plan(ctx, query, args...)
 			must(t, err)
-			if !strings.Contains(plan, "audit_leaves_of_banners_by_seq") {
+			if !strings.Contains(plan, index) {
 				t.Errorf("the plan is\n%s", plan)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/consent/site"
+	"volenti.dev/volenti/internal/seal"
 )
 
 // SiteCounts counts what visitors chose. It follows the records in the audit
@@ -35,14 +36,16 @@ func (c *SiteCounts) Count(ctx context.Context, tenant string, limit int) (int, 
 	if err != nil || len(records) == 0 {
 		return 0, err
 	}
-	sums := newSums()
+	before, err := c.before(ctx, tenant, records)
+	if err != nil {
+		return 0, err
+	}
+	sums := newSums(before)
 	for _, r := range records {
-		if err := sums.add(r); err != nil {
-			c.db.trouble(fmt.Errorf("a choice is not counted: %w", err))
-		}
+		sums.add(r)
 	}
 	err = c.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
-		return t.count(ctx, after, records[len(records)-1].Sequence, sums)
+		return t.count(ctx, after, records[len(records)-1].leaf.Sequence, sums)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("count choices: %w", err)
@@ -83,35 +86,95 @@ func (c *SiteCounts) counted(ctx context.Context, tenant string) (seq int64, err
 // of the index audit_leaves_of_banners_by_seq.
 const ofBanner = `l.object LIKE 'banner/%'`
 
-// toCount are the records of banners behind a sequence.
-const toCount = `SELECT l.seq, l.at, l.act, l.object, d.sealed
+// toCount are the records of banners behind a sequence, and lastOf is the last
+// one of a consent before a sequence that says what stands. The plus keeps
+// PostgreSQL from looking for it through all records, because those are in order.
+const (
+	toCount = `SELECT l.seq, l.at, l.act, l.object, d.sealed
 	FROM audit_leaves l LEFT JOIN audit_details d ON d.tenant = l.tenant AND d.seq = l.seq
 	WHERE l.tenant = $1 AND l.seq > $2 AND ` + ofBanner + ` ORDER BY l.seq LIMIT $3`
+	lastOf = `SELECT l.seq, l.at, l.act, l.object, d.sealed
+	FROM audit_leaves l {by banner} LEFT JOIN audit_details d ON d.tenant = l.tenant AND d.seq = l.seq
+	WHERE l.tenant = $1 AND l.object = $2 AND +l.seq < $3 AND ` + ofBanner + `
+		AND l.act IN ('banner.erased', 'banner.expired', 'banner.given', 'banner.updated', 'banner.withdrawn') ORDER BY +l.seq DESC LIMIT 1`
+)
 
-// after gives records of banners behind a sequence, details opened.
-func (c *SiteCounts) after(ctx context.Context, tenant string, after int64, limit int) ([]audit.Record, error) {
+// told is a leaf with the record that it commits to; nil where that was erased,
+// is damaged, or never was.
+type told struct {
+	leaf   audit.Leaf
+	record *site.Record
+}
+
+// after gives records of banners behind a sequence.
+func (c *SiteCounts) after(ctx context.Context, tenant string, after int64, limit int) ([]told, error) {
 	keys, err := c.db.Tenant(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
-	records, err := collect(ctx, c.db.engine, func(row scanner) (audit.Record, error) {
+	all, err := collect(ctx, c.db.engine, c.scan(tenant, keys), toCount, tenant, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read choices to count: %w", err)
+	}
+	return all, nil
+}
+
+// before gives, by object, the records by which the consents stood that do not
+// begin among these; none for those by which nothing stands.
+func (c *SiteCounts) before(ctx context.Context, tenant string, records []told) (map[string]*site.Record, error) {
+	keys, err := c.db.Tenant(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	scan, stood, seen := c.scan(tenant, keys), map[string]*site.Record{}, map[string]bool{}
+	var all []statement
+	for _, r := range records {
+		begins := r.leaf.Act == site.ActGiven && r.record != nil && r.record.Prior == nil
+		if !seen[r.leaf.Object] && !begins && slices.Contains(site.Recorded(), r.leaf.Act) {
+			all = append(all, statement{lastOf, []any{tenant, r.leaf.Object, r.leaf.Sequence}, func(row scanner) error {
+				last, err := scan(row)
+				if site.Stays(last.leaf.Act) {
+					stood[last.leaf.Object] = last.record
+				}
+				return err
+			}})
+		}
+		seen[r.leaf.Object] = true
+	}
+	if err := c.db.engine.all(ctx, all); err != nil {
+		return nil, fmt.Errorf("read what stood: %w", err)
+	}
+	return stood, nil
+}
+
+func (c *SiteCounts) scan(tenant string, keys *seal.Tenant) func(scanner) (told, error) {
+	return func(row scanner) (told, error) {
 		l := audit.Leaf{Tenant: tenant}
 		var at int64
 		var sealed []byte
 		if err := row.Scan(&l.Sequence, &at, &l.Act, &l.Object, &sealed); err != nil {
-			return audit.Record{}, err
+			return told{}, err
 		}
 		l.At = instant(at)
 		r, err := openRecord(l, sealed, keys)
-		if err != nil {
-			c.db.trouble(err) // it is not counted
+		if err != nil || len(r.Details) == 0 {
+			c.lacks(err)
+			return told{l, nil}, nil
 		}
-		return r, nil
-	}, toCount, tenant, after, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read choices to count: %w", err)
+		var record site.Record
+		if err := json.Unmarshal(r.Details, &record); err != nil {
+			c.lacks(fmt.Errorf("the details of record %d cannot be read: %w", l.Sequence, err))
+			return told{l, nil}, nil
+		}
+		return told{l, &record}, nil
 	}
-	return records, nil
+}
+
+// lacks tells of a record that is damaged. The others are counted.
+func (c *SiteCounts) lacks(err error) {
+	if err != nil {
+		c.db.trouble(fmt.Errorf("a choice is not counted: %w", err))
+	}
 }
 
 // count adds sums to the counters, if they are still at after.
@@ -137,6 +200,7 @@ var (
 
 // sums is what some records add.
 type sums struct {
+	stands   map[string]*site.Record // by object
 	standing map[pile]int64
 	counts   map[cell]site.Split
 }
@@ -151,26 +215,41 @@ type cell struct {
 	category string
 }
 
-func newSums() sums { return sums{map[pile]int64{}, map[cell]site.Split{}} }
+func newSums(stands map[string]*site.Record) sums {
+	return sums{stands, map[pile]int64{}, map[cell]site.Split{}}
+}
 
-// add adds a record. One whose details were erased adds nothing.
-func (s sums) add(r audit.Record) error {
-	if len(r.Details) == 0 {
-		return nil
+// add adds a record. What it changes about what stands follows from the one
+// before it.
+func (s sums) add(r told) {
+	act, object, after := r.leaf.Act, r.leaf.Object, r.record
+	if !slices.Contains(site.Recorded(), act) {
+		return
 	}
-	var d site.Record
-	if err := json.Unmarshal(r.Details, &d); err != nil {
-		return fmt.Errorf("the details of record %d cannot be read: %w", r.Sequence, err)
+	if !site.Stays(act) {
+		after = nil
 	}
-	for category, n := range d.Changes(r.Act) {
-		s.standing[pile{readable(d.Site), readable(category)}] += n
+	before := s.stands[object]
+	s.stands[object] = after
+	for category, n := range site.Changes(before, after) {
+		s.standing[pile{siteOf(before, after), readable(category)}] += n
 	}
-	if !site.Chooses(r.Act) {
-		return nil
+	if r.record != nil && site.Chooses(act) {
+		s.choose(*r.record, r.leaf.At)
 	}
+}
+
+func siteOf(before, after *site.Record) string {
+	if after == nil {
+		after = before
+	}
+	return readable(after.Site)
+}
+
+func (s sums) choose(d site.Record, when time.Time) {
 	on := d.On()
 	on[""] = ""
-	for _, span := range spansOf(r.At) {
+	for _, span := range spansOf(when) {
 		for axis, value := range on {
 			at := cell{site: readable(d.Site), axis: axis, span: span, value: readable(value)}
 			s.counts[at] = plus(s.counts[at], false)
@@ -180,7 +259,6 @@ func (s sums) add(r audit.Record) error {
 			}
 		}
 	}
-	return nil
 }
 
 func plus(s site.Split, granted bool) site.Split {

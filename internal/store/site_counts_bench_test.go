@@ -1,13 +1,11 @@
 package store_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
 
-	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/consent/site"
 	"volenti.dev/volenti/internal/store/storetest"
 )
@@ -32,11 +30,15 @@ func BenchmarkSiteStatistics(b *testing.B) {
 				{"year_by_country", now.AddDate(0, 0, -365), site.ByCountry}, {"always_by_country", time.Unix(0, 0), site.ByCountry}, {"always_by_language", time.Unix(0, 0), site.ByLanguage},
 			} {
 				b.Run(fmt.Sprintf("%s/%d/%s", d.name, consents, q.name), func(b *testing.B) {
+					least := time.Hour // what others do on the machine is left out
 					for b.Loop() {
+						began := time.Now()
 						counts, err := db.SiteCounts().Read(ctx, tenant, shopSite, q.from, now, q.by)
 						must(b, err)
 						site.Tell(counts.Parts, q.by)
+						least = min(least, time.Since(began))
 					}
+					b.ReportMetric(least.Seconds()*1000, "least-ms")
 				})
 			}
 			b.Run(fmt.Sprintf("%s/%d/rows", d.name, consents), func(b *testing.B) {
@@ -60,18 +62,17 @@ func chooseAlike(b *testing.B, db *storetest.Database, n int) {
 	b.Helper()
 	r := rand.New(rand.NewPCG(1, 2))
 	now := time.Now()
-	var slice []audit.Record
+	var slice []site.Record
+	var times []time.Time
 	for i := range n {
-		details, err := json.Marshal(site.Record{
+		slice = append(slice, site.Record{
 			Site: shopSite, Version: 1 + r.IntN(5), Language: fmt.Sprint("l", r.IntN(24)), Country: fmt.Sprint("c", r.IntN(50)), Source: site.Banner,
 			Categories: map[string]site.Answer{"necessary": {Granted: true}, "functional": {Granted: r.IntN(2) == 0}, "statistics": {Granted: r.IntN(3) == 0}, "marketing": {Granted: r.IntN(4) == 0}},
 		})
-		must(b, err)
-		at := now.AddDate(0, 0, -1095).Add(time.Duration(float64(3*365*24*time.Hour) * float64(i) / float64(n)))
-		slice = append(slice, audit.Record{Leaf: audit.Leaf{Act: site.ActGiven, At: at}, Details: details})
+		times = append(times, now.AddDate(0, 0, -1095).Add(time.Duration(float64(3*365*24*time.Hour)*float64(i)/float64(n))))
 		if len(slice) == 5000 || i == n-1 {
-			must(b, db.SiteCounts().CountThese(ctx, tenant, slice))
-			slice = slice[:0]
+			must(b, db.SiteCounts().CountThese(ctx, tenant, slice, times))
+			slice, times = nil, nil
 		}
 	}
 	raw := db.Raw(b)
