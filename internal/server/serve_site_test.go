@@ -227,8 +227,6 @@ func (s *site) path(route api.Route, tenant string) string {
 		s.must(s.db.Webhooks().Disable(s.t.Context(), tenant, id, act("webhook.disable"))) // only so many can be enabled
 	case strings.HasSuffix(route.Path, "link"), strings.HasSuffix(route.Path, "/link/prove"):
 		id, key = s.makeDevice(route, tenant)
-	case strings.Contains(route.Path, "/statistics"):
-		id = s.countedSite(tenant)
 	case strings.Contains(route.Path, "/sites/"):
 		id, key = s.makeSite(tenant, !strings.HasSuffix(route.Path, "/publish") && !strings.HasSuffix(route.Path, "/draft"))
 		if strings.Contains(route.Path, "{consent}") {

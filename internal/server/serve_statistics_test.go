@@ -19,20 +19,10 @@ import (
 	"volenti.dev/volenti/internal/store/storetest"
 )
 
-// countedSite makes a site of which nothing is published.
-func (s *site) countedSite(tenant string) (id string) {
-	s.t.Helper()
-	id = uuid.NewString()
-	_, err := s.db.Raw(s.t).ExecContext(s.t.Context(), `INSERT INTO sites (tenant, id, key, name, draft, revision, edited, version, origins, created)
-		VALUES ($1, $2, $2, 'Shop', $3, 1, 0, 0, '', 0)`, tenant, id, []byte("{}"))
-	s.must(err)
-	return id
-}
-
 func TestServerCountsWhatVisitorsChoose(t *testing.T) { // B24
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
-		id := s.countedSite(store.DefaultTenant)
+		id, _ := s.makeSite(store.DefaultTenant, false)
 		for i := range 40 {
 			s.must(db.Audit().Append(t.Context(), store.DefaultTenant, audit.Entry{Act: banner.ActGiven, Object: banner.Object(fmt.Sprint(i)), Details: map[string]any{
 				"site": id, "version": 1, "language": []string{"de", "fr", "is"}[min(i/18, 2)], "source": "banner",

@@ -30,11 +30,15 @@ func BenchmarkSiteStatistics(b *testing.B) {
 				{"year_by_country", now.AddDate(0, 0, -365), site.ByCountry}, {"always_by_country", time.Unix(0, 0), site.ByCountry}, {"always_by_language", time.Unix(0, 0), site.ByLanguage},
 			} {
 				b.Run(fmt.Sprintf("%s/%d/%s", d.name, consents, q.name), func(b *testing.B) {
+					least := time.Hour // what others do on the machine is left out
 					for b.Loop() {
+						began := time.Now()
 						counts, err := db.SiteCounts().Read(ctx, tenant, shopSite, q.from, now, q.by)
 						must(b, err)
 						site.Tell(counts.Parts, q.by)
+						least = min(least, time.Since(began))
 					}
+					b.ReportMetric(least.Seconds()*1000, "least-ms")
 				})
 			}
 			b.Run(fmt.Sprintf("%s/%d/rows", d.name, consents), func(b *testing.B) {

@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/consent/site"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
@@ -27,7 +28,7 @@ import (
 // The sites of these tests. Their versions do not matter.
 const (
 	shopSite = "01990000-0000-7000-8000-000000000001"
-	blog = "01990000-0000-7000-8000-000000000002"
+	blog     = "01990000-0000-7000-8000-000000000002"
 )
 
 func addSites(t testing.TB, db *storetest.Database, of string, ids ...string) {
@@ -244,6 +245,57 @@ func TestCountersAreWhatTheLogSays(t *testing.T) { // B24
 			t.Errorf("another tenant has %+v", c)
 		}
 	})
+}
+
+func TestCountersSayWhatTheRowsSay(t *testing.T) { // B24
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		addSites(t, db, tenant, siteID)
+		c := db.SiteConsents()
+		device := func(i int) string { return fmt.Sprintf("device_0123456789abcdef_%d", i) }
+		ids := make([]string, 8)
+		for i := range ids {
+			ids[i] = chooses(t, db, sends(device(i), i%2 == 0)).ID
+		}
+		must(t, c.Withdraw(ctx, tenant, siteID, device(0), uuid.NewString()))
+		chooses(t, db, sends(device(1), true))
+		over(t, db, ids[2])
+		must(t, second(c.Sweep(ctx, tenant, 10)))
+		must(t, c.Withdraw(ctx, tenant, siteID, device(3), uuid.NewString()))
+		chooses(t, db, sends(device(3), true))
+		over(t, db, ids[5])
+		chooses(t, db, sends(device(5), true))
+		person := uuid.Must(uuid.NewV7()).String()
+		must(t, db.Statement(ctx, `UPDATE site_consents SET person = '`+person+`' WHERE id IN ('`+ids[0]+`', '`+ids[4]+`')`))
+		subject, err := consent.ParseSubjectID(person)
+		must(t, err)
+		must(t, db.Devices().Erase(ctx, tenant, subject))
+		countAll(t, db, tenant, 3)
+		var want site.Count
+		for i := range ids {
+			s, err := c.Current(ctx, tenant, siteID, device(i))
+			if errors.Is(err, site.ErrNotFound) {
+				continue
+			}
+			must(t, err)
+			want.N++
+			for key, a := range s.Categories {
+				want.Add(key, site.Split{Granted: number(a.Granted)})
+			}
+		}
+		for key, s := range want.Categories {
+			want.Categories[key] = site.Split{N: want.N, Granted: s.Granted}
+		}
+		if got := read(t, db, tenant, siteID, site.ByDay).Standing; want.N != 5 || !cmp.Equal(want, got) {
+			t.Errorf("rows %+v, counters %+v", want, got)
+		}
+	})
+}
+
+func number(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 func TestCountersSayHowFreshTheyAre(t *testing.T) { // B24
