@@ -37,7 +37,7 @@ func (c *demoCommand) Run(s *session) error {
 		}
 	}
 	t := &tour{session: s, dir: dir, once: c.Once}
-	story := []func() error{t.makeShop, t.openHouse, t.consents, t.openCounter, t.access, t.erasure, t.look, t.verifyAudit}
+	story := []func() error{t.makeShop, t.openHouse, t.consents, t.openCounter, t.openSite, t.visit, t.access, t.erasure, t.look, t.verifyAudit}
 	if !c.Once {
 		story = append(story, t.states, t.welcome)
 	}
@@ -57,6 +57,7 @@ type tour struct {
 	step    int
 	house   *server.House
 	counter *counter
+	front   *shopfront
 
 	mu      sync.Mutex
 	letters int // that were kept
@@ -161,6 +162,9 @@ func (t *tour) query(file, statement string, into any, args ...any) error {
 
 func (t *tour) close() error {
 	var err error
+	if t.front != nil {
+		t.front.stop()
+	}
 	if t.counter != nil {
 		err = t.counter.stop()
 	}

@@ -58,7 +58,7 @@ func (t *tour) openCounter() (err error) {
 	if _, err := rand.Read(secret); err != nil {
 		return err
 	}
-	listener, err := t.listen()
+	listener, err := t.listen("127.0.0.1:8080")
 	if err != nil {
 		return err
 	}
@@ -96,11 +96,11 @@ func (t *tour) openCounter() (err error) {
 	return nil
 }
 
-// listen takes the usual port, or a free one.
-func (t *tour) listen() (net.Listener, error) {
+// listen takes the usual address, or a free port.
+func (t *tour) listen(usual string) (net.Listener, error) {
 	var l net.ListenConfig
 	if !t.once {
-		if listener, err := l.Listen(t.ctx, "tcp", "127.0.0.1:8080"); err == nil {
+		if listener, err := l.Listen(t.ctx, "tcp", usual); err == nil {
 			return listener, nil
 		}
 	}
@@ -165,7 +165,7 @@ func (t *tour) applyDesk() error {
 
 // makeKey makes the key that the demo decides with.
 func (t *tour) makeKey() error {
-	key, token, err := auth.New(store.DefaultTenant, "the demo", []auth.Scope{auth.ReadRequests, auth.ApproveRequests, auth.OperateRequests}, t.Now().Add(24*time.Hour), rand.Reader)
+	key, token, err := auth.New(store.DefaultTenant, "the demo", []auth.Scope{auth.ReadRequests, auth.ApproveRequests, auth.OperateRequests, auth.ManageConsents}, t.Now().Add(24*time.Hour), rand.Reader)
 	if err != nil {
 		return err
 	}
@@ -454,11 +454,12 @@ func (t *tour) welcome() error {
 	t.say("Now you", `%[1]s/                  what people see: ask for your own data as paula.brandt9@example.org
 %[1]s/set-up/%[2]s
                        become its owner, and decide on the requests of Paula
+%[4]s/                  the shop's web site: its banner asks you before anything of others is loaded
 Everything is in %[3]s:
   mail/                 every letter that was sent, with its codes and links
   access/package.zip    what Anna was given: open its index.html
   config/, desk/        the description of the databases, the policies, and what the desk adds
-It answers until you end it (Ctrl-C).`, t.counter.Server, url.PathEscape(invitation), t.dir)
+It answers until you end it (Ctrl-C).`, t.counter.Server, url.PathEscape(invitation), t.dir, t.front.url)
 	<-t.ctx.Done()
 	return nil
 }

@@ -125,6 +125,7 @@ func TestCommandsOfTheReadmeRun(t *testing.T) {
 		}
 		commands = strings.ReplaceAll(commands, command, instead)
 	}
+	commands = "trap 'kill ${server:-} 2>/dev/null || :' EXIT\n" + strings.ReplaceAll(commands, "127.0.0.1:8080", free(t))
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "/bin/sh", "-eux", "-c", commands)
@@ -134,7 +135,7 @@ func TestCommandsOfTheReadmeRun(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	for _, want := range []string{"0 errors, 0 warnings", "shop:customers", "Request: complete", "Verified: "} {
+	for _, want := range []string{"0 errors, 0 warnings", "shop:customers", "Request: complete", "Verified: ", "added    youtube", "Version 1 of site"} {
 		if !strings.Contains(string(output), want) {
 			t.Errorf("the commands never said %q:\n%s", want, output)
 		}

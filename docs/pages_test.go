@@ -123,6 +123,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 		"policy-webhooks.md": {"calls ask-crm before (connection crm, two_way, may add identities of type phone_number)", `"status":"paused"`, `"status":"complete"`},
 		"delivery.md":        {`"status":"complete"`, `"left":5`, `{"items":[]}`},
 		"email.md":           {"shop: succeeded"},
+		"banner.md":          {"added    google_analytics", "Version 1 of site", "! added    vendor matomo", "must be asked again", "Version 2 of site"},
 		"banner-registry.md": {`"key":"matomo"`, `"key":"google_analytics"`, `"key":"vimeo"`, `"revision":2,"added":["matomo","vimeo"]`, `"revision":2,"added":[]`},
 	}
 	for _, page := range pages(t) {

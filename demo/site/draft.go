@@ -1,6 +1,7 @@
 package site
 
 import (
+	"net"
 	"net/url"
 
 	banner "volenti.dev/volenti/consent/site"
@@ -9,15 +10,15 @@ import (
 // Draft is what the banner of the shop at this origin asks, for the services at
 // another.
 func Draft(origin, vendor string) banner.Draft {
-	host := vendor
-	if u, err := url.Parse(vendor); err == nil {
-		host = u.Hostname()
+	var hosts []string // an address has no name; then the paths tell
+	if u, err := url.Parse(vendor); err == nil && net.ParseIP(u.Hostname()) == nil {
+		hosts = []string{u.Hostname()}
 	}
 	service := func(key, name, category, purpose string, days int, cookies ...banner.Cookie) banner.Vendor {
 		return banner.Vendor{
 			Key: key, Name: name, Provider: name + " (made up)", Country: "NL", Category: category, Purposes: []string{purpose},
 			Privacy: "https://" + key + ".example/privacy", RetentionDays: days, Cookies: cookies,
-			Hosts: []string{host}, Scripts: []string{"/" + key + "."},
+			Hosts: hosts, Scripts: []string{"/" + key + "."},
 		}
 	}
 	return banner.Draft{
