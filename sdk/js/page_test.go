@@ -197,6 +197,7 @@ func TestScriptOnAPage(t *testing.T) {
 		"a choice that a server cannot take is sent until it is":      resent,
 		"a version that the server does not know is asked again":      refusedVersion,
 		"without storage a choice holds on its page":                  withoutStorage,
+		"a refusal that finds no room is not outlived by a yes":       fullStorage,
 		"damaged storage is as none":                                  damaged,
 		"another host of the site knows the choice":                   otherHost,
 		"a signal is recorded once, and can be overridden":            signalled,
@@ -351,6 +352,18 @@ func withoutStorage(t *testing.T, h *house, browser *chromiumtest.Browser) { // 
 	b.Await(`volenti.state.standing && volenti.allowed("statistics")`)
 	b.Open(h.shop)
 	b.Await(`window.volenti && volenti.layer == "ask"`)
+	is(t, b, `volenti.allowed("statistics")`, false)
+}
+
+func fullStorage(t *testing.T, h *house, browser *chromiumtest.Browser) {
+	b := h.visit(browser, t, snippet)
+	chromiumtest.Evaluate[any](b, `volenti.acceptAll()`)
+	b.Await(`volenti.state.standing`)
+	chromiumtest.Evaluate[any](b, `Storage.prototype.setItem = () => { throw new Error("full") }; volenti.refuseAll(); document.dispatchEvent(new Event("visibilitychange"))`)
+	is(t, b, `volenti.allowed("statistics") + volenti.state.phase`, "falsesettled")
+	b.Await(`!volenti.state.queued`)
+	b.Open(h.shop) // the cookie knows the device, and the server what stands
+	b.Await(`window.volenti && volenti.state.phase == "settled"`)
 	is(t, b, `volenti.allowed("statistics")`, false)
 }
 

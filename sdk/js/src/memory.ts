@@ -42,8 +42,6 @@ export class Keeper {
   private memory = empty();
   /** This page has written, and could read it again. */
   private stored = false;
-  /** The last writing failed: what is stored is older than what is known. */
-  private refused = false;
   readonly key: string;
 
   constructor(site: string, private readonly domain: string) {
@@ -53,7 +51,7 @@ export class Keeper {
   /** What is kept now; another tab may have changed it. */
   read(): Memory {
     try {
-      const text = this.refused ? null : localStorage.getItem(this.key);
+      const text = localStorage.getItem(this.key);
       if (text !== null) this.memory = sound(JSON.parse(text)) || empty();
       else if (this.stored) this.memory = empty(); // the visitor has cleared it
     } catch {
@@ -68,15 +66,24 @@ export class Keeper {
     const memory = this.read();
     how(memory);
     if (!memory.device) return memory;
-    try {
-      localStorage.setItem(this.key, JSON.stringify(memory));
-      this.stored = true;
-      this.refused = false;
-    } catch {
-      this.stored = false;
-      this.refused = true; // there is none, or it is full: it holds on this page only
+    this.stored = this.put(memory);
+    if (!this.stored) {
+      // There is none, or it is full. What was there must not outlive what finds no
+      // room: it may be a yes that was taken back.
+      this.put(null);
+      this.stored = this.put({ ...memory, document: null });
     }
     return memory;
+  }
+
+  private put(memory: Memory | null): boolean {
+    try {
+      if (memory) localStorage.setItem(this.key, JSON.stringify(memory));
+      else localStorage.removeItem(this.key);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** The device that the cookie names: another host of the site may have set it. */
