@@ -223,6 +223,27 @@ func TestEveryServiceIsRecognisedByItsOwnPatterns(t *testing.T) { // B32
 	}
 }
 
+// The script of a page asks which vendor an address is of, and takes the first.
+// So it must not matter which of several that is.
+func TestAddressIsOfOneCategory(t *testing.T) { // B31
+	for _, s := range All() {
+		var addresses []string
+		for _, h := range s.Hosts {
+			addresses = append(addresses, "https://"+strings.Replace(h, "*", "some", 1)+"/")
+		}
+		for _, part := range s.Scripts {
+			addresses = append(addresses, "https://www."+part, "https://shop.example"+part)
+		}
+		for _, address := range addresses {
+			for _, other := range All() {
+				if other.match(address) != (match{}) && other.Category != s.Category {
+					t.Errorf("%s is of %s, for %s, and of %s, for %s", address, s.Key, s.Category, other.Key, other.Category)
+				}
+			}
+		}
+	}
+}
+
 func TestOfTheScriptsOfAServiceTheLongestCounts(t *testing.T) { // B32
 	s := Service{Scripts: []string{"/longer.js", "ger.js"}}
 	if got := s.match("https://shop.example/longer.js"); got != (match{script: true, length: len("/longer.js")}) {
