@@ -35,6 +35,7 @@ type agreed struct {
 type onBanner struct {
 	Site string `json:"site"` // key
 	banner.Standing
+	Records []banner.Entry `json:"records"` // newest first
 }
 
 // Of implements fulfill.Choices.
@@ -65,7 +66,11 @@ func (c choices) Of(ctx context.Context, tenant string, identities []subject.Ide
 			return nil, err
 		}
 		for _, d := range devices {
-			all.Banners = append(all.Banners, onBanner{d.Key, d.Standing})
+			trail, err := c.db.SiteConsents().Trail(ctx, tenant, d.Site, d.ID)
+			if err != nil && !errors.Is(err, banner.ErrNotFound) {
+				return nil, err
+			}
+			all.Banners = append(all.Banners, onBanner{d.Key, d.Standing, trail})
 		}
 	}
 	text, err := json.MarshalIndent(all, "", "  ")

@@ -41,6 +41,9 @@ func child() int {
 	if os.Getenv(childChooses) != "" {
 		write = chooseForever
 	}
+	if os.Getenv(childBridges) != "" {
+		write = bridgeForever
+	}
 	if os.Getenv(childCounts) != "" {
 		write = countForever
 	}

@@ -149,14 +149,17 @@ func (s *Devices) Erase(ctx context.Context, tenant string, person consent.Subje
 // eraseDevices forgets the devices of a person: their records stay and lead to
 // nobody.
 func (t *tx) eraseDevices(ctx context.Context, person consent.SubjectID) error {
-	ids, err := collect(ctx, t, func(s scanner) (id string, err error) { return id, s.Scan(&id) },
-		`DELETE FROM site_consents WHERE tenant = $1 AND person = $2 AND person <> '' RETURNING id`, t.tenant, person.String())
+	all, err := collect(ctx, t, func(s scanner) (e audit.Entry, err error) {
+		var id, siteID string
+		err = s.Scan(&id, &siteID)
+		return audit.Entry{Act: site.ActErased, Object: site.Object(id), Details: map[string]any{"site": siteID}}, err
+	}, `DELETE FROM site_consents WHERE tenant = $1 AND person = $2 AND person <> '' RETURNING id, site`, t.tenant, person.String())
 	if err != nil {
 		return fmt.Errorf("erase devices: %w", err)
 	}
-	for _, id := range ids {
+	for _, entry := range all {
 		t.growth.destroyed = true
-		if err := t.log(ctx, audit.Entry{Act: site.ActErased, Object: site.Object(id)}); err != nil {
+		if err := t.log(ctx, entry); err != nil {
 			return err
 		}
 	}
