@@ -286,6 +286,19 @@ func TestVisitorsAtTheMomentOfPublishingSeeOneVersionWhole(t *testing.T) {
 	})
 }
 
+func TestWhatWasReadBeforeAPublicationIsNotKeptAfterIt(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db, tenant)
+		before, err := db.Sites().Place(ctx, s.Key)
+		must(t, err)
+		publishSite(t, db, tenant, s.ID, 1, site.Publication{})
+		db.Sites().KeepLate(before)
+		if at, err := db.Sites().Place(ctx, s.Key); err != nil || at.Version != 1 {
+			t.Errorf("version %d is shown for good, %v", at.Version, err)
+		}
+	})
+}
+
 // Another process publishes: this one shows it within a second.
 func TestVersionOfAnotherProcessIsSeen(t *testing.T) {
 	db := storetest.Postgres(t)
