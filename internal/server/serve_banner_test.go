@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"volenti.dev/volenti/api"
+	"volenti.dev/volenti/auth"
 	banner "volenti.dev/volenti/consent/site"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
@@ -359,4 +360,42 @@ func TestVisitorsAreBoundedByNetworkAndDevice(t *testing.T) { // SE15
 			t.Fatalf("what pages load: %d", got.status)
 		}
 	}
+}
+
+func TestTheGateHeedsALinkedDeviceAtOnce(t *testing.T) { // B6 B29
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		d := banner.Start()
+		d.Origins, d.Categories[2].Purposes = []string{shopOrigin}, []string{"analytics"}
+		made := sites{db.Sites()}
+		id, err := made.Create(t.Context(), auth.Caller{Tenant: store.DefaultTenant}, "Shop", d)
+		s.must(err)
+		_, _, err = made.Publish(t.Context(), store.DefaultTenant, id, 1, banner.Publication{Material: true}, "test", act("site.publish"))
+		s.must(err)
+		as, _, err := made.Get(t.Context(), store.DefaultTenant, id)
+		s.must(err)
+		v := s.visits(as.Key)
+		v.choose(true)
+		anna := `"identities":[{"type":"email","value":"anna@example.org"}]`
+		s.ask("POST", "/api/v1/sites/"+id+"/link", `{"device":"`+v.device+`",`+anna+`}`, http.StatusOK, nil)
+		var person api.Found
+		s.ask("POST", "/api/v1/subjects/find", `{`+anna+`}`, http.StatusOK, &person)
+		gate := func(what string, want bool) {
+			t.Helper()
+			if d := s.allowed(person.Subject, "analytics"); d.Allowed != want {
+				t.Errorf("%s: %+v", what, d)
+			}
+		}
+		gate("linked", true)
+		linked := v.choose(false)
+		if gate("refused", false); !linked.Linked {
+			t.Errorf("%+v", linked)
+		}
+		v.choose(true)
+		gate("agreed again", true)
+		if got := v.post("/withdraw", map[string]string{"device": v.device, "submission": uuid.NewString()}); got.status != http.StatusOK {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+		gate("withdrawn", false)
+	})
 }

@@ -111,11 +111,6 @@ func (s *Devices) each(ctx context.Context, tenant string, people []consent.Subj
 // follow lets the ledger follow what the devices of a person say, and then the
 // devices what the person said elsewhere.
 func (s *Devices) follow(ctx context.Context, t *tx, person consent.SubjectID) error {
-	// First the rows, then the end of the log: as whoever records a choice.
-	if err := t.each(ctx, func(scanner) error { return nil }, `SELECT id FROM site_consents WHERE tenant = $1 AND person = $2 AND person <> '' ORDER BY id {lock}`,
-		t.tenant, person.String()); err != nil {
-		return fmt.Errorf("hold the devices of a person: %w", err)
-	}
 	b, err := s.db.Consents().open(ctx, t, []*choices{newChoices(ctx, []consent.Entry{{Subject: person}}, t.keys)})
 	if err != nil {
 		return err

@@ -25,10 +25,23 @@ type device struct {
 	id, person string
 }
 
+// holdChoices keeps all choices of the tenant's visitors out until the commit:
+// whoever records one locks the end of the log first and reads rows then, and
+// two who lock them in another order would wait for each other.
+func (t *tx) holdChoices(ctx context.Context) error {
+	if err := t.all(ctx, t.growth.lock(t.tenant)); err != nil {
+		return fmt.Errorf("lock the log: %w", err)
+	}
+	return nil
+}
+
 // device gives the row of a device, and holds it; site.ErrNotFound where
 // nothing stands for it.
 func (t *tx) device(ctx context.Context, siteID, digest string) (d device, err error) {
-	err = t.row(ctx, `SELECT id, person FROM site_consents WHERE tenant = $1 AND site = $2 AND device = $3 {lock}`, t.tenant, siteID, digest).
+	if err := t.holdChoices(ctx); err != nil {
+		return d, err
+	}
+	err = t.row(ctx, `SELECT id, person FROM site_consents WHERE tenant = $1 AND site = $2 AND device = $3`, t.tenant, siteID, digest).
 		Scan(&d.id, &d.person)
 	if errors.Is(err, sql.ErrNoRows) {
 		return d, site.ErrNotFound
@@ -149,6 +162,9 @@ func (s *Devices) Erase(ctx context.Context, tenant string, person consent.Subje
 // eraseDevices forgets the devices of a person: their records stay and lead to
 // nobody.
 func (t *tx) eraseDevices(ctx context.Context, person consent.SubjectID) error {
+	if err := t.holdChoices(ctx); err != nil {
+		return err
+	}
 	all, err := collect(ctx, t, func(s scanner) (e audit.Entry, err error) {
 		var id, siteID string
 		err = s.Scan(&id, &siteID)

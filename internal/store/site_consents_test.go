@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/consent/site"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
@@ -435,5 +436,49 @@ func TestATrailIsReadByItsIndex(t *testing.T) {
 		if must(t, err); !strings.Contains(plan, "audit_leaves_of_banners ") {
 			t.Error(plan)
 		}
+	})
+}
+
+func TestChoicesWhileTheDeviceIsLinkedAndUnlinked(t *testing.T) { // B28, B29
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		v := asks()
+		v.Categories[1].Purposes = []string{"analytics"}
+		must(t, db.PublishSite(ctx, tenant, siteID, v))
+		id := chooses(t, db, sends(visits, true)).ID
+		device, err := db.Devices().Known(ctx, tenant, siteID, visits)
+		must(t, err)
+		var all sync.WaitGroup
+		for i := range 4 {
+			all.Go(func() {
+				for n := range 10 {
+					s := chooses(t, db, sends(visits, (i+n)%2 == 0))
+					if err := db.Devices().Bridge(ctx, tenant, s.ID); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		all.Go(func() {
+			for range 10 {
+				if _, err := db.Devices().Link(ctx, tenant, siteID, device, person("anna@example.com"), map[string]any{"how": "vouched"}); err != nil {
+					t.Error(err)
+				}
+				if err := db.Devices().Unlink(ctx, tenant, siteID, device, map[string]any{"how": "vouched"}); err != nil {
+					t.Error(err)
+				}
+			}
+			if _, err := db.Devices().Link(ctx, tenant, siteID, device, person("anna@example.com"), map[string]any{"how": "vouched"}); err != nil {
+				t.Error(err)
+			}
+		})
+		all.Wait()
+		s := chooses(t, db, sends(visits, false)) // a choice takes nobody's link
+		must(t, db.Devices().Bridge(ctx, tenant, s.ID))
+		subject, err := db.Consents().Find(ctx, tenant, person("anna@example.com")[0])
+		must(t, err)
+		if got := choices(t, db, subject)["analytics"]; !s.Linked || s.ID != id || got == consent.Granted || got == "" {
+			t.Errorf("%+v; the ledger says %q", s, got)
+		}
+		sound(t, db)
 	})
 }
