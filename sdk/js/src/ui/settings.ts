@@ -99,5 +99,6 @@ function fact(name: string, value: HTMLElement | string | undefined) {
 function cookies(all: Cookie[] | undefined, say: Say) {
   const lasts = (days: number) => (days ? `${say('days')}: ${days}` : say('session'));
   return all && fact(say('cookies'), make('ul', { role: 'list' }, all.map(({ name, days, purpose }) =>
-    make('li', {}, make('code', {}, name), ' ', [lasts(days), purpose].filter(Boolean).join(' · ')))));
+    // What operators write may run the other way than the language.
+    make('li', {}, make('code', {}, name), ' ', lasts(days), purpose && [' · ', make('bdi', {}, purpose)]))));
 }
