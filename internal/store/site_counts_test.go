@@ -256,11 +256,11 @@ func TestCountersSayWhatTheRowsSay(t *testing.T) { // B24
 		for i := range ids {
 			ids[i] = chooses(t, db, sends(device(i), i%2 == 0)).ID
 		}
-		must(t, c.Withdraw(ctx, tenant, siteID, device(0), uuid.NewString()))
+		must(t, second(c.Withdraw(ctx, tenant, siteID, device(0), uuid.NewString())))
 		chooses(t, db, sends(device(1), true))
 		over(t, db, ids[2])
 		must(t, second(c.Sweep(ctx, tenant, 10)))
-		must(t, c.Withdraw(ctx, tenant, siteID, device(3), uuid.NewString()))
+		must(t, second(c.Withdraw(ctx, tenant, siteID, device(3), uuid.NewString())))
 		chooses(t, db, sends(device(3), true))
 		over(t, db, ids[5])
 		chooses(t, db, sends(device(5), true))
