@@ -106,8 +106,8 @@ dl{display:grid;grid-template-columns:minmax(min-content,max-content) 1fr;gap:.2
 dl+a{margin-top:.5em}
 .standing{display:flex;flex-wrap:wrap;gap:.5em 1.5em;align-items:center;justify-content:space-between}
 code{display:block;unicode-bidi:isolate;font:1em/1.5 ui-monospace,monospace}
-.corner{position:fixed;z-index:2147483646;inset-block-end:1em;inset-inline-start:1em;max-width:calc(100% - 2em);display:grid;gap:.5em;justify-items:start;pointer-events:none}
-.up{inset-block:1em auto}
+.corner{position:fixed;z-index:2147483646;inset-block:1em;inset-inline-start:1em;max-width:calc(100% - 2em);display:grid;gap:.5em;place-content:end start;justify-items:start;pointer-events:none}
+.up{align-content:start}
 .corner>*{pointer-events:auto}
 .corner>button{padding:.5em 1em;min-height:2.25em;line-height:1.25}
 [role=status]{padding:.5em 1em}
