@@ -21,9 +21,13 @@ func Draft(origin, vendor string) banner.Draft {
 			Hosts: hosts, Scripts: []string{"/" + key + "."},
 		}
 	}
+	var languages []string
+	for _, t := range tongues {
+		languages = append(languages, t.Code)
+	}
 	return banner.Draft{
 		Origins:   []string{origin},
-		Languages: []string{"en", "de"},
+		Languages: languages,
 		Links:     map[string]map[string]string{"privacy": {"": origin + "/privacy"}, "imprint": {"": origin + "/imprint"}},
 		Categories: []banner.Category{
 			{Key: "necessary", Necessary: true, Google: []string{"security_storage"}, Cookies: []banner.Cookie{{Name: basketCookie, Days: 1, Purpose: "How many things are in the basket"}}},

@@ -58,7 +58,13 @@ type view struct {
 	Language string // that the banner is asked for; "" leaves it to the banner
 	Basket   int
 	Goods    []good
+	Tongues  []tongue
 }
+
+// tongue is a language that the banner speaks; the shop speaks English alone.
+type tongue struct{ Code, Name string }
+
+var tongues = []tongue{{"en", "English"}, {"de", "Deutsch"}, {"fr", "Français"}, {"es", "Español"}, {"uk", "Українська"}, {"ar", "العربية"}}
 
 type good struct{ Name, Kind, Price, Colour string }
 
@@ -77,7 +83,7 @@ const policy = "default-src 'none'; script-src 'nonce-%[1]s' 'strict-dynamic'; s
 var language = regexp.MustCompile(`^[A-Za-z0-9-]{0,35}$`)
 
 func (at Places) show(w http.ResponseWriter, r *http.Request, page string) {
-	v := view{Places: at, Nonce: rand.Text(), Goods: goods, Basket: basket(r)}
+	v := view{Places: at, Nonce: rand.Text(), Goods: goods, Tongues: tongues, Basket: basket(r)}
 	if asked := r.URL.Query().Get("language"); language.MatchString(asked) {
 		v.Language = asked
 	}

@@ -64,6 +64,14 @@ func TestShopFillsABasketWithoutScripts(t *testing.T) {
 	}
 }
 
+func TestDraftCanBePublished(t *testing.T) {
+	for _, origin := range []string{"http://127.0.0.1:8081", "http://shop.localhost:8081", "https://shop.example"} {
+		if problems := site.Draft(origin, "http://localhost:8082").Problems(nil); len(problems) > 0 {
+			t.Errorf("the draft for %s has problems: %v", origin, problems)
+		}
+	}
+}
+
 func TestShopShowsThatNothingOfOthersIsLoadedWithoutABanner(t *testing.T) { // W18
 	vendor := &site.Vendor{}
 	vendors := listen(t, "vendor", func(string) http.Handler { return vendor })

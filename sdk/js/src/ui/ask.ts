@@ -10,7 +10,7 @@ import { about, type Say } from './words';
  */
 export function ask(controller: Controller, shown: Document, say: Say): HTMLElement {
   return make('aside', { class: 'card ask', 'aria-labelledby': 'ask' },
-    make('header', {},
+    make('div', { class: 'head' },
       make('h2', { id: 'ask' }, say('title')),
       cross(say('close'), () => controller.close())),
     news(controller, shown, say),

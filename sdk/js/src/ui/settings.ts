@@ -13,7 +13,7 @@ export function settings(controller: Controller, shown: Document, say: Say, back
   const { state } = controller;
   const choice = draft(shown, state);
   return make('dialog', { 'aria-labelledby': 'settings' },
-    make('header', {},
+    make('div', { class: 'head' },
       make('h2', { id: 'settings' }, say('title')),
       cross(say('back'), back)),
     make('div', { class: 'body' },
@@ -23,7 +23,7 @@ export function settings(controller: Controller, shown: Document, say: Say, back
       state.standing && make('div', { class: 'standing' },
         make('p', { class: 'quiet' }, say('receipt'), make('code', {}, state.standing.id)),
         make('button', { type: 'button', class: 'plain', click: () => controller.withdraw() }, say('withdraw')))),
-    make('footer', { class: 'acts' },
+    make('div', { class: 'acts' },
       button(say('save'), () => controller.choose({ ...choice.categories }, choice.differing())),
       button(say('accept'), () => controller.acceptAll()),
       button(say('refuse'), () => controller.refuseAll())));

@@ -65,7 +65,7 @@ a,.plain{color:inherit;text-underline-offset:.2em}
 a{display:inline-block;padding:.125em 0}
 button{font:inherit;color:inherit;background:none;border:0;padding:0;cursor:pointer}
 :focus-visible{outline:2px solid var(--t);outline-offset:2px}
-header{display:flex;gap:1em;align-items:start;justify-content:space-between}
+.head{display:flex;gap:1em;align-items:start;justify-content:space-between}
 .cross{flex:none;width:2em;height:2em;margin:-.25em -.5em -.25em 0;margin-inline:0 -.5em;border-radius:var(--r);line-height:1}
 .cross::before{content:"×";font-size:1.5em}
 .quiet,.facts,[role=status],.line,.corner>button{font-size:.875em}
@@ -87,8 +87,8 @@ button:hover,summary:hover{text-decoration:underline}
 dialog{position:fixed;inset:0;margin:auto;width:48em;max-width:calc(100% - 2em);max-height:calc(100% - 2em);padding:0;display:flex;flex-direction:column;overflow:auto;container-type:inline-size}
 dialog::backdrop{background:#0009}
 dialog>*{padding:1.25em 1.5em}
-dialog>header{border-bottom:1px solid var(--l)}
-dialog>footer{border-top:1px solid var(--l)}
+dialog>.head{border-bottom:1px solid var(--l)}
+dialog>.acts{border-top:1px solid var(--l)}
 .body{display:grid;gap:1.25em;overflow:auto;overscroll-behavior:contain}
 .body>section{display:grid;gap:.5em;padding-bottom:1.25em;border-bottom:1px solid var(--l)}
 .row{display:flex;gap:1em;align-items:start;justify-content:space-between}
@@ -106,8 +106,8 @@ dl{display:grid;grid-template-columns:minmax(min-content,max-content) 1fr;gap:.2
 dl+a{margin-top:.5em}
 .standing{display:flex;flex-wrap:wrap;gap:.5em 1.5em;align-items:center;justify-content:space-between}
 code{display:block;unicode-bidi:isolate;font:1em/1.5 ui-monospace,monospace}
-.corner{position:fixed;z-index:2147483646;inset-block-end:1em;inset-inline-start:1em;max-width:calc(100% - 2em);display:grid;gap:.5em;justify-items:start;pointer-events:none}
-.up{inset-block:1em auto}
+.corner{position:fixed;z-index:2147483646;inset-block:1em;inset-inline-start:1em;max-width:calc(100% - 2em);display:grid;gap:.5em;place-content:end start;justify-items:start;pointer-events:none}
+.up{align-content:start}
 .corner>*{pointer-events:auto}
 .corner>button{padding:.5em 1em;min-height:2.25em;line-height:1.25}
 [role=status]{padding:.5em 1em}

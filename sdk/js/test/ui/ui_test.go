@@ -488,7 +488,7 @@ func languages(f face) {
 	wide := chromiumtest.Evaluate[[]string](f.Browser, `Object.keys(texts).flatMap(language => {
 		const wide = root => [...root.querySelectorAll("*")].filter(e => {
 			const {left, right} = e.getBoundingClientRect();
-			return left < 0 || right > innerWidth || e.localName != "header" && e.clientWidth && e.scrollWidth > e.clientWidth;
+			return left < 0 || right > innerWidth || !e.matches(".head") && e.clientWidth && e.scrollWidth > e.clientWidth;
 		}).map(e => [language, e.localName, e.textContent].join(" "));
 		show("phase=changed&language=" + language);
 		const asked = wide(front);
