@@ -28,7 +28,9 @@ const theDevice = "AAAAAAAAAAAAAAAAAAAAAA"
 // of a route that takes a code has a good one.
 func (s *site) makeDevice(route api.Route, tenant string) (id, key string) {
 	s.t.Helper()
-	id, key = uuid.NewString(), strings.ReplaceAll(uuid.NewString(), "-", "")[:16]
+	id = uuid.NewString()
+	key, err := banner.NewKey(rand.Reader)
+	s.must(err)
 	snapshot, err := json.Marshal(banner.Version{Number: 1, Categories: []banner.Asked{{Category: banner.Category{Key: "statistics", Purposes: []string{"analytics"}}, Since: 1, Days: 90}}})
 	s.must(err)
 	known, err := s.db.Devices().Known(s.t.Context(), tenant, id, theDevice)
@@ -36,8 +38,8 @@ func (s *site) makeDevice(route api.Route, tenant string) (id, key string) {
 	raw, ends := s.db.Raw(s.t), time.Now().AddDate(0, 1, 0)
 	answers := fmt.Sprintf(`{"statistics":{"granted":true,"version":1,"expires_at":%q}}`, ends.Format(time.RFC3339))
 	for statement, args := range map[string][]any{
-		`INSERT INTO sites (tenant, id, key, name, draft, revision, edited, version, origins, created) VALUES ($1, $2, $3, 'Shop', $4, 1, 0, 1, '`+shopOrigin+`', 0)`: {tenant, id, key, []byte(`{}`)},
-		`INSERT INTO site_versions (tenant, site, version, digest, snapshot, draft, published, sealed) VALUES ($1, $2, 1, 'd', $3, $4, 1, $4)`:          {tenant, id, snapshot, []byte(`{}`)},
+		`INSERT INTO sites (tenant, id, key, name, draft, revision, edited, version, origins, created) VALUES ($1, $2, $3, 'Shop', $4, 1, 0, 1, '` + shopOrigin + `', 0)`: {tenant, id, key, []byte(`{}`)},
+		`INSERT INTO site_versions (tenant, site, version, digest, snapshot, draft, published, sealed) VALUES ($1, $2, 1, 'd', $3, $4, 1, $4)`:                            {tenant, id, snapshot, []byte(`{}`)},
 		`INSERT INTO site_consents (tenant, site, device, id, seq, version, digest, categories, vendors, source, signal, created, updated, expires, person, bridged)
 			VALUES ($1, $2, $3, $4, 1, 1, 'd', $5, '{}', 'banner', 0, 1, 1, $6, '', 0)`: {tenant, id, known, uuid.NewString(), answers, ends.UnixMicro()},
 	} {
