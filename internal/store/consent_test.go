@@ -374,8 +374,11 @@ func TestNoRecordStandsWhenItsLeafCannotBeWritten(t *testing.T) { // A11, SE16
 		t.Run(table, func(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 				anna := give(t, db, says("anna@example.com", "analytics", true))[0]
-				g := gate(t, db, time.Now())
-				_, err := db.Raw(t).Exec(`ALTER TABLE ` + table + ` RENAME TO broken`)
+				checks, err := db.Consents().Checks(ctx, tenant)
+				must(t, err)
+				<-checks.Loaded() // else the gate asks the table that is gone
+				g := consent.Gate{Tenant: tenant, States: checks, Now: time.Now}
+				_, err = db.Raw(t).Exec(`ALTER TABLE ` + table + ` RENAME TO broken`)
 				must(t, err)
 				before := db.Dump(t)
 				_, err = db.Consents().Append(ctx, tenant, "", []consent.Entry{says("anna@example.com", "analytics", false)})
