@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,7 +37,8 @@ func (t *tour) openSite() error {
 		return errors.Join(err, front.Close())
 	}
 	f := &shopfront{url: "http://" + front.Addr().String(), vendor: &pages.Vendor{}}
-	at := pages.Places{Server: t.counter.Server, Vendor: "http://" + others.Addr().String()}
+	// Cookies know no ports: under a name of their own the vendors do not get the shop's.
+	at := pages.Places{Server: t.counter.Server, Vendor: "http://localhost:" + strconv.Itoa(others.Addr().(*net.TCPAddr).Port)}
 	draft := pages.Draft(f.url, at.Vendor)
 	for i := range draft.Categories {
 		if draft.Categories[i].Key == "statistics" {

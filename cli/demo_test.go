@@ -48,6 +48,18 @@ func TestDemoAnswersUntilItIsEnded(t *testing.T) {
 	if status, _ := get(t, address[1]+"/readyz", ""); status != http.StatusOK {
 		t.Errorf("it does not answer: %d", status)
 	}
+	// Cookies know no ports: what the shop keeps must not reach the services of others.
+	front := regexp.MustCompile(`http://([0-9.]+):[0-9]+ shows version 1`).FindStringSubmatch(text)
+	if front == nil {
+		t.Fatalf("there is no web site of the shop:\n%s", text)
+	}
+	_, page := get(t, strings.TrimSuffix(front[0], " shows version 1"), "")
+	others := regexp.MustCompile(`src="(http://([^/:"]+):[0-9]+/tallywell.js)"`).FindStringSubmatch(page)
+	if others == nil || others[2] == front[1] {
+		t.Errorf("the services of others are at %v, the shop at %v", others, front)
+	} else if status, _ := get(t, others[1], ""); status != http.StatusOK {
+		t.Errorf("the services of others do not answer: %d", status)
+	}
 	letters, err := filepath.Glob(filepath.Join(dir, "mail", "*archive-at-shop.example.txt"))
 	if err != nil || len(letters) != 1 {
 		t.Errorf("%d letters to the archive, %v", len(letters), err)

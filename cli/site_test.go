@@ -4,20 +4,28 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
 // openWebmaster gives a shell with a server and a key to look after sites.
 func openWebmaster(t *testing.T) shopkeeper {
 	t.Helper()
-	k := shopkeeper{shell: shell{t: t, data: filepath.Join(t.TempDir(), "data")}, dir: t.TempDir()}
+	k, end := hireWebmaster(t)
+	t.Cleanup(end)
+	return k
+}
+
+// hireWebmaster does the same, and gives what ends the server; it may be called again.
+func hireWebmaster(t *testing.T) (k shopkeeper, end func()) {
+	t.Helper()
+	k = shopkeeper{shell: shell{t: t, data: filepath.Join(t.TempDir(), "data")}, dir: t.TempDir()}
 	key, _ := k.does(0, "apikey", "create", "--data", k.data, "--scope", "consents:read", "--scope", "consents:manage")
 	k.key = strings.TrimSpace(key)
 	k.env = k.knows
-	url, end := k.serve()
-	t.Cleanup(func() { end() })
+	url, stop := k.serve()
 	k.url = url
-	return k
+	return k, sync.OnceFunc(func() { stop() })
 }
 
 func TestSiteIsEditedAndPublishedFromTheCommandLine(t *testing.T) { // B17, B18, B31

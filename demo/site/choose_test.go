@@ -131,7 +131,6 @@ func oneVendor(s *stage) { // W14, B8
 	b.Use("switch", "Functional")
 	s.unfold(b, "Services (3)")
 	b.AwaitThing("switch", "Chatterling")
-	s.look(b, "services")
 	b.Use("switch", "Chatterling")
 	b.Use("switch", "Clipnook")
 	b.Use("button", "Save choice")

@@ -90,7 +90,6 @@ func rightToLeft(s *stage) { // W18
 	s.look(b, "right-to-left")
 	b.Use("button", texts["settings"])
 	b.AwaitThing("button", texts["save"])
-	s.look(b, "right-to-left-settings")
 	b.Use("button", texts["save"])
 	b.AwaitGone("button", texts["save"])
 	b.Await(`volenti.state.standing && !volenti.state.queued`)

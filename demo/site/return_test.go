@@ -79,7 +79,6 @@ func withdraw(s *stage) { // B6, W15
 	id := chromiumtest.Evaluate[string](b, `volenti.state.standing.id`)
 	b.Use("button", "Privacy settings")
 	b.AwaitThing("button", "Withdraw consent")
-	s.look(b, "withdraw")
 	b.Use("button", "Withdraw consent")
 	b.Until("the withdrawal is taken", func() bool { return s.gate.taken("withdraw") == 1 })
 	if left := traces(b); len(left) > 0 {
@@ -110,7 +109,6 @@ func expire(s *stage) { // B14, B15
 	if calls := s.vendor.Calls(); len(calls) != before {
 		s.Errorf("services were called: %v", calls[before:])
 	}
-	s.look(b, "expired")
 }
 
 func clockBack(s *stage) { // B14
@@ -127,6 +125,7 @@ func clockBack(s *stage) { // B14
 	if calls := s.vendor.Calls(); len(calls) != before {
 		s.Errorf("services were called: %v", calls[before:])
 	}
+	s.accept(b) // the server's time counts again
 }
 
 // widened adds a service to the statistics.
@@ -150,7 +149,6 @@ func material(s *stage) { // B18, B31
 			s.Errorf("%q is not said:\n%s", want, text)
 		}
 	}
-	s.look(b, "changed")
 	s.accept(b)
 	if r := s.record(b); r.Version != 2 || r.Prior == nil || r.Prior.Version != 1 {
 		s.Errorf("recorded is %+v", r)
@@ -192,7 +190,6 @@ func signal(s *stage) { // gpc.md
 	if text := b.Read(); !strings.Contains(text, honoured) {
 		s.Errorf("it is not said that the signal is honoured:\n%s", text)
 	}
-	s.look(b, "signal")
 	s.runs(b)
 	s.called()
 	r := s.record(b)

@@ -2,6 +2,7 @@ package chromiumtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -53,7 +54,8 @@ func (b *Browser) another(t testing.TB, options ...chromedp.ContextOption) *Brow
 	other := &Browser{t: t, downloads: b.downloads, scripted: b.scripted, saw: &saw{}}
 	other.ctx, _ = chromedp.NewContext(b.ctx, options...)
 	t.Cleanup(func() {
-		if err := chromedp.Cancel(other.ctx); err != nil {
+		// A machine that is too busy for it closes the tab when Chromium ends.
+		if err := chromedp.Cancel(other.ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("close a tab: %v", err)
 		}
 	})

@@ -196,14 +196,11 @@ func TestScriptOnAPage(t *testing.T) {
 		"what is refused is cleared away":                             cleared,
 		"a choice that a server cannot take is sent until it is":      resent,
 		"a version that the server does not know is asked again":      refusedVersion,
-		"without storage a choice holds on its page":                  withoutStorage,
 		"a refusal that finds no room is not outlived by a yes":       fullStorage,
 		"damaged storage is as none":                                  damaged,
 		"another host of the site knows the choice":                   otherHost,
 		"a signal is recorded once, and can be overridden":            signalled,
-		"a clock set back revives nothing":                            clockBack,
 		"a withdrawal holds, and is recorded once":                    withdrawn,
-		"another tab knows the choice":                                otherTab,
 		"answers that are none harm no page":                          garbage,
 		"the page's own elements are a face":                          ownFace,
 	} {
@@ -345,16 +342,6 @@ func refusedVersion(t *testing.T, h *house, browser *chromiumtest.Browser) { // 
 	b.Await(`volenti.state.standing && volenti.state.standing.version == 2 && volenti.allowed("statistics")`)
 }
 
-func withoutStorage(t *testing.T, h *house, browser *chromiumtest.Browser) { // B10
-	b := h.visit(browser, t, snippet, `for (const name of ["getItem", "setItem"]) Storage.prototype[name] = () => { throw new Error("refused") };
-		Object.defineProperty(Document.prototype, "cookie", {get() { throw new Error("refused") }, set() { throw new Error("refused") }})`)
-	chromiumtest.Evaluate[any](b, `volenti.acceptAll()`)
-	b.Await(`volenti.state.standing && volenti.allowed("statistics")`)
-	b.Open(h.shop)
-	b.Await(`window.volenti && volenti.layer == "ask"`)
-	is(t, b, `volenti.allowed("statistics")`, false)
-}
-
 func fullStorage(t *testing.T, h *house, browser *chromiumtest.Browser) {
 	b := h.visit(browser, t, snippet)
 	chromiumtest.Evaluate[any](b, `volenti.acceptAll()`)
@@ -393,20 +380,6 @@ func otherHost(t *testing.T, h *house, browser *chromiumtest.Browser) { // B10
 	is(t, b, `volenti.allowed("statistics") && !volenti.allowed("marketing")`, true)
 }
 
-func otherTab(t *testing.T, h *house, browser *chromiumtest.Browser) {
-	b := h.visit(browser, t, snippet+`<script type="text/plain" data-category="statistics" src="/vendor/counted"></script>`)
-	beside := b.Beside()
-	beside.Open(h.shop)
-	beside.Await(`window.volenti && volenti.layer == "ask"`)
-	chromiumtest.Evaluate[any](b, `volenti.choose({statistics: true})`)
-	beside.Await(`volenti.state.phase == "settled" && volenti.layer === null && ` + ran + ` == "counted"`)
-	b.Await(`!volenti.state.queued`)
-	beside.Await(`!volenti.state.queued`)
-	if sent := h.posted(); len(sent) != 1 {
-		t.Errorf("sent was %v", sent)
-	}
-}
-
 func signalled(t *testing.T, h *house, browser *chromiumtest.Browser) { // gpc.md
 	b := h.visit(browser, t, snippet, `Object.defineProperty(Navigator.prototype, "globalPrivacyControl", {configurable: true, get: () => true})`)
 	b.Await(`volenti.state.standing`)
@@ -425,20 +398,6 @@ func signalled(t *testing.T, h *house, browser *chromiumtest.Browser) { // gpc.m
 	if got := fmt.Sprint(sources); got != "[gpc script preferences]" {
 		t.Errorf("sent were %s", got)
 	}
-}
-
-func clockBack(t *testing.T, h *house, browser *chromiumtest.Browser) { // B14
-	b := h.visit(browser, t, snippet)
-	chromiumtest.Evaluate[any](b, `volenti.acceptAll()`)
-	b.Await(`volenti.state.standing`)
-	for _, ahead := range []time.Duration{400 * 24 * time.Hour, -24 * time.Hour} {
-		b.Clock(ahead)
-		b.Open(h.shop)
-		b.Await(`window.volenti && volenti.state.phase == "expired" && volenti.layer == "ask"`)
-		is(t, b, `volenti.allowed("statistics")`, false)
-	}
-	chromiumtest.Evaluate[any](b, `volenti.acceptAll()`)
-	b.Await(`!volenti.state.queued && volenti.state.phase == "settled"`) // the server's time counts again
 }
 
 func withdrawn(t *testing.T, h *house, browser *chromiumtest.Browser) { // B6
