@@ -178,6 +178,7 @@ type Edition struct {
 	Number    int       `json:"version"`
 	Digest    string    `json:"digest"`
 	Published time.Time `json:"published_at"`
+	Material  bool      `json:"material"` // it asks everybody again; the first asks everybody
 }
 
 // Place is a site as visitors find it, by its key alone.

@@ -287,11 +287,11 @@ func (s *Sites) Get(ctx context.Context, tenant, id string) (as site.Summary, d 
 // there is no such site.
 func (s *Sites) Versions(ctx context.Context, tenant, id string) ([]site.Edition, error) {
 	all, err := collect(ctx, s.db.engine, func(row scanner) (e site.Edition, err error) {
-		var published int64
-		err = row.Scan(&e.Number, &e.Digest, &published)
-		e.Published = instant(published)
+		var published, material int64
+		err = row.Scan(&e.Number, &e.Digest, &published, &material)
+		e.Published, e.Material = instant(published), material == int64(e.Number)
 		return e, err
-	}, `SELECT version, digest, published FROM site_versions WHERE tenant = $1 AND site = $2 ORDER BY version DESC`, tenant, id)
+	}, `SELECT version, digest, published, {material} FROM site_versions WHERE tenant = $1 AND site = $2 ORDER BY version DESC`, tenant, id)
 	if err != nil {
 		return nil, fmt.Errorf("list the versions of a site: %w", err)
 	}
