@@ -187,5 +187,5 @@ type Place struct {
 	ID      string
 	Key     string
 	Version int      // that visitors are shown; 0 before the first
-	Origins []string // of that version
+	Origins []string // as published with it; of the draft before the first
 }

@@ -258,6 +258,36 @@ func TestAChoiceIsTakenWholeOrRefused(t *testing.T) { // B8 B18
 	}
 }
 
+func TestASiteThatHasPublishedNothingTakesChoices(t *testing.T) { // B13 B19
+	s := newSite(t, storetest.SQLite(t))
+	id, key := s.makeSite(store.DefaultTenant, false)
+	v := &visitor{s, key, banner.Place{Tenant: store.DefaultTenant, ID: id}, &banner.Published{Version: banner.Version{Regions: []banner.Region{{}}}}, strings.ReplaceAll(uuid.NewString(), "-", "")}
+	for _, none := range []any{"", nil} {
+		sent := v.submission(true)
+		sent["digest"] = none
+		chosen := v.stands(v.post("", sent), http.StatusCreated)
+		if days := chosen.Expires.Sub(chosen.Updated).Hours() / 24; !chosen.Categories["statistics"].Granted || chosen.Version != 0 || chosen.Digest != "" || days != banner.OtherDays {
+			t.Errorf("%+v", chosen)
+		}
+	}
+	got := v.post("/receipt", map[string]string{"device": v.device})
+	if e, _, err := banner.VerifyReceipt([]byte(got.body), ""); err != nil || e.Record.Version != 0 || e.Record.Digest != "" {
+		t.Errorf("%+v, %v: %s", e, err, got.body)
+	}
+	sent := v.submission(true)
+	sent["digest"] = strings.Repeat("0", 64)
+	s.problem("a digest of nothing", v.post("", sent), http.StatusUnprocessableEntity)
+	s.problem("a page that the draft does not name", v.post("", v.submission(true), "Origin", "https://evil.example"), http.StatusForbidden)
+
+	// Once it is published, that is what counts.
+	s.ask("POST", "/api/v1/sites/"+id+"/publish", `{"revision":1,"material":true,"classified_by":"x"}`, 201, nil)
+	s.problem("what is no longer shown", v.post("", v.submission(true)), http.StatusUnprocessableEntity)
+	v.shown = s.visits(key).shown
+	if chosen := v.choose(true); chosen.Version != 1 || chosen.Digest != v.shown.Digest {
+		t.Errorf("%+v", chosen)
+	}
+}
+
 func TestOnlyTheExactSignalIsOne(t *testing.T) {
 	_, v := newShop(t, storetest.SQLite(t))
 	for _, c := range []struct {

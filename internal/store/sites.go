@@ -74,12 +74,16 @@ func (s *Sites) Edit(ctx context.Context, tenant, id string, revision int64, nam
 		if err != nil {
 			return fmt.Errorf("lock the ledger: %w", err)
 		}
-		if _, err := t.siteAt(ctx, id, revision); err != nil {
+		k, err := t.siteAt(ctx, id, revision)
+		if err != nil {
 			return err
 		}
 		if _, err := t.exec(ctx, `UPDATE sites SET name = $3, draft = $4, revision = revision + 1, edited = $5 WHERE tenant = $1 AND id = $2`,
 			tenant, id, name, draft, now); err != nil {
 			return fmt.Errorf("edit a site: %w", err)
+		}
+		if k.version == 0 { // its origins take effect
+			t.growth.after = append(t.growth.after, func(bool) { s.db.shown.forget() })
 		}
 		return t.log(ctx, with(entry, map[string]any{"revision": revision + 1}))
 	})
