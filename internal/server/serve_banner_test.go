@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -392,40 +393,75 @@ func TestVisitorsAreBoundedByNetworkAndDevice(t *testing.T) { // SE15
 	}
 }
 
+// linkedShop gives a page of a site whose statistics are the purpose analytics,
+// on a device of anna@example.org that has agreed to them; gate asks for her.
+func linkedShop(t *testing.T, db *storetest.Database) (s *site, v *visitor, gate func(what string, want bool)) {
+	t.Helper()
+	s = newSite(t, db)
+	d := banner.Start()
+	d.Origins, d.Categories[2].Purposes = []string{shopOrigin}, []string{"analytics"}
+	made := sites{db.Sites()}
+	id, err := made.Create(t.Context(), auth.Caller{Tenant: store.DefaultTenant}, "Shop", d)
+	s.must(err)
+	_, _, err = made.Publish(t.Context(), store.DefaultTenant, id, 1, banner.Publication{Material: true}, "test", act("site.publish"))
+	s.must(err)
+	as, _, err := made.Get(t.Context(), store.DefaultTenant, id)
+	s.must(err)
+	v = s.visits(as.Key)
+	v.choose(true)
+	anna := `"identities":[{"type":"email","value":"anna@example.org"}]`
+	s.ask("POST", "/api/v1/sites/"+id+"/link", `{"device":"`+v.device+`",`+anna+`}`, http.StatusOK, nil)
+	var person api.Found
+	s.ask("POST", "/api/v1/subjects/find", `{`+anna+`}`, http.StatusOK, &person)
+	return s, v, func(what string, want bool) {
+		t.Helper()
+		if d := s.allowed(person.Subject, "analytics"); d.Allowed != want {
+			t.Errorf("%s: %+v", what, d)
+		}
+	}
+}
+
 func TestTheGateHeedsALinkedDeviceAtOnce(t *testing.T) { // B6 B29
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
-		s := newSite(t, db)
-		d := banner.Start()
-		d.Origins, d.Categories[2].Purposes = []string{shopOrigin}, []string{"analytics"}
-		made := sites{db.Sites()}
-		id, err := made.Create(t.Context(), auth.Caller{Tenant: store.DefaultTenant}, "Shop", d)
-		s.must(err)
-		_, _, err = made.Publish(t.Context(), store.DefaultTenant, id, 1, banner.Publication{Material: true}, "test", act("site.publish"))
-		s.must(err)
-		as, _, err := made.Get(t.Context(), store.DefaultTenant, id)
-		s.must(err)
-		v := s.visits(as.Key)
-		v.choose(true)
-		anna := `"identities":[{"type":"email","value":"anna@example.org"}]`
-		s.ask("POST", "/api/v1/sites/"+id+"/link", `{"device":"`+v.device+`",`+anna+`}`, http.StatusOK, nil)
-		var person api.Found
-		s.ask("POST", "/api/v1/subjects/find", `{`+anna+`}`, http.StatusOK, &person)
-		gate := func(what string, want bool) {
-			t.Helper()
-			if d := s.allowed(person.Subject, "analytics"); d.Allowed != want {
-				t.Errorf("%s: %+v", what, d)
-			}
-		}
+		s, v, gate := linkedShop(t, db)
 		gate("linked", true)
 		linked := v.choose(false)
 		if gate("refused", false); !linked.Linked {
 			t.Errorf("%+v", linked)
 		}
-		v.choose(true)
+		agreed := v.choose(true)
 		gate("agreed again", true)
 		if got := v.post("/withdraw", map[string]string{"device": v.device, "submission": uuid.NewString()}); got.status != http.StatusOK {
 			t.Errorf("%d %s", got.status, got.body)
 		}
 		gate("withdrawn", false)
+		v.choose(true)
+		gate("agreed after that", true)
+		s.ask("POST", "/api/v1/sites/"+v.at.ID+"/consents/"+agreed.ID+"/withdraw", "", http.StatusOK, nil)
+		gate("withdrawn in the visitor's place", false)
 	})
+}
+
+func TestTheServerKeepsDevicesUp(t *testing.T) { // B15 B29
+	s, v, gate := linkedShop(t, storetest.SQLite(t))
+	s.makeConsent(store.DefaultTenant, "anna@example.org", "analytics", false)
+	for until := time.Now().Add(time.Minute); v.current().Categories["statistics"].Granted; <-time.After(10 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("the device does not follow what its person said elsewhere")
+		}
+	}
+	v.choose(true)
+	_, err := s.db.SiteConsents().Withdraw(t.Context(), v.at.Tenant, v.at.ID, v.device, uuid.NewString()) // and a crash before the bridge
+	s.must(err)
+	gate("not bridged yet", true)
+	s.must(keepUp(t.Context(), s.db.DB))
+	gate("bridged by the upkeep", false)
+
+	v.choose(true)
+	_, err = s.db.Raw(t).ExecContext(t.Context(), `UPDATE site_consents SET expires = 1`)
+	s.must(err)
+	s.must(keepUp(t.Context(), s.db.DB))
+	if _, _, err := s.db.SiteConsents().Kept(t.Context(), v.at.Tenant, v.at.ID, v.device); !errors.Is(err, banner.ErrNotFound) {
+		t.Errorf("what has expired is kept: %v", err)
+	}
 }
