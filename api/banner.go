@@ -54,8 +54,8 @@ type submissionInput struct {
 type VisitorsChoice struct {
 	Device        string          `json:"device" minLength:"22" maxLength:"64" pattern:"^[A-Za-z0-9_-]*$" doc:"Random id that the page keeps"`
 	Submission    string          `json:"submission" format:"uuid" doc:"Sent again with the same content, nothing happens twice"`
-	Version       int             `json:"version" minimum:"0" maximum:"2147483647" doc:"That was shown"`
-	Digest        string          `json:"digest" maxLength:"64" doc:"Of that version"`
+	Version       int             `json:"version" minimum:"0" maximum:"2147483647" doc:"That was shown; 0 while the site has published nothing"`
+	Digest        string          `json:"digest" maxLength:"64" nullable:"true" doc:"Of that version; empty or null while the site has published nothing"`
 	Language      string          `json:"language" maxLength:"35"`
 	Region        string          `json:"region" maxLength:"64"`
 	Categories    map[string]bool `json:"categories" maxProperties:"100" doc:"What is not there is refused"`

@@ -317,9 +317,9 @@ func (c *siteVersionsCommand) Run(s *session) error {
 		return writeJSON(s, all.Items)
 	}
 	table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "VERSION\tPUBLISHED\tDIGEST")
+	fmt.Fprintln(table, "VERSION\tPUBLISHED\tMATERIAL\tDIGEST")
 	for _, v := range all.Items {
-		fmt.Fprintf(table, "%d\t%s\t%s\n", v.Number, v.Published.UTC().Format(time.RFC3339), v.Digest)
+		fmt.Fprintf(table, "%d\t%s\t%t\t%s\n", v.Number, v.Published.UTC().Format(time.RFC3339), v.Material, v.Digest)
 	}
 	return table.Flush()
 }

@@ -68,7 +68,7 @@ func TestSiteIsEditedAndPublishedFromTheCommandLine(t *testing.T) { // B17, B18,
 		t.Errorf("more services without asking again: %s", errs)
 	}
 	k.does(0, "site", "publish", "Shop", "--classified-by", "Olga", "--material", "--summary", "en=We count visits.")
-	if out, _ := k.does(0, "site", "versions", "Shop"); !strings.Contains(out, "\n2 ") || !strings.Contains(out, "\n1 ") {
+	if out, _ := k.does(0, "site", "versions", "Shop"); !strings.Contains(out, "\n2 ") || !strings.Contains(out, "\n1 ") || strings.Count(out, "  true ") != 2 {
 		t.Errorf("versions: %s", out)
 	}
 

@@ -77,6 +77,12 @@ func (c *check) origins() {
 	}
 }
 
+// Pages are the origins that choices may come from: those of the draft that are
+// in order.
+func (d Draft) Pages() []string {
+	return slices.DeleteFunc(slices.Clone(d.Origins), func(o string) bool { return wrongOrigin(o) != "" })
+}
+
 // wrongOrigin says what is wrong with an origin. It must be as browsers spell
 // it, since the two are compared as text (RFC 6454, section 6.2).
 func wrongOrigin(o string) string {

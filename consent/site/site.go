@@ -178,6 +178,7 @@ type Edition struct {
 	Number    int       `json:"version"`
 	Digest    string    `json:"digest"`
 	Published time.Time `json:"published_at"`
+	Material  bool      `json:"material"` // it asks everybody again; the first asks everybody
 }
 
 // Place is a site as visitors find it, by its key alone.
@@ -186,5 +187,5 @@ type Place struct {
 	ID      string
 	Key     string
 	Version int      // that visitors are shown; 0 before the first
-	Origins []string // of that version
+	Origins []string // as published with it; of the draft before the first
 }

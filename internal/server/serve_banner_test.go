@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -258,6 +259,36 @@ func TestAChoiceIsTakenWholeOrRefused(t *testing.T) { // B8 B18
 	}
 }
 
+func TestASiteThatHasPublishedNothingTakesChoices(t *testing.T) { // B13 B19
+	s := newSite(t, storetest.SQLite(t))
+	id, key := s.makeSite(store.DefaultTenant, false)
+	v := &visitor{s, key, banner.Place{Tenant: store.DefaultTenant, ID: id}, &banner.Published{Version: banner.Version{Regions: []banner.Region{{}}}}, strings.ReplaceAll(uuid.NewString(), "-", "")}
+	for _, none := range []any{"", nil} {
+		sent := v.submission(true)
+		sent["digest"] = none
+		chosen := v.stands(v.post("", sent), http.StatusCreated)
+		if days := chosen.Expires.Sub(chosen.Updated).Hours() / 24; !chosen.Categories["statistics"].Granted || chosen.Version != 0 || chosen.Digest != "" || days != banner.OtherDays {
+			t.Errorf("%+v", chosen)
+		}
+	}
+	got := v.post("/receipt", map[string]string{"device": v.device})
+	if e, _, err := banner.VerifyReceipt([]byte(got.body), ""); err != nil || e.Record.Version != 0 || e.Record.Digest != "" {
+		t.Errorf("%+v, %v: %s", e, err, got.body)
+	}
+	sent := v.submission(true)
+	sent["digest"] = strings.Repeat("0", 64)
+	s.problem("a digest of nothing", v.post("", sent), http.StatusUnprocessableEntity)
+	s.problem("a page that the draft does not name", v.post("", v.submission(true), "Origin", "https://evil.example"), http.StatusForbidden)
+
+	// Once it is published, that is what counts.
+	s.ask("POST", "/api/v1/sites/"+id+"/publish", `{"revision":1,"material":true,"classified_by":"x"}`, 201, nil)
+	s.problem("what is no longer shown", v.post("", v.submission(true)), http.StatusUnprocessableEntity)
+	v.shown = s.visits(key).shown
+	if chosen := v.choose(true); chosen.Version != 1 || chosen.Digest != v.shown.Digest {
+		t.Errorf("%+v", chosen)
+	}
+}
+
 func TestOnlyTheExactSignalIsOne(t *testing.T) {
 	_, v := newShop(t, storetest.SQLite(t))
 	for _, c := range []struct {
@@ -362,40 +393,75 @@ func TestVisitorsAreBoundedByNetworkAndDevice(t *testing.T) { // SE15
 	}
 }
 
+// linkedShop gives a page of a site whose statistics are the purpose analytics,
+// on a device of anna@example.org that has agreed to them; gate asks for her.
+func linkedShop(t *testing.T, db *storetest.Database) (s *site, v *visitor, gate func(what string, want bool)) {
+	t.Helper()
+	s = newSite(t, db)
+	d := banner.Start()
+	d.Origins, d.Categories[2].Purposes = []string{shopOrigin}, []string{"analytics"}
+	made := sites{db.Sites()}
+	id, err := made.Create(t.Context(), auth.Caller{Tenant: store.DefaultTenant}, "Shop", d)
+	s.must(err)
+	_, _, err = made.Publish(t.Context(), store.DefaultTenant, id, 1, banner.Publication{Material: true}, "test", act("site.publish"))
+	s.must(err)
+	as, _, err := made.Get(t.Context(), store.DefaultTenant, id)
+	s.must(err)
+	v = s.visits(as.Key)
+	v.choose(true)
+	anna := `"identities":[{"type":"email","value":"anna@example.org"}]`
+	s.ask("POST", "/api/v1/sites/"+id+"/link", `{"device":"`+v.device+`",`+anna+`}`, http.StatusOK, nil)
+	var person api.Found
+	s.ask("POST", "/api/v1/subjects/find", `{`+anna+`}`, http.StatusOK, &person)
+	return s, v, func(what string, want bool) {
+		t.Helper()
+		if d := s.allowed(person.Subject, "analytics"); d.Allowed != want {
+			t.Errorf("%s: %+v", what, d)
+		}
+	}
+}
+
 func TestTheGateHeedsALinkedDeviceAtOnce(t *testing.T) { // B6 B29
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
-		s := newSite(t, db)
-		d := banner.Start()
-		d.Origins, d.Categories[2].Purposes = []string{shopOrigin}, []string{"analytics"}
-		made := sites{db.Sites()}
-		id, err := made.Create(t.Context(), auth.Caller{Tenant: store.DefaultTenant}, "Shop", d)
-		s.must(err)
-		_, _, err = made.Publish(t.Context(), store.DefaultTenant, id, 1, banner.Publication{Material: true}, "test", act("site.publish"))
-		s.must(err)
-		as, _, err := made.Get(t.Context(), store.DefaultTenant, id)
-		s.must(err)
-		v := s.visits(as.Key)
-		v.choose(true)
-		anna := `"identities":[{"type":"email","value":"anna@example.org"}]`
-		s.ask("POST", "/api/v1/sites/"+id+"/link", `{"device":"`+v.device+`",`+anna+`}`, http.StatusOK, nil)
-		var person api.Found
-		s.ask("POST", "/api/v1/subjects/find", `{`+anna+`}`, http.StatusOK, &person)
-		gate := func(what string, want bool) {
-			t.Helper()
-			if d := s.allowed(person.Subject, "analytics"); d.Allowed != want {
-				t.Errorf("%s: %+v", what, d)
-			}
-		}
+		s, v, gate := linkedShop(t, db)
 		gate("linked", true)
 		linked := v.choose(false)
 		if gate("refused", false); !linked.Linked {
 			t.Errorf("%+v", linked)
 		}
-		v.choose(true)
+		agreed := v.choose(true)
 		gate("agreed again", true)
 		if got := v.post("/withdraw", map[string]string{"device": v.device, "submission": uuid.NewString()}); got.status != http.StatusOK {
 			t.Errorf("%d %s", got.status, got.body)
 		}
 		gate("withdrawn", false)
+		v.choose(true)
+		gate("agreed after that", true)
+		s.ask("POST", "/api/v1/sites/"+v.at.ID+"/consents/"+agreed.ID+"/withdraw", "", http.StatusOK, nil)
+		gate("withdrawn in the visitor's place", false)
 	})
+}
+
+func TestTheServerKeepsDevicesUp(t *testing.T) { // B15 B29
+	s, v, gate := linkedShop(t, storetest.SQLite(t))
+	s.makeConsent(store.DefaultTenant, "anna@example.org", "analytics", false)
+	for until := time.Now().Add(time.Minute); v.current().Categories["statistics"].Granted; <-time.After(10 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("the device does not follow what its person said elsewhere")
+		}
+	}
+	v.choose(true)
+	_, err := s.db.SiteConsents().Withdraw(t.Context(), v.at.Tenant, v.at.ID, v.device, uuid.NewString()) // and a crash before the bridge
+	s.must(err)
+	gate("not bridged yet", true)
+	s.must(keepUp(t.Context(), s.db.DB))
+	gate("bridged by the upkeep", false)
+
+	v.choose(true)
+	_, err = s.db.Raw(t).ExecContext(t.Context(), `UPDATE site_consents SET expires = 1`)
+	s.must(err)
+	s.must(keepUp(t.Context(), s.db.DB))
+	if _, _, err := s.db.SiteConsents().Kept(t.Context(), v.at.Tenant, v.at.ID, v.device); !errors.Is(err, banner.ErrNotFound) {
+		t.Errorf("what has expired is kept: %v", err)
+	}
 }

@@ -228,7 +228,8 @@ func (s *site) path(route api.Route, tenant string) string {
 	case strings.HasSuffix(route.Path, "link"), strings.HasSuffix(route.Path, "/link/prove"):
 		id, key = s.makeDevice(route, tenant)
 	case strings.Contains(route.Path, "/sites/"):
-		id, key = s.makeSite(tenant, !strings.HasSuffix(route.Path, "/publish") && !strings.HasSuffix(route.Path, "/draft"))
+		_, last, _ := strings.Cut(route.Path, "{id}/")
+		id, key = s.makeSite(tenant, !slices.Contains([]string{"draft", "publish", "sync"}, last)) // which are of the first revision
 		if strings.Contains(route.Path, "{consent}") {
 			visitor = s.visits(key).choose(true).ID
 		}

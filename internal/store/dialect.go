@@ -15,6 +15,8 @@ import (
 //	{by subject}  goes by that index: SQLite, which keeps no statistics, would
 //	         read the whole ledger instead, since it is in order
 //	{by banner}  likewise, for the leaves of one consent of a banner
+//	{material}  is the number of the version that the snapshot of a site says
+//	         was the last that asked everybody
 //	{little cache}, {usual cache}  are statements: how many pages SQLite keeps
 //	         in memory; PostgreSQL does not have to be told
 //	{in $2}  is one of the texts of a slice: at the end of a query of one table
@@ -37,6 +39,9 @@ const (
 	bySQLite      = `INDEXED BY consent_records_by_subject`
 	byPostgres    = ``
 	bannerSQLite  = `INDEXED BY audit_leaves_of_banners`
+
+	materialSQLite   = `json_extract(CAST(snapshot AS TEXT), '$.material')`
+	materialPostgres = `(convert_from(snapshot, 'UTF8')::json->>'material')::bigint`
 )
 
 // littleCache is in KiB, and with what the driver adds to a page it takes
@@ -58,12 +63,12 @@ const (
 
 func sqliteDialect() dialect {
 	return dialect{"sqlite", strings.NewReplacer("{now}", nowSQLite, "{lock}", lockSQLite, "{share}", shareSQLite, "{by subject}", bySQLite, "{by banner}", bannerSQLite,
-		"{little cache}", littleCache, "{usual cache}", usualCache), inSQLite, &sync.Map{}}
+		"{material}", materialSQLite, "{little cache}", littleCache, "{usual cache}", usualCache), inSQLite, &sync.Map{}}
 }
 
 func postgresDialect() dialect {
 	return dialect{"postgres", strings.NewReplacer("{now}", nowPostgres, "{lock}", lockPostgres, "{share}", sharePostgres, "{by subject}", byPostgres, "{by banner}", byPostgres,
-		"{little cache}", noCache, "{usual cache}", noCache), inPostgres, &sync.Map{}}
+		"{material}", materialPostgres, "{little cache}", noCache, "{usual cache}", noCache), inPostgres, &sync.Map{}}
 }
 
 var inQuery = regexp.MustCompile(`^SELECT (?P<columns>.+) FROM (?P<table>\w+) WHERE (?P<where>.+) \{in (?P<list>\$\d+)\}$`)

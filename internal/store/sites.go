@@ -74,12 +74,16 @@ func (s *Sites) Edit(ctx context.Context, tenant, id string, revision int64, nam
 		if err != nil {
 			return fmt.Errorf("lock the ledger: %w", err)
 		}
-		if _, err := t.siteAt(ctx, id, revision); err != nil {
+		k, err := t.siteAt(ctx, id, revision)
+		if err != nil {
 			return err
 		}
 		if _, err := t.exec(ctx, `UPDATE sites SET name = $3, draft = $4, revision = revision + 1, edited = $5 WHERE tenant = $1 AND id = $2`,
 			tenant, id, name, draft, now); err != nil {
 			return fmt.Errorf("edit a site: %w", err)
+		}
+		if k.version == 0 { // its origins take effect
+			t.growth.after = append(t.growth.after, func(bool) { s.db.shown.forget() })
 		}
 		return t.log(ctx, with(entry, map[string]any{"revision": revision + 1}))
 	})
@@ -287,11 +291,11 @@ func (s *Sites) Get(ctx context.Context, tenant, id string) (as site.Summary, d 
 // there is no such site.
 func (s *Sites) Versions(ctx context.Context, tenant, id string) ([]site.Edition, error) {
 	all, err := collect(ctx, s.db.engine, func(row scanner) (e site.Edition, err error) {
-		var published int64
-		err = row.Scan(&e.Number, &e.Digest, &published)
-		e.Published = instant(published)
+		var published, material int64
+		err = row.Scan(&e.Number, &e.Digest, &published, &material)
+		e.Published, e.Material = instant(published), material == int64(e.Number)
 		return e, err
-	}, `SELECT version, digest, published FROM site_versions WHERE tenant = $1 AND site = $2 ORDER BY version DESC`, tenant, id)
+	}, `SELECT version, digest, published, {material} FROM site_versions WHERE tenant = $1 AND site = $2 ORDER BY version DESC`, tenant, id)
 	if err != nil {
 		return nil, fmt.Errorf("list the versions of a site: %w", err)
 	}

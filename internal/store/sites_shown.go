@@ -43,6 +43,7 @@ type documentName struct {
 const believed = time.Second
 
 // Place finds a site by its key, of whatever tenant, or gives site.ErrNotFound.
+// Before anything is published, its pages are those that the draft names.
 func (s *Sites) Place(ctx context.Context, key string) (site.Place, error) {
 	p, mark := s.db.shown.place(key, s.db.Exclusive())
 	if p.ID != "" {
@@ -53,12 +54,20 @@ func (s *Sites) Place(ctx context.Context, key string) (site.Place, error) {
 	}
 	read := time.Now()
 	var origins string
-	err := s.db.engine.row(ctx, `SELECT tenant, id, key, version, origins FROM sites WHERE key = $1`, key).
-		Scan(&p.Tenant, &p.ID, &p.Key, &p.Version, &origins)
+	var draft []byte
+	err := s.db.engine.row(ctx, `SELECT tenant, id, key, version, origins, CASE version WHEN 0 THEN draft END FROM sites WHERE key = $1`, key).
+		Scan(&p.Tenant, &p.ID, &p.Key, &p.Version, &origins, &draft)
 	if err := siteError("find a site", err); err != nil {
 		return site.Place{}, err
 	}
 	p.Origins = strings.Fields(origins)
+	if p.Version == 0 {
+		d, err := openDraft(draft)
+		if err != nil {
+			return site.Place{}, err
+		}
+		p.Origins = d.Pages()
+	}
 	s.db.shown.keep(key, foundPlace{p, read}, mark)
 	return p, nil
 }

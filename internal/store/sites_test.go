@@ -50,7 +50,7 @@ func TestSiteIsPublishedWithItsDocumentsAndItsEntry(t *testing.T) { // B17, B21
 		s := newSite(t, db, tenant)
 		at, err := db.Sites().Place(ctx, s.Key)
 		must(t, err)
-		if d := cmp.Diff(site.Place{Tenant: tenant, ID: s.ID, Key: s.Key, Origins: []string{}}, at); d != "" {
+		if d := cmp.Diff(site.Place{Tenant: tenant, ID: s.ID, Key: s.Key, Origins: []string{"https://shop.example"}}, at); d != "" {
 			t.Error(d)
 		}
 		v := publishSite(t, db, tenant, s.ID, 1, site.Publication{})
@@ -92,7 +92,7 @@ func TestSiteIsPublishedWithItsDocumentsAndItsEntry(t *testing.T) { // B17, B21
 		}
 		editions, err := db.Sites().Versions(ctx, tenant, s.ID)
 		must(t, err)
-		if d := cmp.Diff([]site.Edition{{Number: 1, Digest: v.Digest, Published: v.Version.Published}}, editions); d != "" {
+		if d := cmp.Diff([]site.Edition{{Number: 1, Digest: v.Digest, Published: v.Version.Published, Material: true}}, editions); d != "" {
 			t.Error(d)
 		}
 		list, err := db.Sites().List(ctx, tenant)
@@ -212,6 +212,53 @@ func TestSameContentAgainOnlyMovesTheOrigins(t *testing.T) {
 		if at.Version != 1 || at.Origins[0] != "https://other.example" {
 			t.Errorf("%+v", at)
 		}
+	})
+}
+
+func TestVersionsSayWhichAskedAgain(t *testing.T) { // B17
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db, tenant)
+		publishSite(t, db, tenant, s.ID, 1, site.Publication{})
+		d := shop()
+		for i, p := range []site.Publication{{}, material, {}} {
+			d.Texts = map[string]map[string]string{"en": {"title": fmt.Sprint("Cookies, \"too\" \\ ", i)}}
+			must(t, db.Sites().Edit(ctx, tenant, s.ID, int64(2*i+2), "Shop", d, entry("site.edit")))
+			publishSite(t, db, tenant, s.ID, int64(2*i+3), p)
+		}
+		all, err := db.Sites().Versions(ctx, tenant, s.ID)
+		must(t, err)
+		got := map[int]bool{}
+		for _, e := range all {
+			got[e.Number] = e.Material
+		}
+		if d := cmp.Diff(map[int]bool{1: true, 2: false, 3: true, 4: false}, got); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+func TestOriginsOfADraftHoldUntilItIsPublished(t *testing.T) { // B19
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db, tenant)
+		origins := func(want ...string) {
+			t.Helper()
+			at, err := db.Sites().Place(ctx, s.Key)
+			must(t, err)
+			if d := cmp.Diff(want, at.Origins); d != "" {
+				t.Error(d)
+			}
+		}
+		origins("https://shop.example")
+		d := shop()
+		d.Origins = []string{"null", "*", "https://a.example", "http://b.example", "https://*.c.example"}
+		must(t, db.Sites().Edit(ctx, tenant, s.ID, 1, "Shop", d, entry("site.edit")))
+		origins("https://a.example")
+		d.Origins = d.Origins[2:3]
+		must(t, db.Sites().Edit(ctx, tenant, s.ID, 2, "Shop", d, entry("site.edit")))
+		publishSite(t, db, tenant, s.ID, 3, site.Publication{})
+		d.Origins = []string{"https://d.example"}
+		must(t, db.Sites().Edit(ctx, tenant, s.ID, 4, "Shop", d, entry("site.edit")))
+		origins("https://a.example")
 	})
 }
 
