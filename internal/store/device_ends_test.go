@@ -79,6 +79,7 @@ func TestAGrantEndsWithTheLastDeviceThatGaveIt(t *testing.T) { // B5, B14, B29
 		stands("one has ended", consent.Granted, consent.Given)
 		passes(t, db, 30)
 		stands("both have ended", consent.Expired, consent.HasExpired)
+		sound(t, db)
 		history, err := db.Consents().History(ctx, tenant, anna)
 		must(t, err)
 		last := history[len(history)-1]
