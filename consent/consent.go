@@ -23,6 +23,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"volenti.dev/volenti/consent/notice"
 	"volenti.dev/volenti/subject"
 )
 
@@ -50,7 +51,7 @@ const (
 	Granted   Choice = "granted"
 	Refused   Choice = "refused"
 	Withdrawn Choice = "withdrawn"
-	Expired   Choice = "expired" // by the purpose's rule, not by the person
+	Expired   Choice = "expired" // by the purpose's rule or the end of a banner's answer, not by the person
 )
 
 // ParseAnswer reads a yes or a no as people write it; ok is false for what is
@@ -179,12 +180,12 @@ type Ledger interface {
 	Append(ctx context.Context, tenant, key string, entries []Entry) ([]Outcome, error)
 }
 
-// Decide tells which record an entry makes, if any. The notice is that of the
+// Decide tells which record an entry makes, if any. The version is that of the
 // record to be. Prior is nil where there is none.
-func Decide(prior *State, e Entry, notice string, ended bool) (c Choice, record bool) {
+func Decide(prior *State, e Entry, version string, ended bool) (c Choice, record bool) {
 	standing := prior != nil && prior.Choice == Granted
 	switch {
-	case e.Granted && standing && !ended && !e.Reaffirm && (notice == "" || notice == prior.Notice):
+	case e.Granted && standing && !ended && !e.Reaffirm && (version == prior.Notice || version == "" && !outlasts(e, prior)):
 		return Granted, false
 	case e.Granted:
 		return Granted, true
@@ -195,3 +196,7 @@ func Decide(prior *State, e Entry, notice string, ended bool) (c Choice, record 
 	}
 	return Refused, true
 }
+
+// outlasts says that a yes which is given now, where there is no notice, is more
+// than the grant that stands: that one ends with a banner.
+func outlasts(e Entry, prior *State) bool { return e.Given.IsZero() && notice.FromSite(prior.Notice) }

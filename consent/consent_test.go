@@ -46,11 +46,12 @@ func TestTheDefaultPurposesAndSourcesAreThere(t *testing.T) { // A3, A4
 func TestANoWithoutAGrantIsARefusal(t *testing.T) { // A10
 	yes, no := consent.Entry{Granted: true}, consent.Entry{}
 	state := func(c consent.Choice) *consent.State { return &consent.State{Choice: c, Notice: "1"} }
+	banner := &consent.State{Choice: consent.Granted, Notice: notice.OfSite("shop", 1)}
 	for _, c := range []struct {
 		name   string
 		prior  *consent.State
 		e      consent.Entry
-		notice string
+		shown  string
 		ended  bool
 		want   consent.Choice
 		record bool
@@ -64,9 +65,11 @@ func TestANoWithoutAGrantIsARefusal(t *testing.T) { // A10
 		{"no again", state(consent.Withdrawn), no, "1", false, consent.Withdrawn, false},
 		{"refused again", state(consent.Refused), no, "1", false, consent.Refused, false},
 		{"no after the end", state(consent.Expired), no, "1", false, consent.Refused, true},
+		{"yes elsewhere after a banner", banner, yes, "", false, consent.Granted, true}, // B29
+		{"imported after a banner", banner, consent.Entry{Granted: true, Given: now}, "", false, consent.Granted, false},
 		{"no affirmed", state(consent.Withdrawn), consent.Entry{Reaffirm: true}, "1", false, consent.Refused, true},
 	} {
-		if got, record := consent.Decide(c.prior, c.e, c.notice, c.ended); got != c.want || record != c.record {
+		if got, record := consent.Decide(c.prior, c.e, c.shown, c.ended); got != c.want || record != c.record {
 			t.Errorf("%s: %s, record %v", c.name, got, record)
 		}
 	}

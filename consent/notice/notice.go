@@ -116,6 +116,9 @@ const ofSites = "site/"
 // which begins like it.
 func OfSite(key string, version int) string { return ofSites + key + "/" + strconv.Itoa(version) }
 
+// FromSite says whether a label is one of OfSite.
+func FromSite(label string) bool { return strings.HasPrefix(label, ofSites) }
+
 // Label says whether s can name a version.
 func Label(s string) bool {
 	if s == "" || len(s) > maxLabel || !utf8.ValidString(s) {

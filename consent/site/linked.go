@@ -2,6 +2,7 @@ package site
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -20,6 +21,8 @@ type Linked struct {
 	Own int64
 	// Since is the sequence of the act that linked it.
 	Since int64
+	// Heard is the sequence of its last own record that the ledger has followed.
+	Heard int64
 }
 
 // Said is what a person said last about a purpose, elsewhere than in a banner.
@@ -36,37 +39,60 @@ type Said struct {
 //     elsewhere since.
 //   - A yes needs all who speak: where devices disagree, the no wins.
 //   - A no that stands becomes a yes only by a later, explicit choice on a device
-//     that was linked by then. What was agreed to earlier, and what came with a
-//     signal, fills a gap at most (Promise 4).
+//     that was linked by then, and when the ledger hears it first: one that was
+//     outvoted does not come into force when the no of another device ends. What
+//     was agreed to earlier, and what came with a signal, fills a gap at most
+//     (Promise 4).
+//   - What has ended by time becomes a yes only by an explicit choice that the
+//     ledger has not heard, be it of a device that is linked later.
 //
-// There is no entry about a purpose of which nobody speaks.
-func Words(person consent.SubjectID, devices []Linked, said map[string]Said, states map[string]consent.State, now time.Time) (entries []consent.Entry) {
+// There is no entry about a purpose of which nobody speaks. Ends tells when the
+// last yes ends of those that a yes rests on.
+func Words(person consent.SubjectID, devices []Linked, said map[string]Said, states map[string]consent.State, now time.Time) (entries []consent.Entry, ends map[string]time.Time) {
 	decides := map[string]*word{}
 	for i := range devices {
-		for purpose, yes := range devices[i].says(now) {
-			if last, ok := said[purpose]; ok && last.Sequence > devices[i].Own {
+		d := &devices[i]
+		for purpose, a := range d.says(now) {
+			if last, ok := said[purpose]; ok && last.Sequence > d.Own {
 				continue
 			}
-			w := &word{device: &devices[i], yes: yes, overrides: devices[i].explicit() && devices[i].Own > states[purpose].Sequence}
+			w := &word{device: d, yes: a.yes, ends: a.ends, chosen: d.chosen(), overrides: d.chosen() && d.Own > max(d.Since, states[purpose].Sequence)}
 			decides[purpose] = w.beside(decides[purpose])
 		}
 	}
+	ends = map[string]time.Time{}
 	for purpose, w := range decides {
-		c := states[purpose].Choice
-		if no := c == consent.Refused || c == consent.Withdrawn; no && w.yes && !w.overrides {
+		if w.yes && !w.turns(states[purpose].Choice) {
 			continue
 		}
 		entries = append(entries, w.entry(person, purpose))
+		if w.yes {
+			ends[purpose] = w.ends
+		}
 	}
 	slices.SortFunc(entries, func(a, b consent.Entry) int { return cmp.Compare(a.Purpose, b.Purpose) })
-	return entries
+	return entries, ends
 }
 
-// word is what a device says of a purpose.
+// word is what a device says of a purpose. What is said of it holds also where
+// it is true of another that says the same.
 type word struct {
 	device    *Linked
 	yes       bool
-	overrides bool // it, or another that says the same, may turn a no that stands
+	ends      time.Time
+	chosen    bool
+	overrides bool // it may turn a no that stands
+}
+
+// turns says that a yes may follow what stands.
+func (w *word) turns(stands consent.Choice) bool {
+	switch stands {
+	case consent.Refused, consent.Withdrawn:
+		return w.overrides
+	case consent.Expired:
+		return w.chosen
+	}
+	return true
 }
 
 // beside gives the word that counts of two: a no before a yes, then the later.
@@ -83,7 +109,10 @@ func (w *word) beside(other *word) *word {
 	if other.device.Own > w.device.Own {
 		w, other = other, w
 	}
-	w.overrides = w.overrides || other.overrides
+	w.chosen, w.overrides = w.chosen || other.chosen, w.overrides || other.overrides
+	if other.ends.After(w.ends) {
+		w.ends = other.ends
+	}
 	return w
 }
 
@@ -100,16 +129,23 @@ func (w *word) entry(person consent.SubjectID, purpose string) consent.Entry {
 	return e
 }
 
-// explicit says that the last record is a choice that the person made here,
-// after the device was linked.
-func (d *Linked) explicit() bool {
-	return (d.Source == Banner || d.Source == Preferences) && d.Own > d.Since
+// chosen says that the last record is a choice which the person made here, and
+// that the ledger has not heard it.
+func (d *Linked) chosen() bool {
+	return (d.Source == Banner || d.Source == Preferences) && d.Own > d.Heard
+}
+
+// claim is what a device says of a purpose by itself.
+type claim struct {
+	yes  bool
+	ends time.Time // of a yes
 }
 
 // says gives what the device says by itself, by purpose. A purpose of several
-// categories is agreed to where all of them are.
-func (d *Linked) says(now time.Time) map[string]bool {
-	says := map[string]bool{}
+// categories is agreed to where all of them are, until the first of them ends.
+// A yes that has ended is no word, and no no either.
+func (d *Linked) says(now time.Time) map[string]claim {
+	says := map[string]claim{}
 	if !now.Before(d.Expires) {
 		return says
 	}
@@ -118,12 +154,18 @@ func (d *Linked) says(now time.Time) map[string]bool {
 		if c.Necessary || a.Elsewhere {
 			continue
 		}
-		yes := a.Granted && a.Version >= c.Since && now.Before(a.Expires)
 		for _, p := range c.Purposes {
-			before, known := says[p]
-			says[p] = yes && (before || !known)
+			s, known := says[p]
+			if !known {
+				s = claim{true, d.Expires}
+			}
+			if s.yes = s.yes && a.Granted && a.Version >= c.Since; a.Expires.Before(s.ends) {
+				s.ends = a.Expires
+			}
+			says[p] = s
 		}
 	}
+	maps.DeleteFunc(says, func(_ string, s claim) bool { return s.yes && !now.Before(s.ends) })
 	return says
 }
 

@@ -2,6 +2,7 @@ package site_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -54,21 +55,26 @@ func TestForWhomADeviceSpeaks(t *testing.T) { // B28, B29
 		"an answer that has ended":           {devices: []site.Linked{yes(5, func(d *site.Linked) { d.Expires = noon })}, want: silent},
 		"a yes that has ended": {devices: []site.Linked{yes(5, func(d *site.Linked) {
 			d.Categories["statistics"] = site.Answer{Granted: true, Version: 1, Expires: noon}
-		})}, want: "no cookie_banner"},
-		"a yes from before it was widened":      {devices: []site.Linked{yes(5, func(d *site.Linked) { d.Asked.Categories[1].Since = 2 })}, want: "no cookie_banner"},
-		"a no that stands, and a later yes":     {devices: []site.Linked{yes(5, nil)}, stands: consent.State{Choice: consent.Refused, Sequence: 4}, want: "yes cookie_banner"},
-		"a no that stands, and an earlier yes":  {devices: []site.Linked{yes(5, nil)}, stands: consent.State{Choice: consent.Refused, Sequence: 6}, want: silent},
-		"a yes from before it was linked":       {devices: []site.Linked{yes(5, func(d *site.Linked) { d.Since = 6 })}, stands: consent.State{Choice: consent.Withdrawn, Sequence: 4}, want: silent},
-		"a gap, and a yes from before the link": {devices: []site.Linked{yes(5, func(d *site.Linked) { d.Since = 6 })}, want: "yes cookie_banner"},
-		"a yes that came with a signal":         {devices: []site.Linked{yes(5, func(d *site.Linked) { d.Source = site.GPC })}, stands: consent.State{Choice: consent.Withdrawn, Sequence: 4}, want: silent},
-		"a site that has published nothing":     {devices: []site.Linked{yes(5, func(d *site.Linked) { d.Asked = site.Version{} })}, want: silent},
+		})}, want: silent},
+		"a yes from before it was widened":             {devices: []site.Linked{yes(5, func(d *site.Linked) { d.Asked.Categories[1].Since = 2 })}, want: "no cookie_banner"},
+		"a no that stands, and a later yes":            {devices: []site.Linked{yes(5, nil)}, stands: consent.State{Choice: consent.Refused, Sequence: 4}, want: "yes cookie_banner"},
+		"a no that stands, and an earlier yes":         {devices: []site.Linked{yes(5, nil)}, stands: consent.State{Choice: consent.Refused, Sequence: 6}, want: silent},
+		"a yes from before it was linked":              {devices: []site.Linked{yes(5, func(d *site.Linked) { d.Since = 6 })}, stands: consent.State{Choice: consent.Withdrawn, Sequence: 4}, want: silent},
+		"a gap, and a yes from before the link":        {devices: []site.Linked{yes(5, func(d *site.Linked) { d.Since = 6 })}, want: "yes cookie_banner"},
+		"a yes that came with a signal":                {devices: []site.Linked{yes(5, func(d *site.Linked) { d.Source = site.GPC })}, stands: consent.State{Choice: consent.Withdrawn, Sequence: 4}, want: silent},
+		"a no that stands, and a yes that it outvoted": {devices: []site.Linked{yes(5, func(d *site.Linked) { d.Heard = 5 })}, stands: consent.State{Choice: consent.Withdrawn, Sequence: 4}, want: silent},
+		"an end, and a yes from before":                {devices: []site.Linked{yes(5, func(d *site.Linked) { d.Heard = 5 })}, stands: consent.State{Choice: consent.Expired, Sequence: 4}, want: silent},
+		"an end, and a yes that came with a signal":    {devices: []site.Linked{yes(5, func(d *site.Linked) { d.Source = site.GPC })}, stands: consent.State{Choice: consent.Expired, Sequence: 4}, want: silent},
+		"an end, and a device that was linked since":   {devices: []site.Linked{yes(5, func(d *site.Linked) { d.Since, d.Heard = 7, -1 })}, stands: consent.State{Choice: consent.Expired, Sequence: 6}, want: "yes cookie_banner"},
+		"a site that has published nothing":            {devices: []site.Linked{yes(5, func(d *site.Linked) { d.Asked = site.Version{} })}, want: silent},
 	} {
 		said := map[string]site.Said{}
 		if c.said != nil {
 			said["analytics"] = *c.said
 		}
 		got := silent
-		for _, e := range site.Words(consent.SubjectID{1}, c.devices, said, map[string]consent.State{"analytics": c.stands}, noon) {
+		entries, _ := site.Words(consent.SubjectID{1}, c.devices, said, map[string]consent.State{"analytics": c.stands}, noon)
+		for _, e := range entries {
 			switch {
 			case e.Purpose == "safety":
 				t.Errorf("%s: what is necessary is no choice", name)
@@ -82,6 +88,31 @@ func TestForWhomADeviceSpeaks(t *testing.T) { // B28, B29
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
+	}
+}
+
+func TestAYesOfAPersonEndsWithTheLastOfTheirDevices(t *testing.T) { // B14, B29
+	until := func(own int64, days int) site.Linked {
+		return linked(own, true, true, func(d *site.Linked) {
+			d.Asked.Categories[2].Purposes = append(d.Asked.Categories[2].Purposes, "analytics") // of both categories
+			for i, key := range []string{"statistics", "marketing"} {
+				d.Categories[key] = site.Answer{Granted: true, Version: 1, Expires: noon.AddDate(0, 0, days+i)}
+			}
+		})
+	}
+	for name, devices := range map[string][]site.Linked{
+		"the later last":  {until(5, 3), until(6, 9)},
+		"the later first": {until(5, 9), until(6, 3)},
+	} {
+		_, ends := site.Words(consent.SubjectID{1}, devices, nil, nil, noon)
+		want := map[string]time.Time{"analytics": noon.AddDate(0, 0, 9), "ads": noon.AddDate(0, 0, 10), "mail": noon.AddDate(0, 0, 10)}
+		if diff := cmp.Diff(want, ends); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	no := linked(7, false, true, nil)
+	if _, ends := site.Words(consent.SubjectID{1}, []site.Linked{until(5, 3), no}, nil, nil, noon); !ends["analytics"].IsZero() {
+		t.Errorf("a no ends at %s", ends["analytics"])
 	}
 }
 

@@ -338,8 +338,10 @@ func (b *batch) record(r *consent.Record, trace consent.Trace) error {
 // settle makes the record the state of what it is about.
 func (b *batch) settle(a about, r consent.Record, shown *consent.Shown) {
 	era := b.rules.Era(r.Purpose, r.Notice)
-	if shown != nil {
+	if prior := b.states[a]; shown != nil {
 		era = b.rules.EraAt(r.Purpose, shown.Published)
+	} else if prior != nil && prior.Notice == r.Notice {
+		era = prior.Era // a banner is no notice that the rules know
 	}
 	s := &consent.State{
 		Record: r.ID, Sequence: r.Sequence, Choice: r.Choice, Given: r.Given,

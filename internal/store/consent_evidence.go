@@ -96,6 +96,7 @@ func (c *Consents) EraseSubject(ctx context.Context, tenant string, id consent.S
 			`DELETE FROM subject_identities WHERE tenant = $1 AND subject = $2`,
 			`DELETE FROM consent_traces WHERE tenant = $1 AND seq IN (SELECT seq FROM consent_records WHERE tenant = $1 AND subject = $2)`,
 			`DELETE FROM consent_state WHERE tenant = $1 AND subject = $2`,
+			`DELETE FROM device_grants WHERE tenant = $1 AND subject = $2`,
 			// A late retry must not bring the person back. What is sealed needs no
 			// change: its key goes.
 			`UPDATE consent_keys SET content = '' WHERE tenant = $1 AND subject = $2 AND content <> 'sealed'`,

@@ -251,8 +251,8 @@ func (c *Consents) grantedBefore(ctx context.Context, tenant string, last map[st
 	return people, states, err
 }
 
-// Sweep makes records of grants that have expired, up to limit of them, and
-// gives how many. It writes a few at a time. A grant that was renewed or
+// Sweep makes records of grants that have expired, up to about limit of them,
+// and gives how many. It writes a few at a time. A grant that was renewed or
 // withdrawn meanwhile is left alone.
 func (c *Consents) Sweep(ctx context.Context, tenant string, limit int) (expired int, err error) {
 	rules, err := c.Rules(ctx, tenant)
@@ -283,6 +283,13 @@ func (c *Consents) Sweep(ctx context.Context, tenant string, limit int) (expired
 				break
 			}
 		}
+	}
+	for more := true; more && expired < limit; {
+		var n int
+		if n, more, err = c.db.Devices().EndGrants(ctx, tenant, min(sweepSlice, limit-expired)); err != nil {
+			return expired, err
+		}
+		expired += n
 	}
 	return expired, nil
 }

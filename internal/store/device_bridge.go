@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/consent/notice"
 	"volenti.dev/volenti/consent/site"
 )
 
@@ -15,6 +17,10 @@ import (
 //
 //	a device chooses          -> Bridge: what all its devices say -> records
 //	the person says elsewhere -> Follow: what that changes        -> the devices
+//
+// A grant that Bridge has written ends with the last yes that it rests on:
+//
+//	Bridge -> device_grants: when that is -> EndGrants -> records that it expired
 //
 // It compares what stands with what is to stand, so that a second run changes
 // nothing. What Follow writes has source ledger and is never bridged, what Bridge
@@ -118,6 +124,9 @@ func (s *Devices) follow(ctx context.Context, t *tx, person consent.SubjectID) e
 	if b.people[person] == nil {
 		return nil // erased, and the devices with them
 	}
+	if _, err := b.endGrants(ctx, []string{person.String()}); err != nil {
+		return err
+	}
 	devices, err := collect(ctx, t, scanLinked, selectLinked, t.tenant, person.String())
 	if err != nil {
 		return fmt.Errorf("read the devices of a person: %w", err)
@@ -126,12 +135,19 @@ func (s *Devices) follow(ctx context.Context, t *tx, person consent.SubjectID) e
 	if err != nil {
 		return err
 	}
-	for _, e := range site.Words(person, devices, said, b.statesOf(person), b.now) {
-		if b.rules.Purpose(e.Purpose) == nil {
-			continue // it was configured away, or never was
+	entries, ends := site.Words(person, devices, said, b.statesOf(person), b.now)
+	for _, e := range entries {
+		if b.rules.Purpose(e.Purpose) == nil || e.Granted && b.agreed(person, e) {
+			continue // it was configured away, or never was; or the banner adds nothing
 		}
-		if _, err := b.choose(person, e, nil); err != nil {
+		o, err := b.choose(person, e, nil)
+		if err != nil {
 			return err
+		}
+		if e.Granted {
+			if err := t.rests(ctx, o, ends[e.Purpose]); err != nil {
+				return err
+			}
 		}
 	}
 	if err := b.flush(ctx); err != nil {
@@ -151,15 +167,106 @@ func (s *Devices) follow(ctx context.Context, t *tx, person consent.SubjectID) e
 	return nil
 }
 
-// statesOf gives what stands about a person, with what the batch has changed.
+// statesOf gives what stands about a person, with what the batch has changed. A
+// grant whose time is over counts as expired.
 func (b *batch) statesOf(person consent.SubjectID) map[string]consent.State {
 	states := map[string]consent.State{}
 	for a, s := range b.states {
 		if a.subject == person {
-			states[a.purpose] = *s
+			state := *s
+			if state.Choice == consent.Granted && b.rules.Ended(a.purpose, state.Given, b.now) {
+				state.Choice = consent.Expired
+			}
+			states[a.purpose] = state
 		}
 	}
 	return states
+}
+
+// agreed says that a grant stands which the person gave elsewhere, and which
+// answers all notices that the entry does. It stays in its place, since a grant
+// of a banner ends with the banner.
+func (b *batch) agreed(person consent.SubjectID, e consent.Entry) bool {
+	s := b.states[about{person, e.Purpose}]
+	return s != nil && s.Choice == consent.Granted && !notice.FromSite(s.Notice) &&
+		!b.rules.Ended(e.Purpose, s.Given, b.now) && s.Era >= b.rules.EraAt(e.Purpose, e.Shown.Published)
+}
+
+// rests notes when the last yes ends that a grant rests on.
+func (t *tx) rests(ctx context.Context, o consent.Outcome, ends time.Time) error {
+	if _, err := t.exec(ctx, `INSERT INTO device_grants (tenant, subject, purpose, seq, ends) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (tenant, subject, purpose) DO UPDATE SET seq = excluded.seq, ends = excluded.ends WHERE device_grants.seq <> excluded.seq OR device_grants.ends <> excluded.ends`,
+		t.tenant, o.Subject.String(), o.Purpose, o.Sequence, micros(ends)); err != nil {
+		return fmt.Errorf("note when a grant ends: %w", err)
+	}
+	return nil
+}
+
+// EndGrants ends the grants that rest on devices, for up to limit people, once
+// the last of them said so long enough ago. It gives how many, and whether there
+// are more. Several servers may do it: who comes second finds nothing.
+func (s *Devices) EndGrants(ctx context.Context, tenant string, limit int) (ended int, more bool, err error) {
+	people, err := s.people(ctx, `SELECT DISTINCT subject FROM device_grants WHERE tenant = $1 AND ends <= {now} LIMIT $2`, tenant, limit)
+	if err != nil || len(people) == 0 {
+		return 0, false, err
+	}
+	err = s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		var group []*choices
+		var names []string
+		for _, person := range people {
+			group = append(group, newChoices(ctx, []consent.Entry{{Subject: person}}, t.keys))
+			names = append(names, person.String())
+		}
+		b, err := s.db.Consents().open(ctx, t, group)
+		if err != nil {
+			return err
+		}
+		if ended, err = b.endGrants(ctx, names); err != nil {
+			return err
+		}
+		return b.flush(ctx)
+	})
+	if err != nil {
+		return 0, false, fmt.Errorf("end grants of devices: %w", err)
+	}
+	return ended, len(people) == limit, nil
+}
+
+// endGrants ends the grants of people who are in the batch.
+func (b *batch) endGrants(ctx context.Context, people []string) (ended int, err error) {
+	type grant struct {
+		person  consent.SubjectID
+		purpose string
+		seq     int64
+	}
+	var over []grant
+	take := func(s scanner) (err error) {
+		var text string
+		var g grant
+		if err := s.Scan(&text, &g.purpose, &g.seq); err != nil {
+			return err
+		}
+		g.person, err = consent.ParseSubjectID(text)
+		over = append(over, g)
+		return err
+	}
+	if err := b.t.all(ctx, []statement{{`SELECT subject, purpose, seq FROM device_grants WHERE tenant = $1 AND ends <= $2 AND subject {in $3}`,
+		[]any{b.t.tenant, micros(b.now), people}, take}}); err != nil {
+		return 0, fmt.Errorf("find grants that have ended: %w", err)
+	}
+	for _, g := range over {
+		o, err := b.choose(g.person, consent.Entry{Subject: g.person, Purpose: g.purpose, Source: consent.SourceExpiry}, &g.seq)
+		if err != nil {
+			return ended, err
+		}
+		if !o.Unchanged {
+			ended++
+		}
+		if _, err := b.t.exec(ctx, `DELETE FROM device_grants WHERE tenant = $1 AND subject = $2 AND purpose = $3`, b.t.tenant, g.person.String(), g.purpose); err != nil {
+			return ended, fmt.Errorf("forget when a grant ends: %w", err)
+		}
+	}
+	return ended, nil
 }
 
 // said gives what a person said last about each purpose, elsewhere than on their

@@ -186,7 +186,7 @@ func (t *tx) eraseDevices(ctx context.Context, person consent.SubjectID) error {
 // version.
 const selectLinked = `
 	SELECT c.site, s.key, c.id, c.seq, c.version, c.digest, c.categories, c.vendors, c.source, c.signal, c.created, c.updated, c.expires,
-		CASE c.source WHEN 'ledger' THEN c.bridged ELSE c.seq END, c.linked, v.snapshot, COALESCE(v.published, 0)
+		CASE c.source WHEN 'ledger' THEN c.bridged ELSE c.seq END, c.linked, c.bridged, v.snapshot, COALESCE(v.published, 0)
 	FROM site_consents c JOIN sites s ON s.tenant = c.tenant AND s.id = c.site
 	LEFT JOIN site_versions v ON v.tenant = c.tenant AND v.site = c.site AND v.version = c.version
 	WHERE c.tenant = $1 AND c.person = $2 AND c.person <> '' ORDER BY s.key, c.id`
@@ -196,7 +196,7 @@ func scanLinked(s scanner) (l site.Linked, err error) {
 	var version, signal, created, updated, expires, published int64
 	var snapshot []byte
 	if err := s.Scan(&l.Site, &l.Key, &l.ID, &l.Sequence, &version, &l.Digest, &categories, &vendors, &l.Source, &signal, &created, &updated, &expires,
-		&l.Own, &l.Since, &snapshot, &published); err != nil {
+		&l.Own, &l.Since, &l.Heard, &snapshot, &published); err != nil {
 		return l, err
 	}
 	l.Version, l.Signal, l.Linked = int(version), signal == 1, true

@@ -51,6 +51,33 @@ func (db *DB) ChooseOn(ctx context.Context, tenant, key, digest string, s site.S
 	return id, err
 }
 
+// Pass lets time pass for what visitors chose, and for grants that rest on it.
+func (db *DB) Pass(ctx context.Context, tenant string, by time.Duration) error {
+	return db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		all, err := collect(ctx, t, scanVisitor, selectVisitor+` WHERE tenant = $1`, tenant)
+		if err != nil {
+			return err
+		}
+		for _, v := range all {
+			for key, a := range v.Categories {
+				if !a.Expires.IsZero() {
+					a.Expires = a.Expires.Add(-by)
+					v.Categories[key] = a
+				}
+			}
+			categories, err := json.Marshal(v.Categories)
+			if err != nil {
+				return err
+			}
+			if _, err := t.exec(ctx, `UPDATE site_consents SET categories = $3, expires = expires - $4 WHERE tenant = $1 AND id = $2`, tenant, v.ID, string(categories), by.Microseconds()); err != nil {
+				return err
+			}
+		}
+		_, err = t.exec(ctx, `UPDATE device_grants SET ends = ends - $2 WHERE tenant = $1`, tenant, by.Microseconds())
+		return err
+	})
+}
+
 // AgeCodes lets the codes of devices be older than they are.
 func (db *DB) AgeCodes(ctx context.Context, by time.Duration) error {
 	return db.write(ctx, DefaultTenant, func(ctx context.Context, t *tx) error {

@@ -2,11 +2,14 @@ package store_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
 	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/consent/notice"
 	"volenti.dev/volenti/consent/site"
 	"volenti.dev/volenti/internal/store/storetest"
 )
@@ -20,6 +23,8 @@ type story struct {
 	here   map[string]visitor // the two devices
 	yes    map[string][2]bool // what they say: statistics, marketing
 	linked map[string]bool
+
+	unlinked bool // some device was: what it has granted stays until its end
 }
 
 func (s *story) must(err error) {
@@ -32,7 +37,7 @@ func (s *story) must(err error) {
 func (s *story) act() (by string) {
 	device := rapid.SampledFrom([]string{"phone", "desk"}).Draw(s.T, "device")
 	v := s.here[device]
-	switch what := rapid.SampledFrom([]string{"choose", "choose", "signal", "withdraw", "settings", "settings", "link", "unlink"}).Draw(s.T, "what"); what {
+	switch what := rapid.SampledFrom([]string{"choose", "choose", "signal", "withdraw", "settings", "settings", "link", "unlink", "pass"}).Draw(s.T, "what"); what {
 	case "choose":
 		s.yes[device] = [2]bool{rapid.Bool().Draw(s.T, "statistics"), rapid.Bool().Draw(s.T, "marketing")}
 		v.chooses(site.Preferences, s.yes[device][0], s.yes[device][1])
@@ -55,9 +60,12 @@ func (s *story) act() (by string) {
 		s.must(err)
 		s.linked[device] = true
 		return what
+	case "pass":
+		s.must(s.db.Pass(ctx, tenant, 20*day)) // a choice holds for a month
+		return what
 	default:
 		s.must(s.db.Devices().Unlink(ctx, tenant, "shop", v.name, nil))
-		s.linked[device] = false
+		s.linked[device], s.unlinked = false, true
 		return "unlink"
 	}
 }
@@ -65,6 +73,8 @@ func (s *story) act() (by string) {
 // settle lets everything follow: as the server does, or as it does after it was
 // killed.
 func (s *story) settle() {
+	_, err := s.db.Consents().Sweep(ctx, tenant, 100)
+	s.must(err)
 	s.must(s.db.Devices().BridgeRest(ctx, tenant))
 	for more := true; more; {
 		var err error
@@ -90,19 +100,28 @@ func (s *story) holds(by string, before map[string]consent.Choice) map[string]co
 	after := map[string]consent.Choice{}
 	for purpose, state := range states {
 		after[purpose] = state.Choice
+		category := "marketing"
+		if purpose == "analytics" {
+			category = "statistics"
+		}
 		granted := state.Choice == consent.Granted
 		if refused := before[purpose] == consent.Refused || before[purpose] == consent.Withdrawn; granted && refused && by != "choose" && by != "settings" {
 			s.Errorf("%s became a yes by %s", purpose, by)
+		}
+		if granted && before[purpose] == consent.Expired && by != "choose" && by != "settings" && by != "link" {
+			s.Errorf("%s had ended, and became a yes by %s", purpose, by)
+		}
+		if granted && notice.FromSite(state.Notice) && !s.unlinked && !slices.ContainsFunc(all, func(d site.Linked) bool {
+			a := d.Categories[category] // a no from elsewhere may be to another of its purposes
+			return time.Now().Before(d.Expires) && (a.Granted || a.Elsewhere)
+		}) {
+			s.Errorf("%s is granted, and no device says so any more", purpose)
 		}
 		if !granted || state.Sequence == elsewhere[purpose] {
 			continue
 		}
 		for _, d := range all {
-			category := "marketing"
-			if purpose == "analytics" {
-				category = "statistics"
-			}
-			if a := d.Categories[category]; !a.Granted && !a.Elsewhere && d.Own > elsewhere[purpose] {
+			if a := d.Categories[category]; time.Now().Before(d.Expires) && !a.Granted && !a.Elsewhere && d.Own > elsewhere[purpose] {
 				s.Errorf("%s is granted, and a device says no", purpose)
 			}
 		}
@@ -143,6 +162,15 @@ func TestDevicesAndLedgerFollowEachOther(t *testing.T) { // B28, B29, Promise 4
 				s.settle()
 				if grew := size() - before; grew != 0 {
 					r.Errorf("after %s, %d records come by themselves", by, grew)
+				}
+			}
+			must(t, db.Pass(ctx, tenant, 60*day))
+			s.settle()
+			states, err := db.Consents().States(ctx, tenant, s.person)
+			must(t, err)
+			for purpose, state := range states {
+				if state.Choice == consent.Granted && notice.FromSite(state.Notice) {
+					r.Errorf("all has ended, and %s stands granted", purpose)
 				}
 			}
 		})
