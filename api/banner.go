@@ -3,14 +3,11 @@ package api
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -84,14 +81,9 @@ func standing(s site.Standing, now time.Time) VisitorsConsent {
 
 // recordChoiceQuickly is recordChoice for a body that is in order beyond doubt.
 func recordChoiceQuickly(a *API, ctx context.Context, caller auth.Caller, w http.ResponseWriter, r *http.Request) error {
-	body, err := readAll(r.Body)
-	if err != nil {
-		return err
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
 	in := &submissionInput{}
-	if kind := r.Header.Get("Content-Type"); kind != "application/json" || !in.Body.read(body) {
-		return errThorough
+	if err := readQuickly(r, in.Body.read); err != nil {
+		return err
 	}
 	out, err := recordChoice(a, ctx, caller, in)
 	if err != nil {
@@ -103,9 +95,7 @@ func recordChoiceQuickly(a *API, ctx context.Context, caller auth.Caller, w http
 // read reads a body, and says whether it holds nothing that the document does
 // not allow. It is stricter than the document.
 func (c *VisitorsChoice) read(body []byte) (sound bool) {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if d.Decode(c) != nil || d.InputOffset() != int64(len(body)) || bytes.Contains(body, []byte("null")) || !utf8.Valid(body) {
+	if !strictly(body, c) {
 		return false
 	}
 	for _, field := range []string{"submission", "version", "digest", "language", "region", "categories", "source"} {

@@ -1,16 +1,12 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -104,14 +100,9 @@ type Recording struct {
 
 // recordQuickly is recordConsent for a body that is in order beyond doubt.
 func recordQuickly(a *API, ctx context.Context, caller auth.Caller, w http.ResponseWriter, r *http.Request) error {
-	body, err := readAll(r.Body)
-	if err != nil {
-		return err
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
 	in := &recordInput{}
-	if kind := r.Header.Get("Content-Type"); kind != "application/json" || !in.Body.read(body) {
-		return errThorough
+	if err := readQuickly(r, in.Body.read); err != nil {
+		return err
 	}
 	out, err := recordConsent(a, ctx, caller, in)
 	if err != nil {
@@ -121,11 +112,9 @@ func recordQuickly(a *API, ctx context.Context, caller auth.Caller, w http.Respo
 }
 
 // read reads a body, and says whether it holds nothing that the document does
-// not allow. It is stricter than the document: a null, for example, is a no.
+// not allow. It is stricter than the document.
 func (c *PersonsChoices) read(body []byte) (sound bool) {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if d.Decode(c) != nil || d.InputOffset() != int64(len(body)) || bytes.Contains(body, []byte("null")) || !utf8.Valid(body) {
+	if !strictly(body, c) {
 		return false
 	}
 	for _, id := range c.Identities {

@@ -106,10 +106,6 @@ func Plain[In, Out any](act plainAct) Act {
 // plainAct decodes and answers by itself.
 type plainAct func(a *API, ctx context.Context, caller auth.Caller, w http.ResponseWriter, r *http.Request) error
 
-// errThorough is the error of a quick way that leaves a request, as it came, to
-// the thorough one.
-var errThorough = errors.New("it is for the thorough way")
-
 func (a *API) plain(route Route, act plainAct) func(http.ResponseWriter, *http.Request) (done bool) {
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		caller, _ := r.Context().Value(callerKey{}).(auth.Caller)

@@ -148,13 +148,9 @@ func showSiteChanges(a *API, ctx context.Context, caller auth.Caller, in *siteIn
 	if err != nil {
 		return nil, err
 	}
-	var before *site.Version
-	if s.Version > 0 {
-		shown, err := a.config.Sites.Shown(ctx, caller.Tenant, in.ID, s.Version)
-		if err != nil {
-			return nil, err
-		}
-		before = &shown.Version
+	before, err := a.latestVersion(ctx, caller, s)
+	if err != nil {
+		return nil, err
 	}
 	return &siteChangesOutput{SiteChanges{s.Revision, s.Version, s.Draft.Change(before), s.Problems}}, nil
 }
@@ -222,6 +218,18 @@ func listSiteVersions(a *API, ctx context.Context, caller auth.Caller, in *siteI
 	return &siteVersionsOutput{SiteVersions{append([]site.Edition{}, all...)}}, err
 }
 
+// latestVersion is what visitors see of a site; nil where nothing is published.
+func (a *API) latestVersion(ctx context.Context, caller auth.Caller, s Site) (*site.Version, error) {
+	if s.Version == 0 {
+		return nil, nil
+	}
+	shown, err := a.config.Sites.Shown(ctx, caller.Tenant, s.ID, s.Version)
+	if err != nil {
+		return nil, err
+	}
+	return &shown.Version, nil
+}
+
 type siteVersionInput struct {
 	ID      string `path:"id" format:"uuid"`
 	Version int    `path:"version" minimum:"1" maximum:"2147483647"`
@@ -254,13 +262,9 @@ func previewSite(a *API, ctx context.Context, caller auth.Caller, in *previewSit
 	if len(s.Problems) > 0 {
 		return nil, &site.Invalid{Problems: s.Problems}
 	}
-	var before *site.Version
-	if s.Version > 0 {
-		shown, err := a.config.Sites.Shown(ctx, caller.Tenant, in.ID, s.Version)
-		if err != nil {
-			return nil, err
-		}
-		before = &shown.Version
+	before, err := a.latestVersion(ctx, caller, s)
+	if err != nil {
+		return nil, err
 	}
 	return &previewSiteOutput{s.Draft.Preview(before, in.ID, a.config.Now()).Document(s.Key, in.Language, in.Region)}, nil
 }

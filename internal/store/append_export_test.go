@@ -44,7 +44,7 @@ func (c *Consents) Prove(ctx context.Context, tenant string, n int) error {
 
 // Waiting is how many wait in the tenant's line.
 func (c *Consents) Waiting(tenant string) int {
-	l := c.line(tenant)
+	l := c.db.consents.lines.tenant(tenant)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.waiting)
@@ -52,7 +52,7 @@ func (c *Consents) Waiting(tenant string) int {
 
 // Leading tells whether somebody has the turn, and took all that waited along.
 func (c *Consents) Leading(tenant string) bool {
-	l := c.line(tenant)
+	l := c.db.consents.lines.tenant(tenant)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.taken && len(l.waiting) == 0

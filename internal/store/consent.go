@@ -28,8 +28,9 @@ func (db *DB) Consents() *Consents { return &Consents{db} }
 
 // consents is what a process keeps in memory of the ledgers.
 type consents struct {
+	lines lines[*choices]
+
 	mu       sync.Mutex
-	lines    map[string]*line[*choices]
 	rules    map[string]*consent.Rules
 	memories map[string]*memory // on an exclusive database
 	closed   bool
@@ -100,7 +101,7 @@ func (c *Consents) Append(ctx context.Context, tenant, key string, entries []con
 
 // wait returns when the choices are durable or refused.
 func (c *Consents) wait(tenant string, p *choices) {
-	c.line(tenant).wait(p, whoseTurn, func(group []*choices) { c.together(tenant, group) })
+	c.db.consents.lines.tenant(tenant).wait(p, whoseTurn, func(group []*choices) { c.together(tenant, group) })
 }
 
 // whoseTurn takes those along whose turn it is: the first that waits, and of the
@@ -159,19 +160,6 @@ func (c *Consents) write(ctx context.Context, tenant string, group []*choices) e
 		}
 		return b.flush(ctx)
 	})
-}
-
-func (c *Consents) line(tenant string) *line[*choices] {
-	m := &c.db.consents
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.lines == nil {
-		m.lines = map[string]*line[*choices]{}
-	}
-	if m.lines[tenant] == nil {
-		m.lines[tenant] = &line[*choices]{}
-	}
-	return m.lines[tenant]
 }
 
 // contentOf writes what entries say, for a digest.

@@ -2,6 +2,24 @@ package store
 
 import "sync"
 
+// lines are those of the tenants, one each.
+type lines[P waits] struct {
+	mu sync.Mutex
+	of map[string]*line[P]
+}
+
+func (l *lines[P]) tenant(tenant string) *line[P] {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.of == nil {
+		l.of = map[string]*line[P]{}
+	}
+	if l.of[tenant] == nil {
+		l.of[tenant] = &line[P]{}
+	}
+	return l.of[tenant]
+}
+
 // line is where what is to be written for one tenant waits. The one whose turn
 // it is takes a group along and then passes the turn on; there is no goroutine
 // besides those of the callers.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sync"
 	"time"
 
 	"volenti.dev/volenti/audit"
@@ -17,8 +16,7 @@ import (
 
 // banners is what a process keeps in memory of the choices of visitors.
 type banners struct {
-	mu       sync.Mutex
-	lines    map[string]*line[*chosen]
+	lines    lines[*chosen]
 	networks networks
 }
 
@@ -49,17 +47,7 @@ func (p *chosen) told() chan bool { return p.turn }
 
 // wait returns when the choice is durable or refused.
 func (c *SiteConsents) wait(tenant string, p *chosen) {
-	m := &c.db.banners
-	m.mu.Lock()
-	if m.lines == nil {
-		m.lines = map[string]*line[*chosen]{}
-	}
-	if m.lines[tenant] == nil {
-		m.lines[tenant] = &line[*chosen]{}
-	}
-	l := m.lines[tenant]
-	m.mu.Unlock()
-	l.wait(p, func(waiting []*chosen) (group, rest []*chosen) {
+	c.db.banners.lines.tenant(tenant).wait(p, func(waiting []*chosen) (group, rest []*chosen) {
 		n := min(groupLimit, len(waiting))
 		return waiting[:n:n], slices.Clone(waiting[n:])
 	}, func(group []*chosen) { c.together(tenant, group) })

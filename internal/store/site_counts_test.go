@@ -351,7 +351,7 @@ func TestAPeriodIsCountedByItsDays(t *testing.T) { // B24
 	})
 }
 
-func TestSpansMakeUpEachDayOfAPeriodOnce(t *testing.T) {
+func TestSpansMakeUpEachDayOfAPeriodOnce(t *testing.T) { // F14
 	rapid.Check(t, func(t *rapid.T) {
 		first := rapid.Int64Range(0, 65535).Draw(t, "first")
 		last := min(65535, first+rapid.OneOf(rapid.Int64Range(0, 20), rapid.Int64Range(0, 800), rapid.Int64Range(0, 65535)).Draw(t, "days"))
