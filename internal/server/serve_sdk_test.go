@@ -6,12 +6,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 )
 
 // fetchScript asks for a built file with the headers given in pairs.
-func fetchScript(path string, headers ...string) *http.Response {
+func fetchScript(path string, headers ...string) *httptest.ResponseRecorder {
 	method, path, _ := strings.Cut(path, " ")
 	r := httptest.NewRequest(method, path, nil)
 	for i := 0; i+1 < len(headers); i += 2 {
@@ -19,7 +20,7 @@ func fetchScript(path string, headers ...string) *http.Response {
 	}
 	w := httptest.NewRecorder()
 	serveSDK(w, r)
-	return w.Result()
+	return w
 }
 
 func TestScriptIsServedToEveryPageAndKeptByBrowsers(t *testing.T) { // F12
@@ -33,7 +34,7 @@ func TestScriptIsServedToEveryPageAndKeptByBrowsers(t *testing.T) { // F12
 		"Cache-Control": "public, max-age=300, stale-while-revalidate=86400", "Vary": "Accept-Encoding",
 		"Cross-Origin-Resource-Policy": "cross-origin", "X-Content-Type-Options": "nosniff",
 	} {
-		if got := plain.Header.Get(name); got != value {
+		if got := plain.Header().Get(name); got != value {
 			t.Errorf("%s is %q, want %q", name, got, value)
 		}
 	}
@@ -45,28 +46,28 @@ func TestScriptIsServedToEveryPageAndKeptByBrowsers(t *testing.T) { // F12
 	if body, err := io.ReadAll(z); err != nil || !bytes.Equal(body, want.plain) {
 		t.Errorf("unpacked it is %d bytes, %v, want the file", len(body), err)
 	}
-	if tag := zipped.Header.Get("ETag"); tag == plain.Header.Get("ETag") {
+	if tag := zipped.Header().Get("ETag"); tag == plain.Header().Get("ETag") {
 		t.Errorf("both forms have the tag %s", tag)
-	} else if again := fetchScript("GET /sdk/core.js", "Accept-Encoding", "gzip", "If-None-Match", `"x", W/`+tag); again.StatusCode != http.StatusNotModified {
-		t.Errorf("asked again with its tag the status is %d", again.StatusCode)
+	} else if again := fetchScript("GET /sdk/core.js", "Accept-Encoding", "gzip", "If-None-Match", `"x", W/`+tag); again.Code != http.StatusNotModified {
+		t.Errorf("asked again with its tag the status is %d", again.Code)
 	}
-	if forGood := fetchScript("GET /sdk/" + want.hash + "/core.js"); forGood.StatusCode != http.StatusOK || !strings.Contains(forGood.Header.Get("Cache-Control"), "immutable") {
-		t.Errorf("by its hash: %d, %v", forGood.StatusCode, forGood.Header)
+	if forGood := fetchScript("GET /sdk/" + want.hash + "/core.js"); forGood.Code != http.StatusOK || !strings.Contains(forGood.Header().Get("Cache-Control"), "immutable") {
+		t.Errorf("by its hash: %d, %v", forGood.Code, forGood.Header())
 	}
 }
 
 func TestScriptsThatAreNotThereAreNotKept(t *testing.T) {
 	for _, path := range []string{"/sdk/", "/sdk/none.js", "/sdk/0000000000000000/core.js", "/sdk/" + sdkFiles()["core.js"].hash + "/banner.js", "/sdk/../sdk.go"} {
-		if got := fetchScript("GET " + path); got.StatusCode != http.StatusNotFound || got.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s: %d, kept %q", path, got.StatusCode, got.Header.Get("Cache-Control"))
+		if got := fetchScript("GET " + path); got.Code != http.StatusNotFound || got.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %d, kept %q", path, got.Code, got.Header().Get("Cache-Control"))
 		}
 	}
-	if got := fetchScript("POST /sdk/core.js"); got.StatusCode != http.StatusMethodNotAllowed || got.Header.Get("Allow") != "GET, HEAD" {
-		t.Errorf("posted to: %d, allowed %q", got.StatusCode, got.Header.Get("Allow"))
+	if got := fetchScript("POST /sdk/core.js"); got.Code != http.StatusMethodNotAllowed || got.Header().Get("Allow") != "GET, HEAD" {
+		t.Errorf("posted to: %d, allowed %q", got.Code, got.Header().Get("Allow"))
 	}
 	head := fetchScript("HEAD /sdk/core.js")
-	if body, err := io.ReadAll(head.Body); err != nil || len(body) > 0 || head.ContentLength != int64(len(sdkFiles()["core.js"].plain)) {
-		t.Errorf("its head has %d bytes, %v, and names %d", len(body), err, head.ContentLength)
+	if body, err := io.ReadAll(head.Body); err != nil || len(body) > 0 || head.Header().Get("Content-Length") != strconv.Itoa(len(sdkFiles()["core.js"].plain)) {
+		t.Errorf("its head has %d bytes, %v, and names %s", len(body), err, head.Header().Get("Content-Length"))
 	}
 }
 
