@@ -66,7 +66,7 @@ type syncSiteInput struct {
 	}
 }
 
-const exampleSync = `{"revision":1,"services":["matomo","vimeo"],"categories":{"statistics":"analytics"}}`
+const exampleSync = `{"revision":1,"services":["matomo","vimeo"],"categories":{"statistics":"statistics"}}`
 
 type syncSiteOutput struct {
 	Body SiteSync

@@ -228,7 +228,7 @@ func (s *site) path(route api.Route, tenant string) string {
 	case strings.HasSuffix(route.Path, "link"), strings.HasSuffix(route.Path, "/link/prove"):
 		id, key = s.makeDevice(route, tenant)
 	case strings.Contains(route.Path, "/sites/"):
-		id, key = s.makeSite(tenant, !strings.HasSuffix(route.Path, "/publish") && !strings.HasSuffix(route.Path, "/draft"))
+		id, key = s.makeSite(tenant, !slices.ContainsFunc([]string{"/publish", "/draft", "/sync"}, func(end string) bool { return strings.HasSuffix(route.Path, end) }))
 		if strings.Contains(route.Path, "{consent}") {
 			visitor = s.visits(key).choose(true).ID
 		}
