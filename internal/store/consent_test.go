@@ -376,7 +376,9 @@ func TestNoRecordStandsWhenItsLeafCannotBeWritten(t *testing.T) { // A11, SE16
 				anna := give(t, db, says("anna@example.com", "analytics", true))[0]
 				checks, err := db.Consents().Checks(ctx, tenant)
 				must(t, err)
-				<-checks.Loaded() // else the gate asks the table that is gone
+				if db.Embedded() {
+					<-checks.Loaded() // else the gate asks the table that is gone
+				}
 				g := consent.Gate{Tenant: tenant, States: checks, Now: time.Now}
 				_, err = db.Raw(t).Exec(`ALTER TABLE ` + table + ` RENAME TO broken`)
 				must(t, err)
