@@ -26,11 +26,11 @@ const (
 var grants = map[Role][]Scope{
 	Owner:          append(Scopes(), OwnSession),
 	Admin:          append(Scopes(), OwnSession),
-	PrivacyOfficer: {OwnSession, ReadRequests, WriteRequests, ApproveRequests, OperateRequests, ReadPackages, ReadAudit, CheckConsents, ReadConsents, WriteConsents, ManageConsents, EraseSubjects, ReadEvents},
+	PrivacyOfficer: {OwnSession, ReadRequests, WriteRequests, ApproveRequests, OperateRequests, ReadPackages, ReadAudit, CheckConsents, ReadConsents, WriteConsents, ManageConsents, EraseSubjects, ReadEvents, ReadSystems, ReadLinks, ReadDeliveries, RetryDeliveries},
 	Approver:       {OwnSession, ReadRequests, ApproveRequests},
-	Engineer:       {OwnSession, ReadRequests, CheckConsents, ReadEvents, ManageWebhooks},
+	Engineer:       {OwnSession, ReadRequests, CheckConsents, ReadEvents, ManageWebhooks, ReadSystems, ManageSystems, ReadLinks, WriteLinks, DeleteLinks, ReadDeliveries, RetryDeliveries},
 	Viewer:         {OwnSession, ReadRequests},
-	Auditor:        {OwnSession, ReadRequests, ReadAudit, ReadConsents, ReadEvents},
+	Auditor:        {OwnSession, ReadRequests, ReadAudit, ReadConsents, ReadEvents, ReadSystems, ReadLinks, ReadDeliveries},
 }
 
 // Roles lists them all, from the one that may do most.

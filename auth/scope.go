@@ -37,6 +37,13 @@ const (
 	ReadEvents      Scope = "events:read"      // what happened, as ids
 	ManageWebhooks  Scope = "webhooks:manage"  // where events are sent
 	ManageAccess    Scope = "access:manage"    // who may operate
+	ReadSystems     Scope = "systems:read"     // systems and connections, never their secrets
+	ManageSystems   Scope = "systems:manage"   // make, change and remove them
+	ReadLinks       Scope = "links:read"       // which connection belongs to which system
+	WriteLinks      Scope = "links:write"      // change that
+	DeleteLinks     Scope = "links:delete"     // take a connection off its system
+	ReadDeliveries  Scope = "deliveries:read"  // which choices reached which connection
+	RetryDeliveries Scope = "deliveries:retry" // try again what failed, take over old statuses
 )
 
 // OwnSession is an operator's own session and password. Every role has it, and
@@ -45,7 +52,7 @@ const OwnSession Scope = "session:own"
 
 // Scopes lists those that a key may have.
 func Scopes() []Scope {
-	return []Scope{ReadRequests, WriteRequests, ApproveRequests, OperateRequests, ReadPackages, ReadAudit, CheckConsents, ReadConsents, WriteConsents, ManageConsents, EraseSubjects, ReadEvents, ManageWebhooks, ManageAccess}
+	return []Scope{ReadRequests, WriteRequests, ApproveRequests, OperateRequests, ReadPackages, ReadAudit, CheckConsents, ReadConsents, WriteConsents, ManageConsents, EraseSubjects, ReadEvents, ManageWebhooks, ManageAccess, ReadSystems, ManageSystems, ReadLinks, WriteLinks, DeleteLinks, ReadDeliveries, RetryDeliveries}
 }
 
 // ParseScope gives the scope of that name, or tells which there are.

@@ -25,6 +25,7 @@ import (
 // Config is everything that a configuration directory says.
 type Config struct {
 	Datasets    dataset.Set
+	Systems     []System
 	Connections []Connection
 	Policies    []policy.Policy
 	Taxonomy    *taxonomy.Set

@@ -9,6 +9,7 @@ import (
 
 	"volenti.dev/volenti/config/source"
 	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/datamap/taxonomy"
 	"volenti.dev/volenti/request/task"
 	"volenti.dev/volenti/subject"
 )
@@ -31,6 +32,10 @@ type Connection struct {
 	// Secrets have their environment variables expanded and show nothing of
 	// themselves.
 	Secrets map[string]subject.Personal[string]
+	// Uses are the data_uses of a connection that belongs to no system.
+	Uses []taxonomy.Use
+	// Choices is how it takes what people choose; nil: it does not.
+	Choices *Choices
 	// Ask is what people are asked, where they answer it.
 	Ask task.Ask
 	At  source.Position

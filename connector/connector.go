@@ -13,6 +13,7 @@
 //	                        Verifier   ask again whether the masks hold
 //	                        Asker      people who answer instead
 //	                        Instructed tell people what to erase, where nothing else can be done
+//	                        Preferrer  take what people want
 package connector
 
 import (
@@ -20,6 +21,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/subject"
@@ -38,6 +40,9 @@ type Spec struct {
 	// Instructed: its connectors are Instructed, and can neither be described
 	// nor read.
 	Instructed bool
+	// Prefers is how many preferences its connectors, which are Preferrers, take
+	// in one call; 0: it takes none.
+	Prefers int
 	// New opens a connection lazily: it does no network work, so that a
 	// system that is down fails where it is used.
 	New func(Settings) (Connector, error)
@@ -136,6 +141,46 @@ type Instructed interface {
 	// Term is how many days they have.
 	Term() int
 }
+
+// Preferrer takes what people want: a choice about a purpose.
+type Preferrer interface {
+	// Prefer tells the system up to Spec.Prefers preferences, and gives the calls
+	// that were made or should have been, for each. A preference may be told again
+	// under the same Key, which must then change nothing. The error is about all of
+	// them, and says that none is known to have arrived.
+	Prefer(ctx context.Context, all []Preference) ([][]Call, error)
+}
+
+// Preference is what one person wants of one purpose.
+type Preference struct {
+	Key        string             // of idempotency: 1 to 64 letters, digits, _ and -
+	Subject    string             // a random id of the person, always the same
+	Identities []subject.Identity // those that the system knows people by; at least one
+	Purpose    string             // our key of the purpose
+	Items      []string           // what the system calls it; Purpose when it has no words of its own
+	Granted    bool               // they agree; otherwise they do not, or no more
+	Since      time.Time          // when they chose
+}
+
+// Call is one call to a system. Its text never holds a value of a person.
+type Call struct {
+	Name       string        `json:"name"` // what it does: "list_42", "POST /contacts/{id}"
+	Outcome    CallOutcome   `json:"outcome"`
+	Reason     string        `json:"reason,omitempty"` // why it did not arrive
+	RetryAfter time.Duration `json:"-"`                // asked for by the system; 0 when it did not say
+}
+
+// CallOutcome is what became of a call.
+type CallOutcome string
+
+// The outcomes.
+const (
+	Arrived  CallOutcome = "arrived"  // the system has accepted it
+	Rejected CallOutcome = "rejected" // it has refused it: trying again does not help
+	Lost     CallOutcome = "lost"     // nobody knows whether it arrived
+	Busy     CallOutcome = "busy"     // the system answered that it cannot now
+	NotMade  CallOutcome = "not_made" // it did not come to it
+)
 
 // Read asks for the rows of a table in which at least one Match holds.
 // Table is the live catalogue's own description: statements are built from

@@ -16,6 +16,14 @@ type Purpose struct {
 	// the earlier grant holds for Patience, or until they answer when that is 0.
 	Block    bool          `json:"block,omitempty"`
 	Patience time.Duration `json:"patience,omitempty"`
+	// Uses are the data uses that the purpose is about, as systems declare theirs.
+	Uses []string `json:"data_uses,omitempty"`
+}
+
+// Equal says that both say the same.
+func (p Purpose) Equal(q Purpose) bool {
+	uses := slices.Equal(p.Uses, q.Uses)
+	return uses && p.Key == q.Key && p.Title == q.Title && p.Group == q.Group && p.Expires == q.Expires && p.Block == q.Block && p.Patience == q.Patience
 }
 
 // PurposeForm is a purpose as people write it down: times in days.

@@ -106,7 +106,7 @@ func (r *Rules) Ended(purpose string, given, now time.Time) bool {
 // Configure gives the rules with other purposes and custom sources;
 // ErrManaged when the purposes come from a configuration directory.
 func (r *Rules) Configure(purposes []Purpose, sources []Source) (*Rules, error) {
-	if r.Managed && !slices.Equal(purposes, r.Purposes) {
+	if r.Managed && !slices.EqualFunc(purposes, r.Purposes, Purpose.Equal) {
 		return nil, ErrManaged
 	}
 	return r.configure(purposes, sources, r.Managed)

@@ -1,0 +1,74 @@
+-- What became of choices at connections. See 00001 for times.
+-- +goose Up
+CREATE TABLE deliveries (
+	tenant     TEXT    NOT NULL,
+	seq        INTEGER NOT NULL, -- of the consent record
+	connection TEXT    NOT NULL, -- key
+	system     TEXT    NOT NULL, -- its key at the time; '' for none
+	record     TEXT    NOT NULL,
+	subject    TEXT    NOT NULL,
+	purpose    TEXT    NOT NULL,
+	choice     TEXT    NOT NULL,
+	grants     INTEGER NOT NULL, -- 0: an opt-out, which goes first
+	status     TEXT    NOT NULL,
+	reason     TEXT    NOT NULL,
+	attempt    INTEGER NOT NULL, -- the last one; 0 when none began
+	keyed      INTEGER NOT NULL, -- the attempt whose number is in the idempotency key
+	due        INTEGER NOT NULL, -- of a pending one: not before
+	at         INTEGER NOT NULL, -- when the choice was recorded
+	updated    INTEGER NOT NULL,
+	PRIMARY KEY (tenant, seq, connection)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX deliveries_open ON deliveries (tenant, connection, grants, seq) WHERE status IN ('pending', 'sending');
+CREATE INDEX deliveries_by_connection ON deliveries (tenant, connection, status, seq);
+CREATE INDEX deliveries_by_subject ON deliveries (tenant, subject, purpose, connection, seq);
+
+-- The attempts, one row each.
+CREATE TABLE delivery_attempts (
+	tenant     TEXT    NOT NULL,
+	seq        INTEGER NOT NULL,
+	connection TEXT    NOT NULL,
+	attempt    INTEGER NOT NULL,
+	at         INTEGER NOT NULL,
+	took       INTEGER NOT NULL, -- microseconds; -1 while it is not over
+	status     TEXT    NOT NULL,
+	reason     TEXT    NOT NULL,
+	message    TEXT    NOT NULL,
+	keyed      INTEGER NOT NULL,
+	sent       TEXT    NOT NULL, -- JSON: types of identities, without values
+	calls      TEXT    NOT NULL, -- JSON
+	PRIMARY KEY (tenant, seq, connection, attempt)
+) STRICT, WITHOUT ROWID;
+
+-- A lane for each connection that takes choices.
+CREATE TABLE delivery_lanes (
+	tenant      TEXT    NOT NULL,
+	connection  TEXT    NOT NULL,
+	since       INTEGER NOT NULL, -- changes from this sequence on are sent to it
+	failing     INTEGER NOT NULL, -- calls in a row that failed
+	quiet       INTEGER NOT NULL, -- until then no call is made
+	lease_owner TEXT    NOT NULL, -- '' when nobody holds it
+	lease_until INTEGER NOT NULL,
+	fence       INTEGER NOT NULL,
+	PRIMARY KEY (tenant, connection)
+) STRICT, WITHOUT ROWID;
+
+-- How far changes are planned: all before this sequence.
+CREATE TABLE delivery_cursors (
+	tenant TEXT    NOT NULL PRIMARY KEY,
+	seq    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Statuses under the keys of another platform, while they are part of the view.
+CREATE TABLE delivery_legacy (
+	tenant TEXT    NOT NULL,
+	seq    INTEGER NOT NULL,
+	key    TEXT    NOT NULL, -- of a system, or the name of a connection
+	status TEXT    NOT NULL,
+	at     INTEGER NOT NULL,
+	PRIMARY KEY (tenant, seq, key)
+) STRICT, WITHOUT ROWID;
+
+-- With which record a person became known by an identity; -1 unknown.
+ALTER TABLE subject_identities ADD COLUMN linked INTEGER NOT NULL DEFAULT -1;
