@@ -43,6 +43,8 @@ type Spec struct {
 	// Prefers is how many preferences its connectors, which are Preferrers, take
 	// in one call; 0: it takes none.
 	Prefers int
+	// Permits: a permission table can be kept in it, which says who allows what.
+	Permits bool
 	// New opens a connection lazily: it does no network work, so that a
 	// system that is down fails where it is used.
 	New func(Settings) (Connector, error)

@@ -37,7 +37,8 @@ func Spec() connector.Spec {
 			{Name: "url", Required: true, Help: "mysql://USER:PASSWORD@HOST:PORT/DATABASE; ?ssl-mode=VERIFY_IDENTITY&ssl-ca=FILE " +
 				"for TLS, ?max_statement_time=60&lock_wait_timeout=5 set the time limits, in seconds"},
 		},
-		New: func(s connector.Settings) (connector.Connector, error) { return Open(s) },
+		Permits: true,
+		New:     func(s connector.Settings) (connector.Connector, error) { return Open(s) },
 	}
 }
 

@@ -53,7 +53,8 @@ func Spec() connector.Spec {
 			{Name: "url", Required: true, Help: "postgres://USER:PASSWORD@HOST:PORT/DATABASE; " +
 				"?statement_timeout=60000&lock_timeout=5000 set the time limits, in milliseconds"},
 		},
-		New: func(s connector.Settings) (connector.Connector, error) { return Open(s) },
+		Permits: true,
+		New:     func(s connector.Settings) (connector.Connector, error) { return Open(s) },
 	}
 }
 

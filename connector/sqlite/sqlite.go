@@ -33,7 +33,8 @@ func Spec() connector.Spec {
 		Secrets: []connector.Setting{
 			{Name: "url", Required: true, Help: "sqlite:PATH, the path of the database file"},
 		},
-		New: func(s connector.Settings) (connector.Connector, error) { return Open(s) },
+		Permits: true,
+		New:     func(s connector.Settings) (connector.Connector, error) { return Open(s) },
 	}
 }
 
