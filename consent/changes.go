@@ -68,5 +68,6 @@ func differences(from, to PurposeForm) (fields []string) {
 	add("expires_days", from.ExpiresDays, to.ExpiresDays)
 	add("block", from.Block, to.Block)
 	add("patience_days", from.PatienceDays, to.PatienceDays)
+	add("data_uses", strings.Join(from.Uses, " "), strings.Join(to.Uses, " "))
 	return fields
 }

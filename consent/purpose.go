@@ -34,6 +34,9 @@ type PurposeForm struct {
 	ExpiresDays  int    `json:"expires_days,omitempty" yaml:"expires_days"`   // 0: a grant holds until it is withdrawn
 	Block        bool   `json:"block,omitempty" yaml:"block"`                 // stop while people are to be asked again
 	PatienceDays int    `json:"patience_days,omitempty" yaml:"patience_days"` // or stop after so long; 0: do not
+	// Uses are the data uses that it is about: systems that declare one of them, or
+	// one above or below it, are told of choices.
+	Uses []string `json:"data_uses,omitempty" yaml:"data_uses" maxItems:"50"`
 }
 
 const day = 24 * time.Hour
@@ -47,7 +50,7 @@ func (f PurposeForm) Purpose() Purpose {
 		}
 		return time.Duration(n) * day
 	}
-	return Purpose{Key: f.Key, Title: f.Title, Group: f.Group, Expires: days(f.ExpiresDays), Block: f.Block, Patience: days(f.PatienceDays)}
+	return Purpose{Key: f.Key, Title: f.Title, Group: f.Group, Expires: days(f.ExpiresDays), Block: f.Block, Patience: days(f.PatienceDays), Uses: f.Uses}
 }
 
 // MaxDays is the longest time of a purpose.
@@ -55,7 +58,7 @@ const MaxDays = 36500
 
 // Form writes the purpose down.
 func (p Purpose) Form() PurposeForm {
-	return PurposeForm{Key: p.Key, Title: p.Title, Group: p.Group, ExpiresDays: int(p.Expires / day), Block: p.Block, PatienceDays: int(p.Patience / day)}
+	return PurposeForm{Key: p.Key, Title: p.Title, Group: p.Group, ExpiresDays: int(p.Expires / day), Block: p.Block, PatienceDays: int(p.Patience / day), Uses: p.Uses}
 }
 
 // Source is where a choice was made.

@@ -2,6 +2,7 @@ package consent
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 
@@ -131,6 +132,9 @@ func (r *Rules) configure(purposes []Purpose, sources []Source, managed bool) (*
 		if p.Expires < 0 || p.Patience < 0 {
 			wrong.add(i, "expires", "times are at least 0 and at most 36500 days")
 		}
+		if slices.ContainsFunc(p.Uses, func(use string) bool { return !useForm.MatchString(use) }) {
+			wrong.add(i, "data_uses", "a data use is words of lower-case letters, digits and underscores with dots between, like marketing.communications.email")
+		}
 		seen[p.Key] = true
 	}
 	for i, s := range sources {
@@ -149,6 +153,8 @@ func (r *Rules) configure(purposes []Purpose, sources []Source, managed bool) (*
 	next.Purposes, next.Sources, next.Managed = slices.Clone(purposes), slices.Clone(sources), managed
 	return &next, nil
 }
+
+var useForm = regexp.MustCompile(`^[a-z0-9_]+(\.[a-z0-9_]+)*$`)
 
 // Publish gives the rules with one more version, published now. ErrPublished
 // when there is another version with this label; the same one again changes
