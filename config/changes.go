@@ -12,7 +12,7 @@ import (
 
 // Change is how one thing differs between two configurations.
 type Change struct {
-	Kind string `json:"kind"` // dataset, policy, connection, message, denial, calendar
+	Kind string `json:"kind"` // dataset, policy, system, connection, message, denial, calendar
 	Key  string `json:"key"`
 	What string `json:"what"` // added, changed, removed
 }
@@ -22,8 +22,8 @@ func (c Change) String() string {
 	return strings.TrimSpace(map[string]string{"added": "+", "changed": "~", "removed": "-"}[c.What] + " " + c.Kind + " " + c.Key)
 }
 
-// Changes tells what becomes of the datasets, policies, connections, messages,
-// denials and the calendar of one configuration when another takes its place;
+// Changes tells what becomes of the datasets, policies, systems, connections,
+// messages, denials and the calendar of one configuration when another takes its place;
 // nil is one that holds nothing.
 // Where something stands, and how it is laid out, is no change; another secret
 // is one.
@@ -67,6 +67,9 @@ func things(c *Config) map[thing]string {
 	}
 	for _, p := range c.Policies {
 		put("policy", p.Key, p)
+	}
+	for _, s := range c.Systems {
+		put("system", s.Key, s)
 	}
 	for _, n := range c.Connections {
 		put("connection", n.Key, n, revealed(n.Secrets))

@@ -35,6 +35,7 @@ func Check(c *Config) []source.Problem {
 	ck.overrides()
 	ck.reachability()
 	ck.questions()
+	ck.reached()
 	return ck.report.Problems()
 }
 

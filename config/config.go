@@ -1,5 +1,6 @@
 // Package config reads a configuration directory: what data a company holds
-// (dataset), how it is reached (connection), what requests may touch (policy),
+// (dataset), how it is reached (connection) and what that belongs to (system),
+// what requests may touch (policy),
 // by when they are answered (calendar) and how they are denied (denial), what
 // people are asked for (purpose) and written to (message), and the words for it
 // (data_category, data_use, data_subject). Load reads and finds what is wrong
@@ -35,7 +36,8 @@ type Config struct {
 	Denials     []Denial
 	// Digest is the SHA-256, in hex, of what the datasets, the policies and
 	// the connections without their secrets say. It does not depend on files,
-	// comments, layout or the order of lists whose order means nothing.
+	// comments, layout or the order of lists whose order means nothing, nor on
+	// how connections take what people choose: plans that were approved name it.
 	Digest string
 	// Files are what it was read from.
 	Files []source.File
@@ -71,8 +73,9 @@ var lists = []struct {
 	{"data_subject", (*loader).words},
 	{"dataset", (*loader).datasets},
 	{"policy", (*loader).policies},
-	{"connection", (*loader).connections},
 	{"purpose", (*loader).purposes},
+	{"system", (*loader).systems},
+	{"connection", (*loader).connections},
 	{"message", (*loader).messages},
 	{"calendar", (*loader).calendar},
 	{"denial", (*loader).denials},

@@ -24,10 +24,10 @@ import (
 var update = flag.Bool("update", false, "write the problems that were found into the archives")
 
 var registry = connector.Registry{
-	"postgres": {Type: "postgres", Secrets: []connector.Setting{{Name: "url", Required: true, Help: "postgres://..."}}},
-	"webhook":  {Type: "webhook", Called: true, Secrets: []connector.Setting{{Name: "url", Required: true}, {Name: "secret", Required: true, Help: "whsec_..."}}},
+	"postgres": {Type: "postgres", Permits: true, Secrets: []connector.Setting{{Name: "url", Required: true, Help: "postgres://..."}}},
+	"webhook":  {Type: "webhook", Called: true, Prefers: 1, Secrets: []connector.Setting{{Name: "url", Required: true}, {Name: "secret", Required: true, Help: "whsec_..."}}},
 	"http":     {Type: "http", Secrets: []connector.Setting{{Name: "host", Required: true, Help: "a host name"}, {Name: "port"}, {Name: "token"}}},
-	"letters": {Type: "letters", Instructed: true, Secrets: []connector.Setting{{Name: "to", Required: true, Help: "an address", Check: func(v string) error {
+	"letters": {Type: "letters", Instructed: true, Prefers: 500, Secrets: []connector.Setting{{Name: "to", Required: true, Help: "an address", Check: func(v string) error {
 		if !strings.Contains(v, "@") {
 			return errors.New("it is not an address")
 		}

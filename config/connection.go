@@ -6,6 +6,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"volenti.dev/volenti/config/source"
 	"volenti.dev/volenti/connector"
@@ -45,17 +49,46 @@ type Connection struct {
 
 var keyForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 
+const (
+	mostKey     = 128 // bytes
+	mostKeyText = "128"
+)
+
+// ValidKey says whether s can be the key of a connection or a system: up to 128
+// letters, digits, _ . and -, a letter or digit first (C1).
+func ValidKey(s string) bool {
+	return keyForm.MatchString(s) && len(s) <= mostKey && !source.Refused(s)
+}
+
+// KeyOf makes a key of a name: small letters without accents, digits, _ . and -
+// stay, and what is between them becomes _ (C1). It is "" where nothing stays.
+func KeyOf(name string) string {
+	var key strings.Builder
+	for _, r := range strings.ToLower(norm.NFKD.String(name)) {
+		switch {
+		case r < utf8.RuneSelf && keyForm.MatchString("a"+string(r)):
+			key.WriteRune(r)
+		case unicode.Is(unicode.Mn, r): // the accent of the letter before
+		case !strings.HasSuffix(key.String(), "_"):
+			key.WriteByte('_')
+		}
+	}
+	made := strings.TrimRight(strings.TrimLeft(key.String(), "_.-"), "_")
+	return made[:min(len(made), mostKey)]
+}
+
 func (l *loader) connection(n *source.Node) Connection {
 	m := n.Mapping("a connection", &l.report)
-	m.Need("key", "type")
+	m.Need("type")
 	c := Connection{Key: m.String("key"), Name: m.String("name"), Type: m.String("type"), System: m.String("system"), Disabled: m.Bool("disabled"), At: n.At}
-	switch {
-	case c.Key == "":
-	case source.Refused(c.Key):
-		l.report.Errorf(m.Where("key"), "use another name", "%s is not allowed as a key", c.Key)
-	case !keyForm.MatchString(c.Key):
-		l.report.Errorf(m.Where("key"), "use letters, digits and _ . -", "%q cannot be the key of a connection", c.Key)
+	if m.Node("key") == nil && m != nil {
+		c.Key = l.keyOf(m, c.Name)
 	}
+	if c.Key != "" {
+		l.goodKey(c.Key, "connection", m)
+	}
+	c.Uses = l.uses(m)
+	l.belongs(m, c)
 	for _, t := range m.Strings("datasets") {
 		c.Datasets, c.datasetsAt = append(c.Datasets, t.Value), append(c.datasetsAt, t.At)
 	}
@@ -80,8 +113,40 @@ func (l *loader) connection(n *source.Node) Connection {
 		l.asks(&c, m, spec)
 	}
 	l.called(m, spec, &c)
+	c.Choices = l.choices(m, &c, spec)
 	m.Done()
 	return c
+}
+
+// keyOf gives the key of a connection that has none but a name.
+func (l *loader) keyOf(m *source.Mapping, name string) string {
+	key := KeyOf(name)
+	switch {
+	case name == "":
+		l.report.Errorf(m.Where("key"), "add key: ... or name: ...", "key is missing")
+	case key == "":
+		l.report.Errorf(m.Where("name"), "add key: ...", "no key can be made of this name")
+	}
+	return key
+}
+
+// belongs checks the link of a connection. A system that is not declared is no
+// error: another place may declare it.
+func (l *loader) belongs(m *source.Mapping, c Connection) {
+	if c.System == "" {
+		return
+	}
+	if len(c.Uses) > 0 {
+		l.report.Errorf(m.Where("data_uses"), "move them to the system", "the connection %s belongs to the system %s, whose data_uses hold", c.Key, c.System)
+	}
+	if _, declared := l.config.System(c.System); declared {
+		return
+	}
+	var keys []string
+	for _, s := range l.config.Systems {
+		keys = append(keys, s.Key)
+	}
+	l.report.Warnf(m.Where("system"), source.DidYouMean(c.System, slices.Values(keys), "add it to the systems"), "the connection %s belongs to the system %q, which is not declared", c.Key, c.System)
 }
 
 // asks reads what people are asked. A connection that cannot be opened is

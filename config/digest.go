@@ -30,6 +30,7 @@ func digest(c *Config) string {
 	connections := slices.SortedFunc(slices.Values(c.Connections), func(a, b Connection) int { return cmp.Compare(a.Key, b.Key) })
 	for i := range connections {
 		connections[i].Datasets = slices.Sorted(slices.Values(connections[i].Datasets))
+		connections[i].Uses, connections[i].Choices = nil, nil // no plan depends on them
 	}
 	var text bytes.Buffer
 	for _, part := range []any{datasets, policies, connections} {

@@ -82,6 +82,8 @@ policy:
   - {key: consent, action: consent}
 `
 	connections = `
+system:
+- {key: web, name: The web shop, data_uses: [essential.service]}
 connection:
 - key: db
   name: The shop

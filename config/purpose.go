@@ -18,6 +18,9 @@ func (l *loader) purposes(key string, n *source.Node) {
 			Key: m.String("key"), Title: m.String("title"), Group: m.String("group"),
 			ExpiresDays: l.days(m, "expires_days"), Block: m.Bool("block"), PatienceDays: l.days(m, "patience_days"),
 		}
+		for _, use := range l.uses(m) {
+			f.Uses = append(f.Uses, string(use))
+		}
 		m.Done()
 		if f.Key == "" {
 			continue
