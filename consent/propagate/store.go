@@ -41,9 +41,6 @@ type Store interface {
 	// SettleTable completes the deliveries of a permission table that are pending for
 	// changes up to a sequence; or fails them with a reason.
 	SettleTable(ctx context.Context, tenant, connection string, through int64, s Status, r Reason) error
-	// Retry makes a delivery pending again, due now, by an operator; ErrStale where
-	// its status allows no retry.
-	Retry(ctx context.Context, tenant, by string, refs []Ref) (retried int, err error)
 }
 
 // Ref names a delivery as it was seen.
