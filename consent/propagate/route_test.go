@@ -1,0 +1,104 @@
+package propagate_test
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"volenti.dev/volenti/consent/propagate"
+	"volenti.dev/volenti/datamap/taxonomy"
+)
+
+func TestTheFirstReasonThatAppliesIsGiven(t *testing.T) { // P4, P8
+	marketing := []taxonomy.Use{"marketing"}
+	letters := []taxonomy.Use{"marketing.communications.email"}
+	words := map[string][]string{"news": {"list_42"}}
+	for name, c := range map[string]struct {
+		target propagate.Target
+		uses   []taxonomy.Use
+		status propagate.Status
+		reason propagate.Reason
+	}{
+		"all is in the way":           {propagate.Target{Disabled: true, Off: true, Items: words}, nil, propagate.Skipped, propagate.Disabled},
+		"off":                         {propagate.Target{Off: true, Items: words}, nil, propagate.Skipped, propagate.ActionDisabled},
+		"not writable":                {propagate.Target{Items: words}, nil, propagate.Skipped, propagate.NoWriteAccess},
+		"the system says a wider use": {propagate.Target{Write: true, System: "crm", Uses: marketing}, letters, propagate.Pending, ""},
+		"the purpose says a wider one": {
+			propagate.Target{Write: true, System: "crm", Uses: letters}, marketing, propagate.Pending, "",
+		},
+		"uses that only begin alike":      {propagate.Target{Write: true, System: "crm", Uses: marketing}, []taxonomy.Use{"marketing_research"}, propagate.Skipped, propagate.UseMismatch},
+		"a system without uses":           {propagate.Target{Write: true, System: "crm", Items: words}, letters, propagate.Skipped, propagate.UseMismatch},
+		"a purpose without uses":          {propagate.Target{Write: true, System: "crm", Uses: marketing, Items: words}, nil, propagate.Skipped, propagate.UseMismatch},
+		"no system, but it names it":      {propagate.Target{Write: true, Items: words}, nil, propagate.Pending, ""},
+		"no system, and names another":    {propagate.Target{Write: true, Items: map[string][]string{"ads": {"a"}}}, letters, propagate.Skipped, propagate.UseMismatch},
+		"no system, but uses":             {propagate.Target{Write: true, Uses: marketing}, letters, propagate.Pending, ""},
+		"no system, other uses, names it": {propagate.Target{Write: true, Uses: []taxonomy.Use{"analytics"}, Items: words}, letters, propagate.Skipped, propagate.UseMismatch},
+		"no word for it":                  {propagate.Target{Write: true, System: "crm", Uses: marketing, Items: map[string][]string{"ads": {"a"}}}, letters, propagate.Skipped, propagate.NothingToSend},
+	} {
+		status, reason := propagate.Route(propagate.Change{Purpose: "news"}, c.target, c.uses)
+		if status != c.status || reason != c.reason {
+			t.Errorf("%s: %s %s", name, status, reason)
+		}
+	}
+}
+
+var all = []propagate.Status{
+	propagate.Pending, propagate.Sending, propagate.Complete, propagate.Partial, propagate.Failed, propagate.Skipped, propagate.Superseded,
+}
+
+// The order of C13, as people are told it.
+var order = []propagate.Status{propagate.Failed, propagate.Pending, propagate.Partial, propagate.Complete, propagate.Skipped}
+
+func TestARollUpIsTheWorstOfAllInWhateverOrder(t *testing.T) { // C13
+	rapid.Check(t, func(t *rapid.T) {
+		some := rapid.SliceOf(rapid.SampledFrom(all)).Draw(t, "statuses")
+		got := propagate.RollUp(some...)
+		if other := propagate.RollUp(rapid.Permutation(some).Draw(t, "order")...); other != got {
+			t.Fatalf("%s, and %s in another order", got, other)
+		}
+		want := propagate.Skipped
+		for _, s := range some {
+			switch s {
+			case propagate.Sending:
+				s = propagate.Pending
+			case propagate.Superseded:
+				s = propagate.Skipped
+			}
+			if slices.Index(order, s) < slices.Index(order, want) {
+				want = s
+			}
+		}
+		if got != want {
+			t.Fatalf("%v is %s, and not %s", some, got, want)
+		}
+	})
+}
+
+func TestNothingFollowsWhatIsOverButByARetry(t *testing.T) { // P1, P2
+	for _, from := range all {
+		for _, to := range all {
+			act, err := from.To(to)
+			retry := to == propagate.Pending && (from == propagate.Partial || from == propagate.Failed || from == propagate.Skipped)
+			open := from == propagate.Pending && to != propagate.Pending && to != propagate.Partial || from == propagate.Sending
+			if (err == nil) != (retry || open) || (act == "delivery.retry") != retry {
+				t.Errorf("%s after %s: %q, %v", to, from, act, err)
+			}
+		}
+	}
+}
+
+func TestEachAttemptThatGetsAKeyGetsItsOwn(t *testing.T) { // P2
+	d := propagate.Delivery{Change: propagate.Change{Tenant: "t", Record: "r"}, Connection: "c", Keyed: 1}
+	if got := d.Key(); got != "vc_4bad12524521bbd79f2c5afa8c806d12cc214900" {
+		t.Error(got)
+	}
+	seen := map[string]bool{}
+	for _, change := range []func(){func() {}, func() { d.Keyed = 2 }, func() { d.Connection = "d" }, func() { d.Record = "s" }, func() { d.Tenant = "u" }} {
+		change()
+		seen[d.Key()] = true
+	}
+	if len(seen) != 5 {
+		t.Errorf("%v", seen)
+	}
+}
