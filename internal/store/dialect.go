@@ -20,6 +20,7 @@ import (
 //	{little cache}, {usual cache}  are statements: how many pages SQLite keeps
 //	         in memory; PostgreSQL does not have to be told
 //	{in $2}  is one of the texts of a slice: at the end of a query of one table
+//	{among $2}  likewise, of whole numbers
 type dialect struct {
 	name  string // the folder of its migrations
 	words *strings.Replacer
@@ -57,7 +58,7 @@ const (
 // by one.
 const (
 	inSQLite   = `SELECT $columns FROM $table WHERE $where IN (SELECT value FROM json_each($list))`
-	inPostgres = `SELECT $columns FROM (SELECT DISTINCT unnest($list::text[]) AS value) AS sought
+	inPostgres = `SELECT $columns FROM (SELECT DISTINCT unnest($list::$kind[]) AS value) AS sought
 		CROSS JOIN LATERAL (SELECT $columns FROM $table WHERE $where = sought.value OFFSET 0) AS found`
 )
 
@@ -71,14 +72,22 @@ func postgresDialect() dialect {
 		"{material}", materialPostgres, "{little cache}", noCache, "{usual cache}", noCache), inPostgres, &sync.Map{}}
 }
 
-var inQuery = regexp.MustCompile(`^SELECT (?P<columns>.+) FROM (?P<table>\w+) WHERE (?P<where>.+) \{in (?P<list>\$\d+)\}$`)
+// lists finds the queries with {in $2} and {among $2}, and says of what the list is.
+var lists = map[string]*regexp.Regexp{"text": listQuery("in"), "bigint": listQuery("among")}
+
+func listQuery(word string) *regexp.Regexp {
+	return regexp.MustCompile(`^SELECT (?P<columns>.+) FROM (?P<table>\w+) WHERE (?P<where>.+) \{` + word + ` (?P<list>\$\d+)\}$`)
+}
 
 // say gives a statement in the words of the database.
 func (d dialect) say(statement string) string {
 	if text, ok := d.known.Load(statement); ok {
 		return text.(string)
 	}
-	text := inQuery.ReplaceAllString(d.words.Replace(statement), d.in)
+	text := d.words.Replace(statement)
+	for kind, query := range lists {
+		text = query.ReplaceAllString(text, strings.ReplaceAll(d.in, "$kind", kind))
+	}
 	d.known.Store(statement, text)
 	return text
 }
