@@ -218,7 +218,7 @@ func (b *batch) person(p *choices, i int, e consent.Entry) (consent.SubjectID, e
 			return none, err
 		}
 		b.add(intoIdentities, string(identity.Type), digests[0], b.t.keys.DigestKeyNumber(), id.String(),
-			key.Seal([]byte(identity.Value.Reveal()), identityOf(b.t.tenant, identity.Type, digests[0])))
+			key.Seal([]byte(identity.Value.Reveal()), identityOf(b.t.tenant, identity.Type, digests[0])), b.next)
 	}
 	return id, nil
 }

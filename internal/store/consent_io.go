@@ -12,7 +12,7 @@ import (
 var (
 	intoSubjects   = into("subjects", "id text, created bigint, erased bigint", "")
 	intoKeys       = into("keys", "owner text, wrapped bytea", "")
-	intoIdentities = into("subject_identities", "type text, digest text, digest_key bigint, subject text, sealed bytea", "")
+	intoIdentities = into("subject_identities", "type text, digest text, digest_key bigint, subject text, sealed bytea, linked bigint", "")
 	intoRecords    = into("consent_records", "seq bigint, id text, subject text, purpose text, choice text, at bigint, given bigint, notice text, digest text, language text, legal_basis text, source text, supersedes bigint, trace text, facts text, version bigint, salt bytea, commitment text", "")
 	intoTraces     = into("consent_traces", "seq bigint, sealed bytea", "")
 	intoState      = into("consent_state", "subject text, purpose text, seq bigint, record text, choice text, given bigint, notice text, digest text, language text, era bigint", `

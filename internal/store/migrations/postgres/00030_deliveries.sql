@@ -14,15 +14,22 @@ CREATE TABLE deliveries (
 	reason     text COLLATE "C" NOT NULL,
 	attempt    bigint NOT NULL, -- the last one; 0 when none began
 	keyed      bigint NOT NULL, -- the attempt whose number is in the idempotency key
+	known      bigint NOT NULL, -- 1: what became of the last attempt is known, so that the next has another key
 	due        bigint NOT NULL, -- of a pending one: not before
 	at         bigint NOT NULL, -- when the choice was recorded
 	updated    bigint NOT NULL,
 	PRIMARY KEY (tenant, seq, connection)
 );
 
-CREATE INDEX deliveries_open ON deliveries (tenant, connection, grants, seq) WHERE status IN ('pending', 'sending');
+-- What a lane has to do, in the order in which it does it; each is as long as what
+-- waits.
+CREATE INDEX deliveries_pending ON deliveries (tenant, connection, grants, due, seq) WHERE status = 'pending';
+CREATE INDEX deliveries_sending ON deliveries (tenant, connection, grants, seq) WHERE status = 'sending';
+CREATE INDEX deliveries_pending_by_subject ON deliveries (tenant, subject) WHERE status = 'pending';
+-- How those are read who look at them.
 CREATE INDEX deliveries_by_connection ON deliveries (tenant, connection, status, seq);
-CREATE INDEX deliveries_by_subject ON deliveries (tenant, subject, purpose, connection, seq);
+CREATE INDEX deliveries_by_subject ON deliveries (tenant, subject, seq);
+CREATE INDEX deliveries_by_record ON deliveries (tenant, record);
 
 -- The attempts, one row each.
 CREATE TABLE delivery_attempts (
@@ -62,13 +69,22 @@ CREATE TABLE delivery_cursors (
 
 -- Statuses under the keys of another platform, while they are part of the view.
 CREATE TABLE delivery_legacy (
-	tenant text COLLATE "C" NOT NULL,
-	seq    bigint NOT NULL,
-	key    text COLLATE "C" NOT NULL, -- of a system, or the name of a connection
-	status text COLLATE "C" NOT NULL,
-	at     bigint NOT NULL,
+	tenant  text COLLATE "C" NOT NULL,
+	seq     bigint NOT NULL, -- of the consent record
+	key     text COLLATE "C" NOT NULL, -- of a system, or the name of a connection
+	record  text COLLATE "C" NOT NULL,
+	subject text COLLATE "C" NOT NULL,
+	purpose text COLLATE "C" NOT NULL,
+	choice  text COLLATE "C" NOT NULL,
+	changed bigint NOT NULL, -- when the choice was recorded
+	status  text COLLATE "C" NOT NULL,
+	at      bigint NOT NULL, -- when it was imported
 	PRIMARY KEY (tenant, seq, key)
 );
 
--- With which record a person became known by an identity; -1 unknown.
+CREATE INDEX delivery_legacy_by_record ON delivery_legacy (tenant, record);
+CREATE INDEX delivery_legacy_pending ON delivery_legacy (tenant, key, seq) WHERE status = 'pending';
+
+-- With which record or act a person became known by an identity, or before which
+-- where there was none; -1 unknown.
 ALTER TABLE subject_identities ADD COLUMN linked bigint NOT NULL DEFAULT -1;

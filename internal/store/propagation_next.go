@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"volenti.dev/volenti/consent/propagate"
+)
+
+// What a lane has to do. Each query reads from the front of an index, so that what
+// waits behind costs nothing: $2 is the lane's connection, $3 how many. What was put
+// off comes in the order of its time; of what is due now the order is by sequence.
+const (
+	leftSending = selectDeliveries + ` WHERE tenant = $1 AND connection = $2 AND status = 'sending' ORDER BY grants, seq LIMIT $3`
+	dueAtOnce   = selectDeliveries + ` WHERE tenant = $1 AND connection = $2 AND status = 'pending' AND grants = $4 AND due = 0 ORDER BY seq LIMIT $3`
+	duePutOff   = selectDeliveries + ` WHERE tenant = $1 AND connection = $2 AND status = 'pending' AND grants = $4 AND due > 0 AND due <= {now} ORDER BY due, seq LIMIT $3`
+	dueLater    = `SELECT due FROM deliveries WHERE tenant = $1 AND connection = $2 AND status = 'pending' AND grants = $3 AND due > {now} ORDER BY due LIMIT 1`
+	busyPairs   = selectDeliveries + ` WHERE tenant = $1 AND connection = $2 AND seq {among $3}`
+)
+
+// Next implements propagate.Store.
+func (p *Propagation) Next(ctx context.Context, l propagate.Lane, busy []propagate.Ref, limit int) (due []propagate.Delivery, next time.Time, err error) {
+	taken, under := map[pair]bool{}, map[int64]bool{}
+	sequences := make([]int64, len(busy))
+	for i, ref := range busy {
+		sequences[i], under[ref.Sequence] = ref.Sequence, true
+	}
+	scan := scanDelivery(l.Tenant)
+	var left, pending []delivery
+	into := func(all *[]delivery) func(scanner) error {
+		return func(s scanner) error {
+			d, err := scan(s)
+			*all = append(*all, d)
+			return err
+		}
+	}
+	later := func(s scanner) error {
+		var at int64
+		err := s.Scan(&at)
+		if t := instant(at); next.IsZero() || t.Before(next) {
+			next = t
+		}
+		return err
+	}
+	// There are at most as many that cannot be taken as are being sent.
+	enough := 2*limit + 2*len(busy)
+	all := []statement{{leftSending, []any{l.Tenant, l.Connection, limit + len(busy)}, into(&left)}}
+	for grants := range 2 {
+		all = append(all,
+			statement{dueAtOnce, []any{l.Tenant, l.Connection, enough, grants}, into(&pending)},
+			statement{duePutOff, []any{l.Tenant, l.Connection, enough, grants}, into(&pending)},
+			statement{dueLater, []any{l.Tenant, l.Connection, grants}, later})
+	}
+	if len(busy) > 0 {
+		all = append(all, statement{busyPairs, []any{l.Tenant, l.Connection, sequences}, func(s scanner) error {
+			d, err := scan(s)
+			taken[d.pair()] = true
+			return err
+		}})
+	}
+	if err := p.db.engine.all(ctx, all); err != nil {
+		return nil, next, fmt.Errorf("read what is due: %w", err)
+	}
+	slices.SortStableFunc(pending, func(a, b delivery) int {
+		if a.OptOut() != b.OptOut() {
+			return int(number(b.OptOut()) - number(a.OptOut()))
+		}
+		return int(a.Sequence - b.Sequence)
+	})
+	for _, d := range append(left, pending...) {
+		if len(due) == limit {
+			break
+		}
+		if under[d.Sequence] || taken[d.pair()] {
+			continue
+		}
+		taken[d.pair()] = true
+		due = append(due, d.Delivery)
+	}
+	return due, next, nil
+}

@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"volenti.dev/volenti/consent/propagate"
+)
+
+// Retry makes deliveries of a connection pending again, due now, for an operator,
+// and gives how many: those that are partial, failed or skipped, where no newer
+// choice stands and the person was not erased. It fails with propagate.ErrStale when
+// there is none, and with propagate.ErrNotFound when the connection takes no choices.
+func (p *Propagation) Retry(ctx context.Context, tenant, connection, by string, refs []propagate.Ref) (retried int, err error) {
+	err = p.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		_, now, err := t.lockLog(ctx)
+		if err != nil {
+			return err
+		}
+		var lanes int
+		if err := t.row(ctx, `SELECT COUNT(*) FROM delivery_lanes WHERE tenant = $1 AND connection = $2`, tenant, connection).Scan(&lanes); err != nil {
+			return err
+		}
+		if lanes == 0 {
+			return propagate.ErrNotFound
+		}
+		rows, err := t.deliveries(ctx, connection, refs)
+		if err != nil {
+			return err
+		}
+		people, err := p.people(ctx, t, rows)
+		if err != nil {
+			return err
+		}
+		var moves []move
+		for _, d := range rows {
+			if who := people[d.Subject]; who == nil || who.stands[d.Purpose] != d.Sequence {
+				continue
+			}
+			m, err := d.change(propagate.Pending, propagate.NoReason, now)
+			if err != nil || d.Status.Open() {
+				continue
+			}
+			m.details["by"] = by
+			moves = append(moves, m)
+		}
+		moves, err = t.become(ctx, intoRetried, moves)
+		if retried = len(moves); err == nil && retried == 0 {
+			err = propagate.ErrStale
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("retry deliveries: %w", err)
+	}
+	return retried, nil
+}
+
+// tableSlice is how many deliveries of a permission table are settled in a commit.
+const tableSlice = 500
+
+// SettleTable implements propagate.Store. Of who was erased nothing is told.
+func (p *Propagation) SettleTable(ctx context.Context, tenant, connection string, through int64, s propagate.Status, r propagate.Reason) error {
+	for {
+		waiting, err := collect(ctx, p.db.engine, scanDelivery(tenant), selectDeliveries+`
+			WHERE tenant = $1 AND connection = $2 AND status = 'pending' AND seq <= $3 ORDER BY seq LIMIT $4`, tenant, connection, through, tableSlice)
+		if err != nil {
+			return fmt.Errorf("read what waits for a permission table: %w", err)
+		}
+		if len(waiting) == 0 {
+			return nil
+		}
+		if err := p.db.write(ctx, tenant, func(ctx context.Context, t *tx) error { return p.settleTable(ctx, t, waiting, s, r) }); err != nil {
+			return fmt.Errorf("settle a permission table: %w", err)
+		}
+	}
+}
+
+func (p *Propagation) settleTable(ctx context.Context, t *tx, waiting []delivery, s propagate.Status, r propagate.Reason) error {
+	_, now, err := t.lockLog(ctx)
+	if err != nil {
+		return err
+	}
+	people, err := p.people(ctx, t, waiting)
+	if err != nil {
+		return err
+	}
+	var moves []move
+	for _, d := range waiting {
+		m, err := d.tabled(people[d.Subject] == nil, s, r, now)
+		if err != nil {
+			return err
+		}
+		moves = append(moves, m)
+	}
+	_, err = t.become(ctx, intoPassed, moves)
+	return err
+}
+
+func (d delivery) tabled(erased bool, s propagate.Status, r propagate.Reason, now time.Time) (move, error) {
+	if erased {
+		return d.change(propagate.Skipped, propagate.Erased, now)
+	}
+	return d.change(s, r, now)
+}
