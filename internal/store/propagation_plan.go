@@ -15,7 +15,7 @@ import (
 
 // Plan implements propagate.Store.
 func (p *Propagation) Plan(ctx context.Context, tenant string, targets []propagate.Target, limit int) (more bool, err error) {
-	seen, err := p.seen(ctx, tenant, limit)
+	seen, err := p.seen(ctx, tenant, targets, limit)
 	if err != nil {
 		return false, fmt.Errorf("read changes to plan: %w", err)
 	}
@@ -37,6 +37,7 @@ type seen struct {
 	cursor  int64            // -1: nothing was planned yet
 	lanes   map[string]int64 // since when, by connection
 	changes []propagate.Change
+	foreign []legacy // pending entries of another platform
 }
 
 // nothing says that all is planned.
@@ -46,7 +47,7 @@ func (s seen) nothing(targets []propagate.Target) bool {
 			return false
 		}
 	}
-	return len(s.changes) == 0 && len(s.gone(targets)) == 0
+	return len(s.changes) == 0 && len(s.foreign) == 0 && len(s.gone(targets)) == 0
 }
 
 // gone are the connections that take no choices any more.
@@ -59,8 +60,8 @@ func (s seen) gone(targets []propagate.Target) (gone []string) {
 	return gone
 }
 
-func (p *Propagation) seen(ctx context.Context, tenant string, limit int) (seen, error) {
-	s := seen{cursor: -1, lanes: map[string]int64{}}
+func (p *Propagation) seen(ctx context.Context, tenant string, targets []propagate.Target, limit int) (seen, error) {
+	s, scan := seen{cursor: -1, lanes: map[string]int64{}}, scanLegacy(tenant)
 	err := p.db.engine.all(ctx, []statement{
 		{`SELECT seq FROM delivery_cursors WHERE tenant = $1`, []any{tenant}, func(row scanner) error { return row.Scan(&s.cursor) }},
 		{`SELECT connection, since FROM delivery_lanes WHERE tenant = $1`, []any{tenant}, func(row scanner) error {
@@ -74,6 +75,11 @@ func (p *Propagation) seen(ctx context.Context, tenant string, limit int) (seen,
 			WHERE c.tenant = $1 ORDER BY r.seq LIMIT $2`, []any{tenant, limit}, func(row scanner) error {
 			c, err := scanChange(row, tenant)
 			s.changes = append(s.changes, c)
+			return err
+		}},
+		{`SELECT ` + legacyColumns + ` FROM delivery_legacy WHERE status = 'pending' AND tenant = $1 AND key {in $2}`, []any{tenant, keysOf(targets)}, func(row scanner) error {
+			e, err := scan(row)
+			s.foreign = append(s.foreign, e)
 			return err
 		}},
 	})
@@ -106,6 +112,11 @@ func (p *Propagation) plan(ctx context.Context, t *tx, s seen, targets []propaga
 		}
 		more = more || left
 	}
+	foreign := s.foreign[:min(limit, len(s.foreign))]
+	if err := p.normalise(ctx, t, foreign, targets, now); err != nil {
+		return false, err
+	}
+	more = more || len(foreign) < len(s.foreign)
 	if len(s.changes) == 0 {
 		return more, nil
 	}
@@ -120,7 +131,14 @@ func (p *Propagation) plan(ctx context.Context, t *tx, s seen, targets []propaga
 	if err := t.supersede(ctx, s.changes, now); err != nil {
 		return false, err
 	}
-	return more || len(s.changes) == limit, t.route(ctx, route(s, targets, rules, now))
+	entries, err := t.entriesOf(ctx, s.changes)
+	if err != nil {
+		return false, err
+	}
+	if err := t.route(ctx, s.route(targets, rules, ended(entries, targets), now)); err != nil {
+		return false, err
+	}
+	return more || len(s.changes) == limit, p.normalise(ctx, t, entries, targets, now)
 }
 
 // openLanes begins a lane for each connection that was not seen before, and the
@@ -153,20 +171,20 @@ type pair struct {
 
 func (d delivery) pair() pair { return pair{d.Connection, about{d.Subject, d.Purpose}} }
 
-// route makes the rows of changes, in their order.
-func route(s seen, targets []propagate.Target, rules *consent.Rules, now time.Time) []delivery {
+// route makes the rows of changes, in their order. What is over elsewhere is over
+// here too.
+func (s seen) route(targets []propagate.Target, rules *consent.Rules, over map[place]propagate.Status, now time.Time) []delivery {
 	var all []delivery
 	newest := map[pair]int{}
 	for _, c := range s.changes {
-		uses := usesOf(rules, c.Purpose)
 		for _, target := range targets {
 			since, known := s.lanes[target.Key]
 			if !known || c.Sequence < since {
 				continue
 			}
-			d := delivery{Delivery: propagate.Delivery{Change: c, Connection: target.Key, System: target.System, Updated: now}, known: true}
-			if d.Status, d.Reason = propagate.Route(c, target, uses); d.Status == propagate.Pending && target.Schedule.Every > 0 {
-				d.Due = target.Schedule.Next(c.At)
+			d := planned(c, target, rules, now)
+			if status, ok := over[place{c.Sequence, target.Key}]; ok {
+				d.Status, d.Reason, d.Due = status, propagate.Legacy, time.Time{}
 			}
 			if i, ok := newest[d.pair()]; ok && all[i].Status == propagate.Pending {
 				all[i].Status, all[i].Reason, all[i].Due = propagate.Superseded, propagate.Newer, time.Time{}
@@ -176,6 +194,16 @@ func route(s seen, targets []propagate.Target, rules *consent.Rules, now time.Ti
 		}
 	}
 	return all
+}
+
+// planned is the row of a change at a target, as it begins.
+func planned(c propagate.Change, target propagate.Target, rules *consent.Rules, now time.Time) delivery {
+	d := delivery{Delivery: propagate.Delivery{Change: c, Connection: target.Key, System: target.System, Updated: now}, known: true}
+	d.Status, d.Reason = propagate.Route(c, target, usesOf(rules, c.Purpose))
+	if d.Status == propagate.Pending && target.Schedule.Every > 0 {
+		d.Due = target.Schedule.Next(c.At)
+	}
+	return d
 }
 
 func usesOf(rules *consent.Rules, purpose string) (uses []taxonomy.Use) {
