@@ -15,6 +15,7 @@ import (
 //	{by subject}  goes by that index: SQLite, which keeps no statistics, would
 //	         read the whole ledger instead, since it is in order
 //	{by banner}  likewise, for the leaves of one consent of a banner
+//	{index NAME}  goes by that index, likewise
 //	{material}  is the number of the version that the snapshot of a site says
 //	         was the last that asked everybody
 //	{little cache}, {usual cache}  are statements: how many pages SQLite keeps
@@ -25,6 +26,7 @@ type dialect struct {
 	name  string // the folder of its migrations
 	words *strings.Replacer
 	in    string    // what a query with {in $2} becomes
+	index string    // what {index NAME} becomes, with $1 for the name
 	known *sync.Map // statements as written -> as this database has them
 }
 
@@ -64,19 +66,21 @@ const (
 
 func sqliteDialect() dialect {
 	return dialect{"sqlite", strings.NewReplacer("{now}", nowSQLite, "{lock}", lockSQLite, "{share}", shareSQLite, "{by subject}", bySQLite, "{by banner}", bannerSQLite,
-		"{material}", materialSQLite, "{little cache}", littleCache, "{usual cache}", usualCache), inSQLite, &sync.Map{}}
+		"{material}", materialSQLite, "{little cache}", littleCache, "{usual cache}", usualCache), inSQLite, `INDEXED BY $1`, &sync.Map{}}
 }
 
 func postgresDialect() dialect {
 	return dialect{"postgres", strings.NewReplacer("{now}", nowPostgres, "{lock}", lockPostgres, "{share}", sharePostgres, "{by subject}", byPostgres, "{by banner}", byPostgres,
-		"{material}", materialPostgres, "{little cache}", noCache, "{usual cache}", noCache), inPostgres, &sync.Map{}}
+		"{material}", materialPostgres, "{little cache}", noCache, "{usual cache}", noCache), inPostgres, ``, &sync.Map{}}
 }
+
+var indexed = regexp.MustCompile(`\{index (\w+)\}`)
 
 // lists finds the queries with {in $2} and {among $2}, and says of what the list is.
 var lists = map[string]*regexp.Regexp{"text": listQuery("in"), "bigint": listQuery("among")}
 
 func listQuery(word string) *regexp.Regexp {
-	return regexp.MustCompile(`^SELECT (?P<columns>.+) FROM (?P<table>\w+) WHERE (?P<where>.+) \{` + word + ` (?P<list>\$\d+)\}$`)
+	return regexp.MustCompile(`^SELECT (?P<columns>.+) FROM (?P<table>\w+(?: INDEXED BY \w+)?) +WHERE (?P<where>.+) \{` + word + ` (?P<list>\$\d+)\}$`)
 }
 
 // say gives a statement in the words of the database.
@@ -84,7 +88,7 @@ func (d dialect) say(statement string) string {
 	if text, ok := d.known.Load(statement); ok {
 		return text.(string)
 	}
-	text := d.words.Replace(statement)
+	text := indexed.ReplaceAllString(d.words.Replace(statement), d.index)
 	for kind, query := range lists {
 		text = query.ReplaceAllString(text, strings.ReplaceAll(d.in, "$kind", kind))
 	}

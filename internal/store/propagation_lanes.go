@@ -14,11 +14,12 @@ import (
 // process has the database open, so that every other lease is dead.
 const free = `($1 OR l.lease_owner IN ('', $2) OR l.lease_until <= {now})`
 
-// due is the condition of a lane that something is to be done on.
+// due is the condition of a lane that something is to be done on. Each part reads the
+// first row of an index, which is the one that gives its order.
 const due = `l.quiet <= {now} AND (
-	EXISTS (SELECT 1 FROM deliveries d WHERE d.tenant = l.tenant AND d.connection = l.connection AND d.status = 'pending' AND d.grants = 0 AND d.due <= {now})
-	OR EXISTS (SELECT 1 FROM deliveries d WHERE d.tenant = l.tenant AND d.connection = l.connection AND d.status = 'pending' AND d.grants = 1 AND d.due <= {now})
-	OR EXISTS (SELECT 1 FROM deliveries d WHERE d.tenant = l.tenant AND d.connection = l.connection AND d.status = 'sending'))`
+	(SELECT d.due FROM deliveries d WHERE d.tenant = l.tenant AND d.connection = l.connection AND d.status = 'pending' AND d.grants = 0 ORDER BY d.due LIMIT 1) <= {now}
+	OR (SELECT d.due FROM deliveries d WHERE d.tenant = l.tenant AND d.connection = l.connection AND d.status = 'pending' AND d.grants = 1 ORDER BY d.due LIMIT 1) <= {now}
+	OR (SELECT d.seq FROM deliveries d WHERE d.tenant = l.tenant AND d.connection = l.connection AND d.status = 'sending' ORDER BY d.grants, d.seq LIMIT 1) IS NOT NULL)`
 
 const vacantLanes = `SELECT l.connection FROM delivery_lanes l WHERE l.tenant = $3 AND ` + free + ` AND ` + due + ` ORDER BY l.connection`
 

@@ -29,7 +29,12 @@ type legacy struct {
 	status propagate.Status
 }
 
-const legacyColumns = `seq, key, record, subject, purpose, choice, changed, status`
+const (
+	selectLegacy  = `SELECT seq, key, record, subject, purpose, choice, changed, status FROM delivery_legacy`
+	pendingLegacy = selectLegacy + ` {index delivery_legacy_pending} WHERE status = 'pending' AND tenant = $1 AND key {in $2}`
+	legacyOf      = selectLegacy + ` WHERE tenant = $1 AND seq {among $2}`
+	placesOf      = `SELECT seq, connection FROM deliveries WHERE tenant = $1 AND seq {among $2}`
+)
 
 func scanLegacy(tenant string) func(scanner) (legacy, error) {
 	return func(s scanner) (e legacy, err error) {
@@ -215,7 +220,7 @@ func (t *tx) entriesOf(ctx context.Context, changes []propagate.Change) ([]legac
 	for i, c := range changes {
 		sequences[i] = c.Sequence
 	}
-	entries, err := collect(ctx, t, scanLegacy(t.tenant), `SELECT `+legacyColumns+` FROM delivery_legacy WHERE tenant = $1 AND seq {among $2}`, t.tenant, sequences)
+	entries, err := collect(ctx, t, scanLegacy(t.tenant), legacyOf, t.tenant, sequences)
 	if err != nil {
 		return nil, fmt.Errorf("read statuses of another platform: %w", err)
 	}
@@ -278,7 +283,7 @@ func (t *tx) places(ctx context.Context, entries []legacy) (map[place]bool, erro
 		err := s.Scan(&p.seq, &p.connection)
 		have[p] = true
 		return err
-	}, `SELECT seq, connection FROM deliveries WHERE tenant = $1 AND seq {among $2}`, t.tenant, sequences)
+	}, placesOf, t.tenant, sequences)
 	if err != nil {
 		return nil, fmt.Errorf("read deliveries: %w", err)
 	}

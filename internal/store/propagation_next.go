@@ -10,13 +10,14 @@ import (
 )
 
 // What a lane has to do. Each query reads from the front of an index, so that what
-// waits behind costs nothing: $2 is the lane's connection, $3 how many. What was put
-// off comes in the order of its time; of what is due now the order is by sequence.
+// waits behind costs nothing; the clock stands in a query of its own, or PostgreSQL
+// would read it again for each row, and all of them. What was put off comes in the
+// order of its time.
 const (
-	leftSending = selectDeliveries + ` WHERE tenant = $1 AND connection = $2 AND status = 'sending' ORDER BY grants, seq LIMIT $3`
-	dueAtOnce   = selectDeliveries + ` WHERE tenant = $1 AND connection = $2 AND status = 'pending' AND grants = $4 AND due = 0 ORDER BY seq LIMIT $3`
-	duePutOff   = selectDeliveries + ` WHERE tenant = $1 AND connection = $2 AND status = 'pending' AND grants = $4 AND due > 0 AND due <= {now} ORDER BY due, seq LIMIT $3`
-	dueLater    = `SELECT due FROM deliveries WHERE tenant = $1 AND connection = $2 AND status = 'pending' AND grants = $3 AND due > {now} ORDER BY due LIMIT 1`
+	leftSending = selectDeliveries + ` {index deliveries_sending} WHERE tenant = $1 AND connection = $2 AND status = 'sending' ORDER BY grants, seq LIMIT $3`
+	dueAtOnce   = selectDeliveries + ` {index deliveries_pending} WHERE tenant = $1 AND connection = $2 AND status = 'pending' AND grants = $4 AND due = 0 ORDER BY seq LIMIT $3`
+	duePutOff   = selectDeliveries + ` {index deliveries_pending} WHERE tenant = $1 AND connection = $2 AND status = 'pending' AND grants = $4 AND due > 0 AND due <= (SELECT {now}) ORDER BY due, seq LIMIT $3`
+	dueLater    = `SELECT due FROM deliveries {index deliveries_pending} WHERE tenant = $1 AND connection = $2 AND status = 'pending' AND grants = $3 AND due > (SELECT {now}) ORDER BY due LIMIT 1`
 	busyPairs   = selectDeliveries + ` WHERE tenant = $1 AND connection = $2 AND seq {among $3}`
 )
 

@@ -34,6 +34,11 @@ type knownBy struct {
 	linked int64
 }
 
+const (
+	standingOf = `SELECT subject, purpose, seq, given FROM consent_state WHERE tenant = $1 AND subject {in $2}`
+	knownAs    = `SELECT subject, type, digest, sealed, linked FROM subject_identities {index subject_identities_by_subject} WHERE tenant = $1 AND subject {in $2}`
+)
+
 // people reads those whom rows are about. The end of the log is locked, so that
 // nothing of it changes until the commit.
 func (p *Propagation) people(ctx context.Context, t *tx, rows []delivery) (people, error) {
@@ -51,8 +56,8 @@ func (p *Propagation) people(ctx context.Context, t *tx, rows []delivery) (peopl
 	}
 	err := t.all(ctx, []statement{
 		{`SELECT owner, wrapped FROM keys WHERE tenant = $1 AND owner {in $2}`, []any{t.tenant, owners}, all.scanKey},
-		{`SELECT subject, purpose, seq, given FROM consent_state WHERE tenant = $1 AND subject {in $2}`, []any{t.tenant, ids}, all.scanState},
-		{`SELECT subject, type, digest, sealed, linked FROM subject_identities WHERE tenant = $1 AND subject {in $2}`, []any{t.tenant, ids}, func(s scanner) error { return all.scanIdentity(s, t.tenant) }},
+		{standingOf, []any{t.tenant, ids}, all.scanState},
+		{knownAs, []any{t.tenant, ids}, func(s scanner) error { return all.scanIdentity(s, t.tenant) }},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read whom deliveries are about: %w", err)

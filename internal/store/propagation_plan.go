@@ -77,7 +77,7 @@ func (p *Propagation) seen(ctx context.Context, tenant string, targets []propaga
 			s.changes = append(s.changes, c)
 			return err
 		}},
-		{`SELECT ` + legacyColumns + ` FROM delivery_legacy WHERE status = 'pending' AND tenant = $1 AND key {in $2}`, []any{tenant, keysOf(targets)}, func(row scanner) error {
+		{pendingLegacy, []any{tenant, keysOf(targets)}, func(row scanner) error {
 			e, err := scan(row)
 			s.foreign = append(s.foreign, e)
 			return err
@@ -241,6 +241,8 @@ func (t *tx) route(ctx context.Context, all []delivery) error {
 	return t.logAll(ctx, entries)
 }
 
+const waitingAbout = selectDeliveries + ` {index deliveries_pending_by_subject} WHERE status = 'pending' AND tenant = $1 AND subject {in $2}`
+
 // supersede ends what waits about the same people and purposes, at whatever
 // connection.
 func (t *tx) supersede(ctx context.Context, changes []propagate.Change, now time.Time) error {
@@ -250,7 +252,7 @@ func (t *tx) supersede(ctx context.Context, changes []propagate.Change, now time
 		newest[about{c.Subject, c.Purpose}] = c.Sequence
 		people = append(people, c.Subject.String())
 	}
-	waiting, err := collect(ctx, t, scanDelivery(t.tenant), selectDeliveries+` WHERE status = 'pending' AND tenant = $1 AND subject {in $2}`, t.tenant, people)
+	waiting, err := collect(ctx, t, scanDelivery(t.tenant), waitingAbout, t.tenant, people)
 	if err != nil {
 		return fmt.Errorf("find what is superseded: %w", err)
 	}
@@ -273,7 +275,7 @@ func (t *tx) supersede(ctx context.Context, changes []propagate.Change, now time
 // deliveries, and then its lane; what nobody is sending any more has failed. It says
 // whether some are left.
 func (t *tx) closeLane(ctx context.Context, connection string, limit int, now time.Time) (more bool, err error) {
-	waiting, err := collect(ctx, t, scanDelivery(t.tenant), selectDeliveries+` WHERE tenant = $1 AND connection = $2 AND status = 'pending' ORDER BY grants, due, seq LIMIT $3`,
+	waiting, err := collect(ctx, t, scanDelivery(t.tenant), selectDeliveries+` {index deliveries_pending} WHERE tenant = $1 AND connection = $2 AND status = 'pending' ORDER BY grants, due, seq LIMIT $3`,
 		t.tenant, connection, limit)
 	if err != nil {
 		return false, fmt.Errorf("find what waits for a connection: %w", err)
@@ -286,7 +288,7 @@ func (t *tx) closeLane(ctx context.Context, connection string, limit int, now ti
 		t.tenant, connection).Scan(&held); err != nil || held > 0 {
 		return false, err
 	}
-	left, err := collect(ctx, t, scanDelivery(t.tenant), selectDeliveries+` WHERE tenant = $1 AND connection = $2 AND status = 'sending' ORDER BY grants, seq`,
+	left, err := collect(ctx, t, scanDelivery(t.tenant), selectDeliveries+` {index deliveries_sending} WHERE tenant = $1 AND connection = $2 AND status = 'sending' ORDER BY grants, seq`,
 		t.tenant, connection)
 	if err != nil {
 		return false, fmt.Errorf("find what was being sent: %w", err)

@@ -63,7 +63,7 @@ const tableSlice = 500
 // SettleTable implements propagate.Store. Of who was erased nothing is told.
 func (p *Propagation) SettleTable(ctx context.Context, tenant, connection string, through int64, s propagate.Status, r propagate.Reason) error {
 	for {
-		waiting, err := collect(ctx, p.db.engine, scanDelivery(tenant), selectDeliveries+`
+		waiting, err := collect(ctx, p.db.engine, scanDelivery(tenant), selectDeliveries+` {index deliveries_by_connection}
 			WHERE tenant = $1 AND connection = $2 AND status = 'pending' AND seq <= $3 ORDER BY seq LIMIT $4`, tenant, connection, through, tableSlice)
 		if err != nil {
 			return fmt.Errorf("read what waits for a permission table: %w", err)
