@@ -18,11 +18,12 @@ type Edition struct {
 	Connect func(key string) (p connector.Preferrer, most int, err error)
 }
 
-// target gives the target with a key, where its deliveries are carried now.
-func (e *Edition) target(key string) (Target, bool) {
+// carried gives the target with a key, where a lane carries its deliveries. One that
+// takes no choices now has a lane, too, by which what waits gets its outcome.
+func (e *Edition) carried(key string) (Target, bool) {
 	for _, t := range e.Targets {
 		if t.Key == key {
-			return t, t.Write && !t.Disabled && !t.Off && !t.Table
+			return t, !t.Table
 		}
 	}
 	return Target{}, false
@@ -217,7 +218,7 @@ func (f *follower) plan(ctx context.Context) (vacant []Lane, more bool, err erro
 		return nil, false, err
 	}
 	for _, l := range found {
-		if _, carried := e.target(l.Connection); carried && !f.busy[l.Connection] {
+		if _, carried := e.carried(l.Connection); carried && !f.busy[l.Connection] {
 			vacant = append(vacant, l)
 		}
 	}

@@ -200,10 +200,10 @@ func TestCircuitOpensAndThenOneProbeIsMadeAtATime(t *testing.T) { // P6
 		}
 		want := []time.Duration{4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300, 300, 300, 300, 300}
 		for i := range want {
-			want[i] *= time.Second
-		}
-		if d := cmp.Diff(want, pauses[1:1+len(want)]); d != "" {
-			t.Error(d)
+			// The lane may have ended meanwhile, and begins again with the next look.
+			if late := pauses[1+i] - want[i]*time.Second; late < 0 || late > 5*time.Second {
+				t.Errorf("pause %d is %v, want %vs", i, pauses[1+i], int(want[i]))
+			}
 		}
 		untried := 0
 		for n := range 200 {
@@ -222,9 +222,7 @@ func TestCircuitOpensAndThenOneProbeIsMadeAtATime(t *testing.T) { // P6
 		if n := len(v.seen()) - before; n > 1 {
 			t.Errorf("%d calls after a restart", n)
 		}
-		v.mu.Lock()
-		v.answer = nil
-		v.mu.Unlock()
+		v.set(nil)
 		pass(30 * time.Hour)
 		if n := m.count("a"); n[Complete] != 200 {
 			t.Errorf("once it is well again: %v", n)
@@ -400,23 +398,24 @@ func TestConfigurationIsFollowedWithoutARestart(t *testing.T) {
 		if n := m.count("a"); n[Complete] != 1 {
 			t.Errorf("with one: %v", n)
 		}
+		v.set(func(context.Context, told) ([]connector.Call, error) { return one(connector.Busy, 0), nil })
+		m.choose(2, consent.Granted)
+		pass(time.Second)
 		o.change(func(o *office) { o.targets[0].Disabled = true })
+		pass(20 * time.Second)
+		if r := m.row("a", 2); r.Status != Skipped || r.Reason != Disabled || len(v.seen()) != 2 {
+			t.Errorf("what waited when the connection was disabled is %+v", r)
+		}
+		o.change(func(o *office) { o.targets = nil })
 		pass(6 * time.Second)
 		if m.sides["a"].owner != "" {
-			t.Error("the lane of a connection that was disabled goes on")
+			t.Error("the lane of a connection that is gone goes on")
 		}
-		m.choose(2, consent.Granted)
-		pass(10 * time.Second)
-		if n := len(v.seen()); n != 1 {
-			t.Errorf("%d calls", n)
-		}
-		o.change(func(o *office) { o.targets[0].Disabled = false })
-		pass(6 * time.Second)
 		o.change(func(o *office) { o.err = broken })
 		m.choose(3, consent.Granted)
 		pass(10 * time.Second)
-		if n := len(v.seen()); n != 2 {
-			t.Errorf("%d calls", n)
+		if len(v.seen()) != 2 || m.planned != 2 {
+			t.Errorf("%d calls, %d planned", len(v.seen()), m.planned)
 		}
 		c.Stop()
 	})
@@ -426,23 +425,21 @@ func TestConfigurationIsFollowedWithoutARestart(t *testing.T) {
 // tried.
 func TestEndIsInOrder(t *testing.T) { // R1
 	synctest.Test(t, func(t *testing.T) {
-		slow := false
-		v := &vendor{answer: func(ctx context.Context, _ told) ([]connector.Call, error) {
-			if slow {
-				select {
-				case <-time.After(2 * time.Second):
-				case <-ctx.Done():
-				}
+		slow := func(ctx context.Context, _ told) ([]connector.Call, error) {
+			select {
+			case <-time.After(2 * time.Second):
+			case <-ctx.Done():
 			}
 			return one(connector.Arrived, 0), ctx.Err()
-		}}
+		}
+		v := &vendor{}
 		m, o := newMemory(t, "a"), newOffice(map[string]*vendor{"a": v})
 		c := carriers(m, o, "one")
 		for n := range 200 {
 			m.choose(n, consent.Granted)
 		}
 		pass(time.Second)
-		slow = true
+		v.set(slow)
 		for n := range 200 {
 			m.choose(1000+n, consent.Granted)
 		}
@@ -452,7 +449,7 @@ func TestEndIsInOrder(t *testing.T) { // R1
 		if n[Complete] != 200+DefaultLimit || n[Sending] != 0 || n[Pending] != 200-DefaultLimit {
 			t.Errorf("%v", n)
 		}
-		slow = false
+		v.set(nil)
 		c = carriers(m, o, "two")
 		pass(time.Second)
 		if n := m.count("a"); n[Complete] != 400 {

@@ -33,8 +33,8 @@ const (
 	jitter = 0.1
 )
 
-// errGone ends a lane whose connection does not take choices any more.
-var errGone = errors.New("the connection takes no choices now")
+// errGone ends a lane whose connection is gone, or is a permission table now.
+var errGone = errors.New("the connection is not carried to")
 
 // lane sends to one connection as long as it holds the lease. All fields are its
 // goroutine's; calls only send their parcel back.
@@ -108,7 +108,7 @@ func (l *lane) run(ctx, hard context.Context) error {
 		if len(l.done) > 0 && l.idle() {
 			continue
 		}
-		if l.idle() && !l.look && l.next.IsZero() && !l.Now().Before(l.renewal()) {
+		if l.idle() && !l.Now().Before(l.renewal()) { // the follower knows when there is something due
 			return l.end(hard)
 		}
 		timer := time.NewTimer(l.wait())
@@ -164,7 +164,7 @@ func (l *lane) store(ctx context.Context) error {
 		}
 		l.done, l.look = nil, true
 	}
-	renew := !now.Before(l.renewal()) && (!l.idle() || l.look || !l.next.IsZero())
+	renew := !now.Before(l.renewal()) && !l.idle()
 	if !renew && (!l.clouded || len(l.done) > 0) {
 		return nil
 	}
@@ -188,7 +188,7 @@ func (l *lane) fill(ctx context.Context) error {
 	}
 	b := &batch{release: release, left: 1}
 	defer l.leave(&parcel{batch: b})
-	t, carried := e.target(l.lease.Connection)
+	t, carried := e.carried(l.lease.Connection)
 	if !carried {
 		return errGone
 	}
@@ -209,10 +209,12 @@ func (l *lane) fill(ctx context.Context) error {
 		return err
 	}
 	l.look, l.next = len(due) == want, next
-	refs := l.scheduled(t.Schedule, due, now)
-	if len(refs) == 0 {
-		l.look = false
+	if len(due) == 0 {
 		return nil
+	}
+	var refs []Ref
+	for _, d := range due {
+		refs = append(refs, Ref{d.Sequence, d.Attempt})
 	}
 	begun, err := l.Store.Begin(ctx, l.lease, t, refs)
 	if err != nil {
@@ -263,20 +265,6 @@ func (l *lane) busy() []Ref {
 		all = append(all, r)
 	}
 	return all
-}
-
-// scheduled gives those whose time has come.
-func (l *lane) scheduled(s Schedule, due []Delivery, now time.Time) (refs []Ref) {
-	for _, d := range due {
-		if at := s.Next(d.At); d.Attempt == 0 && at.After(now) {
-			if l.next.IsZero() || at.Before(l.next) {
-				l.next = at
-			}
-			continue
-		}
-		refs = append(refs, Ref{d.Sequence, d.Attempt})
-	}
-	return refs
 }
 
 // send makes the calls that may be made now. Where none may, what was begun is put

@@ -94,7 +94,7 @@ func (m *memory) Plan(_ context.Context, _ string, targets []Target, limit int) 
 					r.Status, r.Reason = Superseded, Newer
 				}
 			}
-			r := &row{Delivery: Delivery{Change: c, Connection: t.Key, Status: Pending, Due: c.At}}
+			r := &row{Delivery: Delivery{Change: c, Connection: t.Key, Status: Pending, Due: t.Schedule.Next(c.At)}}
 			s.all[c.Sequence] = r
 			s.rows = append(s.rows, r)
 		}
@@ -126,7 +126,8 @@ func (m *memory) Vacant(_ context.Context, tenant, owner string) (all []Lane, _ 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for key, s := range m.sides {
-		if s.vacant(owner) && len(s.open()) > 0 {
+		due := slices.ContainsFunc(s.open(), func(r *row) bool { return r.Status == Sending || !time.Now().Before(r.Due) })
+		if s.vacant(owner) && due && !time.Now().Before(s.weather.Quiet) {
 			all = append(all, Lane{Tenant: tenant, Connection: key, Owner: owner})
 		}
 	}
@@ -203,7 +204,7 @@ func (m *memory) Next(_ context.Context, l Lane, busy []Ref, limit int) (due []D
 	return due, next, nil
 }
 
-func (m *memory) Begin(_ context.Context, l Lane, _ Target, refs []Ref) (begun []Begun, err error) {
+func (m *memory) Begin(_ context.Context, l Lane, t Target, refs []Ref) (begun []Begun, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s, err := m.held(l)
@@ -215,6 +216,10 @@ func (m *memory) Begin(_ context.Context, l Lane, _ Target, refs []Ref) (begun [
 		r := s.all[ref.Sequence]
 		if r.Attempt != ref.Attempt || r.Status != Pending && r.Status != Sending {
 			m.t.Errorf("%s of %s is begun at attempt %d", r.Status, l.Connection, ref.Attempt)
+			continue
+		}
+		if t.Disabled {
+			r.Status, r.Reason = Skipped, Disabled
 			continue
 		}
 		newest := slices.IndexFunc(m.changes[r.Sequence:], func(c Change) bool { return c.Subject == r.Subject && c.Purpose == r.Purpose }) < 0
@@ -318,18 +323,26 @@ func (v *vendor) Prefer(ctx context.Context, all []connector.Preference) (done [
 		new = append(new, c)
 	}
 	v.calls = append(v.calls, new...)
+	answer := v.answer
 	v.mu.Unlock()
 	defer func() { v.mu.Lock(); v.now--; v.mu.Unlock() }()
 	for _, c := range new {
 		calls := []connector.Call{{Name: "list", Outcome: connector.Arrived}}
-		if v.answer != nil {
-			if calls, err = v.answer(ctx, c); err != nil {
+		if answer != nil {
+			if calls, err = answer(ctx, c); err != nil {
 				return nil, err
 			}
 		}
 		done = append(done, calls)
 	}
 	return done, nil
+}
+
+// set lets it answer otherwise from now on.
+func (v *vendor) set(answer func(context.Context, told) ([]connector.Call, error)) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.answer = answer
 }
 
 func (v *vendor) seen() []told {
