@@ -20,6 +20,7 @@ type memory struct {
 	t       *testing.T
 	changes []Change
 	planned int
+	newest  map[string]int64 // the last sequence, by person and purpose
 	changed chan struct{}
 	sides   map[string]*side // by connection
 	writes  int              // commits for deliveries
@@ -34,7 +35,11 @@ type side struct {
 	weather Weather
 	rows    []*row // opt-outs first, then by sequence; those that are open
 	all     map[int64]*row
+	last    map[string]*row // by person and purpose
 }
+
+// about is what a delivery shares with those that it supersedes.
+func about(c Change) string { return c.Subject.String() + c.Purpose }
 
 type row struct {
 	Delivery
@@ -43,9 +48,9 @@ type row struct {
 }
 
 func newMemory(t *testing.T, connections ...string) *memory {
-	m := &memory{t: t, changed: make(chan struct{}), sides: map[string]*side{}}
+	m := &memory{t: t, newest: map[string]int64{}, changed: make(chan struct{}), sides: map[string]*side{}}
 	for _, key := range connections {
-		m.sides[key] = &side{all: map[int64]*row{}}
+		m.sides[key] = &side{all: map[int64]*row{}, last: map[string]*row{}}
 	}
 	return m
 }
@@ -65,6 +70,7 @@ func (m *memory) choose(n int, c consent.Choice) int64 {
 	defer m.mu.Unlock()
 	seq := int64(len(m.changes) + 1)
 	m.changes = append(m.changes, Change{Tenant: "t", Sequence: seq, Record: fmt.Sprint("r", seq), Subject: person(n), Purpose: "marketing_email", Choice: c, At: time.Now()})
+	m.newest[about(m.changes[seq-1])] = seq
 	m.tell()
 	return seq
 }
@@ -89,13 +95,11 @@ func (m *memory) Plan(_ context.Context, _ string, targets []Target, limit int) 
 		m.planned++
 		for _, t := range targets {
 			s := m.sides[t.Key]
-			for _, r := range s.rows {
-				if r.Status == Pending && r.Subject == c.Subject && r.Purpose == c.Purpose {
-					r.Status, r.Reason = Superseded, Newer
-				}
+			if r := s.last[about(c)]; r != nil && r.Status == Pending {
+				r.Status, r.Reason = Superseded, Newer
 			}
 			r := &row{Delivery: Delivery{Change: c, Connection: t.Key, Status: Pending, Due: t.Schedule.Next(c.At)}}
-			s.all[c.Sequence] = r
+			s.all[c.Sequence], s.last[about(c)] = r, r
 			s.rows = append(s.rows, r)
 		}
 	}
@@ -180,9 +184,8 @@ func (m *memory) Next(_ context.Context, l Lane, busy []Ref, limit int) (due []D
 	defer m.mu.Unlock()
 	s := m.sides[l.Connection]
 	taken := map[string]bool{}
-	about := func(d Delivery) string { return d.Subject.String() + d.Purpose }
 	for _, r := range busy {
-		taken[about(s.all[r.Sequence].Delivery)] = true
+		taken[about(s.all[r.Sequence].Change)] = true
 	}
 	open := s.open()
 	for _, left := range []bool{true, false} {
@@ -190,13 +193,13 @@ func (m *memory) Next(_ context.Context, l Lane, busy []Ref, limit int) (due []D
 			switch {
 			case len(due) == limit:
 				return due, next, nil
-			case (r.Status == Sending) != left, taken[about(r.Delivery)]:
+			case (r.Status == Sending) != left, taken[about(r.Change)]:
 			case time.Now().Before(r.Due):
 				if next.IsZero() || r.Due.Before(next) {
 					next = r.Due
 				}
 			default:
-				taken[about(r.Delivery)] = true
+				taken[about(r.Change)] = true
 				due = append(due, r.Delivery)
 			}
 		}
@@ -222,8 +225,7 @@ func (m *memory) Begin(_ context.Context, l Lane, t Target, refs []Ref) (begun [
 			r.Status, r.Reason = Skipped, Disabled
 			continue
 		}
-		newest := slices.IndexFunc(m.changes[r.Sequence:], func(c Change) bool { return c.Subject == r.Subject && c.Purpose == r.Purpose }) < 0
-		if !newest {
+		if m.newest[about(r.Change)] > r.Sequence {
 			r.Status, r.Reason = Superseded, Newer
 			continue
 		}
