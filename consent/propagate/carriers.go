@@ -62,7 +62,9 @@ type Carriers struct {
 	// Random gives numbers from 0 up to 1.
 	Random func() float64
 	Now    func() time.Time
-	Log    *slog.Logger
+	// Noted is told what each attempt led to; nil for nobody.
+	Noted func(Status)
+	Log   *slog.Logger
 
 	stop context.CancelFunc
 	done chan struct{}

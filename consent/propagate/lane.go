@@ -22,16 +22,18 @@ const (
 	quickTime = 250 * time.Millisecond
 	// callTime bounds a call, whatever the connector does.
 	callTime = time.Minute
-	// Where openMost calls in a row have failed in a way that may pass, none is made
-	// for a second, and then one at a time, with pauses that double up to openTime.
-	openMost = 5
-	openTime = 5 * time.Minute
+	openTime = 5 * time.Minute // the longest pause of an open circuit
 	// longestQuiet bounds what a system can ask for.
 	longestQuiet = 24 * time.Hour
 	// jitter is the part of a pause by which it varies, so that what failed together
 	// does not come back together.
 	jitter = 0.1
 )
+
+// OpenAfter is after how many calls in a row that failed in a way that may pass the
+// circuit of a connection opens: none is made for a second, and then one at a time,
+// with pauses that double up to five minutes.
+const OpenAfter = 5
 
 // errGone ends a lane whose connection is gone, or is a permission table now.
 var errGone = errors.New("the connection is not carried to")
@@ -150,7 +152,7 @@ func (l *lane) wait() time.Duration {
 }
 
 // open says whether the circuit is: only one call is made at a time.
-func (l *lane) open() bool { return l.weather.Failing >= openMost }
+func (l *lane) open() bool { return l.weather.Failing >= OpenAfter }
 
 // store notes outcomes, the weather, and prolongs the lease, where it is time.
 func (l *lane) store(ctx context.Context) error {
@@ -364,6 +366,9 @@ func (l *lane) note(p *parcel, cut bool) {
 		case o.again && b.Attempt <= len(l.Pauses):
 			s.Status, s.Reason, s.Due = Pending, NoReason, now.Add(max(l.vary(l.Pauses[b.Attempt-1]), o.pause))
 		}
+		if l.Noted != nil {
+			l.Noted(s.Status)
+		}
 		l.add(s)
 	}
 	if !cut {
@@ -379,7 +384,7 @@ func (l *lane) feel(passing bool, rest time.Duration, probe bool, now time.Time)
 		l.weather.Failing = 0
 	case probe || !l.open():
 		l.weather.Failing++
-		if over := l.weather.Failing - openMost; over >= 0 {
+		if over := l.weather.Failing - OpenAfter; over >= 0 {
 			rest = max(rest, l.vary(min(time.Second<<min(over, 30), openTime)))
 		}
 	}
