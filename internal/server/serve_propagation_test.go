@@ -1,18 +1,32 @@
 package server
 
 import (
+	"cmp"
+	"context"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/consent/propagate"
+	"volenti.dev/volenti/internal/pgtest"
+	"volenti.dev/volenti/internal/seal"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/request"
@@ -249,5 +263,177 @@ func TestChoiceIsToldToNobodyInANetworkThatIsNotPublic(t *testing.T) { // SE4
 	poster = (&Server{Now: time.Now, AllowPrivateWebhooks: true}).poster()
 	if err := open(c.URL+"/here", caller(poster)(true)); err != nil || len(asked) != 1 {
 		t.Errorf("with the permission: %v, %d calls", err, len(asked))
+	}
+}
+
+// Two servers share a database: each choice is told once, whichever of them does.
+func TestTwoServersTellEachChoiceOnce(t *testing.T) { // P2, P6
+	db := storetest.Postgres(t)
+	c := newPrograms(t)
+	s := choosing(t, db, c)
+	second := &Server{
+		House: &House{Store: db.DB}, Now: time.Now, AllowPrivateWebhooks: true, laneTime: 2 * time.Second, Log: slog.New(slog.DiscardHandler),
+		Configuration: config.Options{Registry: builtin.Registry()}, Packages: t.TempDir(),
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { second.propagate(ctx); close(ended) }()
+	t.Cleanup(func() { stop(); <-ended })
+	const people = 40
+	var records []string
+	for n := range people {
+		records = append(records, s.makeConsent(store.DefaultTenant, fmt.Sprintf("p%d@example.com", n), "analytics", true).Record)
+	}
+	for _, record := range records {
+		for key, status := range s.told(record).Statuses {
+			if status != propagate.Complete {
+				t.Errorf("%s is %s", key, status)
+			}
+		}
+	}
+	times := map[string]int{}
+	for _, path := range []string{"crm-eu", "crm-us", "lists"} {
+		for _, call := range c.to(path) {
+			times[call.id]++
+		}
+	}
+	for id, n := range times {
+		if n != 1 {
+			t.Errorf("%s was told %d times", id, n)
+		}
+	}
+	if len(times) != 3*people {
+		t.Errorf("%d were told", len(times))
+	}
+}
+
+// launchKey is the master key of servers that launch starts.
+var launchKey = base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))
+
+// The process is killed between the call and the note of its outcome: the call is
+// made again under the same key, and the attempt says so.
+func TestKilledBetweenACallAndItsOutcomeItIsToldAgainUnderTheSameKey(t *testing.T) { // R1, P2
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		_ = db.Close()
+		database, dir := "", filepath.Join(t.TempDir(), "one")
+		if !db.Embedded() {
+			database = pgtest.URL(t)
+		}
+		held := make(chan called, 100)
+		answer := make(chan struct{})
+		c := newPrograms(t)
+		c.on("lists", func(_ http.ResponseWriter, r *http.Request) {
+			all := c.to("lists")
+			held <- all[len(all)-1]
+			select {
+			case <-answer:
+			case <-r.Context().Done():
+			}
+		})
+		files := t.TempDir()
+		if err := os.WriteFile(filepath.Join(files, "c.yml"), []byte(takers(c)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		run := func(args ...string) string {
+			t.Helper()
+			binary, err := crashing()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if args = append(args, "--data", dir); database != "" {
+				args = append(args, "--database", database)
+			}
+			cmd := exec.CommandContext(t.Context(), binary, args...)
+			cmd.Env = append(os.Environ(), "VOLENTI_MASTER_KEY="+launchKey)
+			out, err := cmd.Output()
+			if err != nil {
+				t.Fatalf("%v: %v", args, err)
+			}
+			return strings.TrimSpace(string(out))
+		}
+		run("apply", files)
+		token := run("apikey", "create", "--scope", "consents:write")
+		one := launch(t, dir, database)
+		var first called
+		for n := 0; first.id == ""; n++ { // the first may come before the connection is known
+			one.choose(t, token, fmt.Sprintf("p%d@example.com", n))
+			select {
+			case first = <-held:
+			case <-time.After(200 * time.Millisecond):
+			}
+		}
+		one.kill()
+		close(answer)
+		second := launch(t, dir, database)
+		again := <-held
+		for again.id != first.id {
+			again = <-held // of those that were not told
+		}
+		if again.preference(t).Data.Subject != first.preference(t).Data.Subject {
+			t.Errorf("first %s, again %s", first.raw, again.raw)
+		}
+		second.end(t)
+
+		master, err := seal.ParseMaster(launchKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reopened, err := store.Open(t.Context(), store.Config{URL: cmp.Or(database, "sqlite:"+filepath.Join(dir, "volenti.db")), Master: master})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = reopened.Close() }()
+		all, err := reopened.Propagation().List(t.Context(), store.DefaultTenant, propagate.Filter{Connection: "lists", Limit: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		repeated := 0
+		for _, d := range all {
+			attempts, err := reopened.Propagation().Attempts(t.Context(), store.DefaultTenant, d.Record, d.Connection)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(attempts) == 0 || attempts[0].Key != first.id {
+				continue
+			}
+			repeated++
+			if d.Status != propagate.Complete || len(attempts) != 2 || !attempts[1].Repeats || attempts[1].Key != first.id || attempts[0].Status != propagate.Sending {
+				t.Errorf("%s after %+v", d.Status, attempts)
+			}
+		}
+		if repeated != 1 {
+			t.Errorf("%d deliveries have this key", repeated)
+		}
+	})
+}
+
+// choose records a choice over HTTP.
+func (p *program) choose(t *testing.T, token, email string) {
+	t.Helper()
+	body := `{"identities":[{"type":"email","value":"` + email + `"}],"purposes":{"analytics":true},"source":"signup_form"}`
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/api/v1/consents", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Idempotency-Key", uuid.NewString())
+	r.Header.Set("Content-Type", "application/json")
+	got, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = got.Body.Close()
+	if got.StatusCode != http.StatusCreated {
+		t.Fatalf("a choice is answered with %d", got.StatusCode)
+	}
+}
+
+// end stops a server in order.
+func (p *program) end(t *testing.T) {
+	t.Helper()
+	killing.Lock()
+	defer killing.Unlock()
+	if err := errors.Join(p.cmd.Process.Signal(syscall.SIGTERM), p.cmd.Wait()); err != nil {
+		t.Error(err)
 	}
 }
