@@ -66,6 +66,9 @@ type Settings struct {
 	ReadOnly bool              // the connection grants read access only
 	// MaxConnections bounds what runs on the system at once; 0 means 4.
 	MaxConnections int
+	// Client makes calls over HTTP, where this connection may call; nil where none
+	// may be made.
+	Client Client
 	// Trial sends a letter that says nothing to an address, at once; nil where
 	// no mail can be sent.
 	Trial func(ctx context.Context, to subject.Personal[string]) error

@@ -72,7 +72,7 @@ type message struct {
 	calling bool
 	stored  bool // as it is here
 	kept    bool // in some form
-	answer  answer
+	answer  Answer
 	err     error
 }
 
@@ -217,11 +217,11 @@ func (c *courier) note(m *message) {
 	c.calling--
 	m.calling = false
 	a, now := m.answer, c.Now()
-	line := Attempt{At: a.at, Event: m.Event.ID, Type: m.Event.Type, Sequence: m.Event.Sequence, Try: m.Tried + 1, Status: a.status, Outcome: a.outcome, Took: a.took}
+	line := Attempt{At: a.At, Event: m.Event.ID, Type: m.Event.Type, Sequence: m.Event.Sequence, Try: m.Tried + 1, Status: a.Status, Outcome: a.Outcome, Took: a.Took}
 	if m.err != nil {
 		c.Log.Error("an event cannot be written", "tenant", c.lease.Tenant, "webhook", c.lease.Endpoint, "error", m.err)
 	}
-	if a.outcome == Delivered {
+	if a.Outcome == Delivered {
 		c.endpoint.Succeeded, c.failing = now, 0
 		c.leave(m)
 	} else {
@@ -238,9 +238,9 @@ func (c *courier) failed(m *message, now time.Time) {
 	m.stored = false
 	m.Tried++
 	if m.Since.IsZero() {
-		m.Since = m.answer.at
+		m.Since = m.answer.At
 	}
-	rest := m.answer.pause
+	rest := m.answer.RetryAfter
 	if c.failing++; c.failing >= failMost {
 		rest = max(rest, failTime)
 	}
@@ -248,12 +248,12 @@ func (c *courier) failed(m *message, now time.Time) {
 		c.quiet = quiet
 	}
 	switch {
-	case m.answer.status == 410:
+	case m.answer.Status == 410:
 		m.Due = now
 		c.disable(Gone)
 	case m.Tried <= len(c.Schedule):
 		pause := time.Duration(float64(c.Schedule[m.Tried-1]) * (1 + jitter*(2*c.Random()-1)))
-		m.Due = now.Add(max(pause, m.answer.pause))
+		m.Due = now.Add(max(pause, m.answer.RetryAfter))
 	case !c.endpoint.Succeeded.Before(m.Since):
 		m.Due = time.Time{} // it is not tried again
 		c.leave(m)

@@ -10,6 +10,8 @@ import (
 
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/config/source"
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/consent/propagate"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/request"
@@ -25,6 +27,8 @@ type Latest struct {
 	options config.Options
 	// trial sends a letter that says nothing; nil where no mail can be sent.
 	trial func(ctx context.Context, tenant string, to subject.Personal[string]) error
+	// client calls over HTTP, in private networks too or not; nil where nobody does.
+	client func(private bool) connector.Client
 
 	mu sync.Mutex
 	of map[string]*edition // by tenant
@@ -40,6 +44,8 @@ type edition struct {
 	version int64
 	config  *config.Config
 	systems *Systems
+	told    sync.Once
+	tells   *propagate.Edition // guarded by told
 
 	users int // guarded by Latest.mu, as is over
 	over  bool
@@ -98,6 +104,7 @@ func (l *Latest) read(ctx context.Context, tenant string) (*edition, error) {
 	if l.trial != nil {
 		e.systems.Mailing(func(ctx context.Context, to subject.Personal[string]) error { return l.trial(ctx, tenant, to) })
 	}
+	e.systems.Calling(l.client)
 	return e, nil
 }
 

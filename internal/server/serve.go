@@ -66,6 +66,10 @@ type Server struct {
 	pauses       []time.Duration
 	letterPauses []time.Duration // nil for the usual
 	letterLease  time.Duration   // 0 for the usual
+	// pauses between attempts to send what people choose, and how long a lane stays
+	// taken when its process dies; zero for the usual.
+	deliveryPauses []time.Duration
+	laneTime       time.Duration
 	// Consents is the ledger; nil for the one of the house.
 	Consents api.Consents
 	reminder time.Duration  // between reminders of instructions; 0 for that of the standard
@@ -121,6 +125,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	besides.Go(func() { s.sendLetters(aside) })
 	besides.Go(func() { s.countChoices(aside) })
 	besides.Go(func() { s.followPeople(aside) })
+	besides.Go(func() { s.propagate(aside) })
 	if s.Metrics != nil {
 		besides.Go(func() { s.showMetrics(aside, s.worker().meter) })
 	}
@@ -162,10 +167,11 @@ func (s *Server) worker() *worker {
 	s.once.Do(func() {
 		var at depot
 		at, s.opened = openDepot(context.Background(), s.Packages)
-		latest := NewLatest(s.House.Store.Configurations(), s.Configuration)
+		latest, poster := NewLatest(s.House.Store.Configurations(), s.Configuration), s.poster()
+		latest.client = caller(poster)
 		s.work = &worker{
 			house: s.House, meter: newMeter(s.House.Store), owner: cmp.Or(s.House.Owner, uuid.NewString()), latest: latest,
-			limits: s.limits, poster: s.poster(), log: s.Log, now: s.Now, publicURL: s.PublicURL, uploads: s.Uploads, woken: make(chan struct{}, 1),
+			limits: s.limits, poster: poster, log: s.Log, now: s.Now, publicURL: s.PublicURL, uploads: s.Uploads, woken: make(chan struct{}, 1),
 			handing: &handing{
 				db: s.House.Store, latest: latest, packages: packages{s.House.Store.Keys(), at}, keeps: s.Downloads.keeps(),
 				writing: request.Correspondence{URL: s.PublicURL, Times: s.Downloads.Times, Days: s.Downloads.Days, Now: s.Now, Random: rand.Reader},

@@ -14,6 +14,7 @@ import (
 
 	"volenti.dev/volenti/api"
 	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/consent/propagate"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/fulfill"
@@ -29,6 +30,7 @@ type meter struct {
 	steps    *prometheus.HistogramVec // by step
 	checks   map[bool]prometheus.Counter
 	records  *prometheus.CounterVec // by choice
+	sent     *prometheus.CounterVec // by status
 }
 
 func newMeter(db *store.DB) *meter {
@@ -40,10 +42,11 @@ func newMeter(db *store.DB) *meter {
 			Name: "volenti_request_step_seconds", Help: "How long the steps of privacy requests took.", Buckets: prometheus.ExponentialBuckets(0.01, 4, 10), // to 44 minutes
 		}, []string{"step"}),
 		records: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "volenti_consent_records_total", Help: "Consent records that were made over HTTP."}, []string{"choice"}),
+		sent:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "volenti_deliveries_total", Help: "Attempts to send what people chose, by what they led to; pending is tried again."}, []string{"status"}),
 	}
 	checks := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "volenti_consent_checks_total", Help: "Answers of the gate."}, []string{"allowed"})
 	m.checks = map[bool]prometheus.Counter{true: checks.WithLabelValues("true"), false: checks.WithLabelValues("false")}
-	m.registry.MustRegister(m.answers, m.took, m.steps, m.records, checks, tallies{db}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.answers, m.took, m.steps, m.records, m.sent, checks, tallies{db}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -55,6 +58,9 @@ func (m *meter) answered(method, route string, status int, took time.Duration) {
 	m.answers.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	m.took.WithLabelValues(method, route).Observe(took.Seconds())
 }
+
+// delivery counts what an attempt to send a choice led to.
+func (m *meter) delivery(s propagate.Status) { m.sent.WithLabelValues(string(s)).Inc() }
 
 // stopwatch measures the steps of one run: each from when it is told of until
 // the next one is, or the run ends.
@@ -115,6 +121,8 @@ var (
 	requestsDesc = prometheus.NewDesc("volenti_requests", "Privacy requests, by status.", []string{"status"}, nil)
 	overdueDesc  = prometheus.NewDesc("volenti_requests_overdue", "Privacy requests whose answer is late.", nil, nil)
 	lettersDesc  = prometheus.NewDesc("volenti_letters", "Letters, by state.", []string{"state"}, nil)
+	waitingDesc  = prometheus.NewDesc("volenti_deliveries_waiting", "Choices that wait to be sent to a connection, each counted for each.", nil, nil)
+	restingDesc  = prometheus.NewDesc("volenti_connections_resting", "Connections to which no choices are sent for now, because they failed or asked for a pause.", nil, nil)
 	oldestDesc   = prometheus.NewDesc("volenti_letters_oldest_seconds", "How long the oldest letter waits that was not sent.", nil, nil)
 )
 
@@ -123,7 +131,7 @@ const tallyTime = 5 * time.Second
 
 // Describe implements prometheus.Collector.
 func (c tallies) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{requestsDesc, overdueDesc, lettersDesc, oldestDesc} {
+	for _, d := range []*prometheus.Desc{requestsDesc, overdueDesc, lettersDesc, oldestDesc, waitingDesc, restingDesc} {
 		out <- d
 	}
 }
@@ -146,6 +154,8 @@ func (c tallies) Collect(out chan<- prometheus.Metric) {
 			sum.Letters[state] += n
 		}
 		sum.Overdue += t.Overdue
+		sum.Waiting += t.Waiting
+		sum.Resting += t.Resting
 		sum.Oldest = max(sum.Oldest, t.Oldest)
 	}
 	if err != nil {
@@ -163,6 +173,8 @@ func (c tallies) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(overdueDesc, float64(sum.Overdue))
 	gauge(oldestDesc, sum.Oldest.Seconds())
+	gauge(waitingDesc, float64(sum.Waiting))
+	gauge(restingDesc, float64(sum.Resting))
 }
 
 // showMetrics answers on the listener for metrics until ctx ends. What cannot

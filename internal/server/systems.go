@@ -30,6 +30,8 @@ type Systems struct {
 
 	// trial sends a letter that says nothing; nil where no mail can be sent.
 	trial func(ctx context.Context, to subject.Personal[string]) error
+	// client calls over HTTP; nil where nobody does.
+	client func(private bool) connector.Client
 
 	mu   sync.Mutex
 	open map[string]connector.Connector
@@ -53,6 +55,10 @@ func (s *Systems) Mailing(trial func(ctx context.Context, to subject.Personal[st
 	s.trial = trial
 }
 
+// Calling lets connections be called over HTTP: client gives what calls those that
+// may be in a private network, or may not. It is said before the first Connect.
+func (s *Systems) Calling(client func(private bool) connector.Client) { s.client = client }
+
 // Connect gives the open connection with a key.
 func (s *Systems) Connect(key string) (connector.Connector, error) {
 	s.mu.Lock()
@@ -72,7 +78,11 @@ func (s *Systems) Connect(key string) (connector.Connector, error) {
 	for name, secret := range conn.Secrets {
 		secrets[name] = secret.Reveal()
 	}
-	c, err := spec.New(connector.Settings{Key: key, Secrets: secrets, ReadOnly: !conn.Write, Trial: s.trial})
+	settings := connector.Settings{Key: key, Secrets: secrets, ReadOnly: !conn.Write, Trial: s.trial}
+	if s.client != nil {
+		settings.Client = s.client(conn.Private)
+	}
+	c, err := spec.New(settings)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"volenti.dev/volenti/consent/propagate"
 	"volenti.dev/volenti/request"
 )
 
@@ -15,9 +16,12 @@ type Tally struct {
 	Letters  map[string]int64 // by state
 	// Oldest is how long the oldest letter waits that was not sent yet.
 	Oldest time.Duration
+	// Waiting are deliveries that are not over, and Resting connections to which
+	// nothing is sent for now.
+	Waiting, Resting int64
 }
 
-// Tally counts the requests and letters of a tenant.
+// Tally counts the requests, letters and deliveries of a tenant.
 func (db *DB) Tally(ctx context.Context, tenant string) (Tally, error) {
 	t := Tally{Requests: map[request.Status]int64{}, Letters: map[string]int64{}}
 	err := db.engine.each(ctx, func(row scanner) error {
@@ -43,6 +47,11 @@ func (db *DB) Tally(ctx context.Context, tenant string) (Tally, error) {
 	var waits int64
 	if err == nil {
 		err = db.engine.row(ctx, `SELECT COALESCE({now} - MIN(created), 0) FROM letters WHERE tenant = $1 AND ended = 0`, tenant).Scan(&waits)
+	}
+	if err == nil {
+		err = db.engine.row(ctx, `SELECT (SELECT count(*) FROM deliveries WHERE tenant = $1 AND status = 'pending')
+			+ (SELECT count(*) FROM deliveries WHERE tenant = $1 AND status = 'sending'),
+			(SELECT count(*) FROM delivery_lanes WHERE tenant = $1 AND (quiet > {now} OR failing >= $2))`, tenant, propagate.OpenAfter).Scan(&t.Waiting, &t.Resting)
 	}
 	t.Oldest = time.Duration(max(0, waits)) * time.Microsecond
 	if err != nil {
