@@ -10,8 +10,10 @@ import (
 
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/config/source"
+	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/graph"
 	"volenti.dev/volenti/subject"
@@ -23,8 +25,10 @@ import (
 type Latest struct {
 	kept    *store.Configurations
 	options config.Options
-	// trial sends a letter that says nothing; nil where no mail can be sent.
-	trial func(ctx context.Context, tenant string, to subject.Personal[string]) error
+	// trial sends a letter that says nothing, and letter one that says something; nil
+	// where no mail can be sent.
+	trial  func(ctx context.Context, tenant string, to subject.Personal[string]) error
+	letter func(ctx context.Context, tenant string, l message.Letter, table [][]string) connector.Call
 
 	mu sync.Mutex
 	of map[string]*edition // by tenant
@@ -97,6 +101,11 @@ func (l *Latest) read(ctx context.Context, tenant string) (*edition, error) {
 	e := &edition{version: version, config: c, systems: NewSystems(c, l.options.Registry)}
 	if l.trial != nil {
 		e.systems.Mailing(func(ctx context.Context, to subject.Personal[string]) error { return l.trial(ctx, tenant, to) })
+	}
+	if l.letter != nil {
+		e.systems.Writing(func(ctx context.Context, m message.Letter, table [][]string) connector.Call {
+			return l.letter(ctx, tenant, m, table)
+		})
 	}
 	return e, nil
 }

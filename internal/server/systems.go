@@ -13,6 +13,7 @@ import (
 	"volenti.dev/volenti/datamap/discover"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/request/fulfill"
 	"volenti.dev/volenti/request/graph"
 	"volenti.dev/volenti/request/policy"
@@ -28,8 +29,10 @@ type Systems struct {
 	by       string            // who reads catalogues, for the audit log
 	refresh  bool
 
-	// trial sends a letter that says nothing; nil where no mail can be sent.
-	trial func(ctx context.Context, to subject.Personal[string]) error
+	// trial sends a letter that says nothing, and letter one that says something; nil
+	// where no mail can be sent.
+	trial  func(ctx context.Context, to subject.Personal[string]) error
+	letter func(ctx context.Context, l message.Letter, table [][]string) connector.Call
 
 	mu   sync.Mutex
 	open map[string]connector.Connector
@@ -53,6 +56,12 @@ func (s *Systems) Mailing(trial func(ctx context.Context, to subject.Personal[st
 	s.trial = trial
 }
 
+// Writing lets connections that are mailboxes be written to. It is said before the
+// first Connect.
+func (s *Systems) Writing(letter func(ctx context.Context, l message.Letter, table [][]string) connector.Call) {
+	s.letter = letter
+}
+
 // Connect gives the open connection with a key.
 func (s *Systems) Connect(key string) (connector.Connector, error) {
 	s.mu.Lock()
@@ -72,7 +81,7 @@ func (s *Systems) Connect(key string) (connector.Connector, error) {
 	for name, secret := range conn.Secrets {
 		secrets[name] = secret.Reveal()
 	}
-	c, err := spec.New(connector.Settings{Key: key, Secrets: secrets, ReadOnly: !conn.Write, Trial: s.trial})
+	c, err := spec.New(connector.Settings{Key: key, Secrets: secrets, ReadOnly: !conn.Write, Trial: s.trial, Letter: s.letter})
 	if err != nil {
 		return nil, err
 	}
