@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"volenti.dev/volenti/datamap/catalogue"
+	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/subject"
 )
 
@@ -72,6 +73,10 @@ type Settings struct {
 	// Trial sends a letter that says nothing to an address, at once; nil where
 	// no mail can be sent.
 	Trial func(ctx context.Context, to subject.Personal[string]) error
+	// Letter sends a letter, at once, with a table for spreadsheets where there are
+	// rows: the first has the names of the columns. It gives what became of it:
+	// NotMade where no mail server could be asked. Nil where no mail can be sent.
+	Letter func(ctx context.Context, l message.Letter, table [][]string) Call
 }
 
 // Connector is an open way to a system. Close gives back what it holds.

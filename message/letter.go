@@ -1,5 +1,6 @@
 // Package message is the letters to people: to the person who asks, to
-// colleagues who have to answer, to third parties who have to erase. A letter
+// colleagues who have to answer, to third parties who have to erase or to keep to
+// what people want. A letter
 // says what it is about; its words come from templates when it is sent.
 package message
 
@@ -58,13 +59,14 @@ const (
 	// To others.
 	Task         Kind = "task"         // connection, due, url: to a colleague
 	Instructions Kind = "instructions" // collections (name, locators (field, values; or field, of, their), update (field, action, value)), due, url: to a third party
+	Choices      Kind = "choices"      // columns (types of identities), rows (identities (type, value): one for each column; purpose, names, granted (bool), since, key): to a third party
 	Reminder     Kind = "reminder"     // of ("task" or "instructions"), due, url
 	Trial        Kind = "trial"        // to see that mail arrives
 )
 
 // Kinds lists them all.
 func Kinds() []Kind {
-	return []Kind{Receipt, Code, Approval, Denial, Extension, Completion, DeviceCode, Task, Instructions, Reminder, Trial}
+	return []Kind{Receipt, Code, Approval, Denial, Extension, Completion, DeviceCode, Task, Instructions, Choices, Reminder, Trial}
 }
 
 // Values are what a template may use: text, numbers, booleans, lists and maps

@@ -18,6 +18,14 @@ type Mail struct {
 	Subject string // one line
 	Text    string
 	HTML    string // a whole page; "" where the letter has none
+	Files   []File
+}
+
+// File is attached to a letter.
+type File struct {
+	Name string // in ASCII letters, digits, _ . and -
+	Type string // of its contents: text/csv
+	Data []byte
 }
 
 // Format hides the words under every verb and flag: they are personal.

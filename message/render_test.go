@@ -29,6 +29,7 @@ func TestEveryKindIsWrittenInEnglishAndGerman(t *testing.T) { // X15, E16
 		message.Completion:   {"vd_sample", "24|Dec", "customers: 1", "orders: 12", "invoices: We have to keep them. (§ 147 AO)", "31|Dec", "complaints: They are not settled yet.", "vr_sample"},
 		message.Task:         {"the archive", "vr_sample", "24|Dec"},
 		message.Instructions: {"Example GmbH", "subscribers", "email: ", "anna@example.org", "a.berg@example.org", "deliveries", "vr_sample", "24|Dec"},
+		message.Choices:      {"Example GmbH", "anna@example.org", "customer_number", "1017", "1018", "marketing_email (list_42, list_43)", "analytics", "24|Dec"},
 		message.Reminder:     {"Example GmbH", "vr_sample", "24|Dec"},
 		message.Trial:        {"Example GmbH"},
 	}

@@ -71,6 +71,17 @@ func samples(kind Kind) []Values {
 			}}, "due": due, "url": url},
 			{"collections": list{}, "due": "", "url": url},
 		}
+	case Choices:
+		const since = "2026-12-24T09:30:00Z"
+		refusal := item{
+			"identities": list{item{"type": "email", "value": "anna@example.org"}, item{"type": "customer_number", "value": "1017"}},
+			"purpose":    "marketing_email", "names": list{"list_42", "list_43"}, "granted": false, "since": since, "key": "vc_0001",
+		}
+		grant := item{
+			"identities": list{item{"type": "email", "value": ""}, item{"type": "customer_number", "value": "1018"}},
+			"purpose":    "analytics", "names": list{}, "granted": true, "since": since, "key": "vc_0002",
+		}
+		return []Values{{"columns": list{"email", "customer_number"}, "rows": list{refusal, grant}}, {"columns": list{}, "rows": list{}}}
 	case Reminder:
 		return []Values{{"of": "task", "due": due, "url": url}, {"of": "instructions", "due": due, "url": url}, {"of": "task", "due": "", "url": url}}
 	}

@@ -1,6 +1,6 @@
 // Package email is for systems of others that offer no way in but a mailbox: a
-// connection names the address at which somebody reads what to erase. It reads
-// and writes nothing itself.
+// connection names the address at which somebody reads what to erase, and what
+// people have chosen. It reads and writes nothing itself.
 package email
 
 import (
@@ -10,7 +10,10 @@ import (
 	"net/mail"
 	"strconv"
 
+	"golang.org/x/text/language"
+
 	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/subject"
 )
 
@@ -18,13 +21,15 @@ import (
 func Spec() connector.Spec {
 	return connector.Spec{
 		Type:    "email",
-		Summary: "Whoever reads a mailbox is told which records to find, and what to erase of them.",
+		Summary: "Whoever reads a mailbox is told which records to find, what to erase of them, and what people have chosen.",
 		Secrets: []connector.Setting{
 			{Name: "to_email", Required: true, Help: "the address that instructions are sent to, such as privacy@partner.example", Check: isAddress},
 			{Name: "test_email", Help: "the address that a test of the connection sends a letter to", Check: isAddress},
 			{Name: "due_days", Help: "how many days they have, 1 to 365; 30 by default", Check: isTerm},
+			{Name: "language", Help: "the language of letters about choices, such as de; en by default", Check: isLanguage},
 		},
 		Instructed: true,
+		Prefers:    most,
 		New:        open,
 	}
 }
@@ -37,12 +42,15 @@ type mailbox struct {
 	key      string
 	to, test subject.Personal[string]
 	days     int
+	language string
 	trial    func(context.Context, subject.Personal[string]) error
+	letter   func(context.Context, message.Letter, [][]string) connector.Call
 }
 
 var (
 	_ connector.Instructed = (*mailbox)(nil)
 	_ connector.Tester     = (*mailbox)(nil)
+	_ connector.Preferrer  = (*mailbox)(nil)
 )
 
 func open(s connector.Settings) (connector.Connector, error) {
@@ -55,7 +63,7 @@ func open(s connector.Settings) (connector.Connector, error) {
 			return nil, &connector.Error{Kind: connector.Permanent, Connection: s.Key, Doing: "read the secret " + setting.Name, Reason: err.Error()}
 		}
 	}
-	m := &mailbox{key: s.Key, to: subject.Conceal(s.Secrets["to_email"]), days: term, trial: s.Trial}
+	m := &mailbox{key: s.Key, to: subject.Conceal(s.Secrets["to_email"]), days: term, language: s.Secrets["language"], trial: s.Trial, letter: s.Letter}
 	if test := s.Secrets["test_email"]; test != "" {
 		m.test = subject.Conceal(test)
 	}
@@ -80,6 +88,13 @@ func isAddress(text string) error {
 func isTerm(text string) error {
 	if days, err := strconv.Atoi(text); err != nil || days < 1 || days > 365 {
 		return errors.New("it must be a number of days, 1 to 365")
+	}
+	return nil
+}
+
+func isLanguage(text string) error {
+	if _, err := language.Parse(text); err != nil {
+		return errors.New("it must be a language, like de or de-AT")
 	}
 	return nil
 }

@@ -40,6 +40,7 @@ func TestAddressesAreCheckedAndNotShown(t *testing.T) { // E15
 		"a line break": {"to_email": "secretname@partner.example\r\nBcc: x@y.example"},
 		"too long":     {"to_email": strings.Repeat("secretname", 30) + "@partner.example"},
 		"test":         {"to_email": "privacy@partner.example", "test_email": "secretname"},
+		"language":     {"to_email": "privacy@partner.example", "language": "not a language"},
 		"days":         {"to_email": "privacy@partner.example", "due_days": "-1"},
 		"many days":    {"to_email": "privacy@partner.example", "due_days": "366"},
 	} {

@@ -6,11 +6,13 @@
 //	         -> *Error: refused for good, to be tried again, or not known
 //
 // The Message-ID comes from the letter's id, so that every attempt to send a
-// letter has the same, and a server or a mailbox can tell that it is the same.
+// letter has the same, and a server or a mailbox can tell that it is the same; so
+// does X-Idempotency-Key, for mailboxes that are read by programs.
 // No error repeats what the server says: it may name the address.
 package mail
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -193,12 +195,18 @@ func (t *Transport) compose(id, to string, m message.Mail) (*gomail.Msg, error) 
 	msg.ToMailAddress(recipient)
 	msg.SetMessageIDWithValue(id + "@" + t.Domain())
 	msg.Subject(m.Subject)
+	msg.SetGenHeader("X-Idempotency-Key", id)
 	msg.SetDate()
 	// Nobody's absence note is wanted (RFC 3834).
 	msg.SetGenHeader("Auto-Submitted", "auto-generated")
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
 	if m.HTML != "" {
 		msg.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+	}
+	for _, f := range m.Files {
+		if err := msg.AttachReader(f.Name, bytes.NewReader(f.Data), gomail.WithFileContentType(gomail.ContentType(f.Type))); err != nil {
+			return nil, &Error{Outcome: Refused, What: "a file cannot be attached"}
+		}
 	}
 	return msg, nil
 }

@@ -81,6 +81,25 @@ func TestMessageWithoutHTMLIsText(t *testing.T) {
 	}
 }
 
+func TestFilesAreAttachedAsTheyAre(t *testing.T) { // P7
+	s := start(t, mailcatch.Config{})
+	table := "email,choice\r\nanna@example.org,refused\r\n" + strings.Repeat("ä,=1\r\n", 50)
+	for _, m := range []message.Mail{{Subject: "s", Text: "t\n", HTML: "<p>h</p>\n"}, {Subject: "s", Text: "t\n"}} {
+		m.Files = []message.File{{Name: "choices.csv", Type: "text/csv", Data: []byte(table)}}
+		if err := transport(t, s.URL()).Send(t.Context(), letter, anna, m); err != nil {
+			t.Fatal(err)
+		}
+		all := s.Messages()
+		got := all[len(all)-1]
+		if got.Files["choices.csv"] != table || len(got.Files) != 1 || got.Text != m.Text || got.HTML != m.HTML {
+			t.Errorf("%q %q %q", got.Files, got.Text, got.HTML)
+		}
+		if got.Header.Get("X-Idempotency-Key") != letter {
+			t.Errorf("%v", got.Header)
+		}
+	}
+}
+
 // What comes of each misbehaviour, and that no error repeats what the server
 // said: it names the address.
 func TestFaultsOfTheServerAreToldApart(t *testing.T) { // R6

@@ -2,6 +2,7 @@ package mailcatch
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"mime"
@@ -18,51 +19,48 @@ type Message struct {
 	Subject  string
 	Text     string
 	HTML     string
+	Files    map[string]string // what is attached, by name
 	Header   mail.Header
 	Raw      []byte
 }
 
-// parse reads a message of text, or of text and HTML.
+// parse reads a message of text, or of text and HTML, with or without files.
 func parse(raw []byte) (Message, error) {
 	read, err := mail.ReadMessage(bytes.NewReader(raw))
 	if err != nil {
 		return Message{}, fmt.Errorf("read a message: %w", err)
 	}
-	m := Message{ID: read.Header.Get("Message-Id"), Header: read.Header, Raw: raw}
+	m := Message{ID: read.Header.Get("Message-Id"), Files: map[string]string{}, Header: read.Header, Raw: raw}
 	if m.Subject, err = new(mime.WordDecoder).DecodeHeader(read.Header.Get("Subject")); err != nil {
 		return m, fmt.Errorf("read a subject: %w", err)
 	}
-	kind, parameters, err := mime.ParseMediaType(read.Header.Get("Content-Type"))
-	if err != nil {
-		return m, fmt.Errorf("read a content type: %w", err)
-	}
-	if kind != "multipart/alternative" {
-		return m, m.add(kind, read.Header.Get("Content-Transfer-Encoding"), read.Body)
-	}
-	for parts := multipart.NewReader(read.Body, parameters["boundary"]); ; {
-		part, err := parts.NextPart() // it decodes quoted-printable
-		if err == io.EOF {
-			return m, nil
-		}
-		if err != nil {
-			return m, fmt.Errorf("read a part: %w", err)
-		}
-		kind, _, _ := mime.ParseMediaType(part.Header.Get("Content-Type"))
-		if err := m.add(kind, "", part); err != nil {
-			return m, err
-		}
-	}
+	return m, m.add(read.Header, read.Body)
 }
 
-func (m *Message) add(kind, encoding string, body io.Reader) error {
-	if encoding == "quoted-printable" {
+// add reads a part, with those within it.
+func (m *Message) add(head interface{ Get(string) string }, body io.Reader) error {
+	kind, parameters, err := mime.ParseMediaType(head.Get("Content-Type"))
+	if err != nil {
+		return fmt.Errorf("read a content type: %w", err)
+	}
+	if strings.HasPrefix(kind, "multipart/") {
+		return m.addParts(multipart.NewReader(body, parameters["boundary"]))
+	}
+	switch head.Get("Content-Transfer-Encoding") {
+	case "quoted-printable":
 		body = quotedprintable.NewReader(body)
+	case "base64":
+		body = base64.NewDecoder(base64.StdEncoding, body)
 	}
 	text, err := io.ReadAll(body)
 	if err != nil {
 		return fmt.Errorf("read the text of a message: %w", err)
 	}
 	lines := strings.ReplaceAll(string(text), "\r\n", "\n")
+	if _, file, err := mime.ParseMediaType(head.Get("Content-Disposition")); err == nil && file["filename"] != "" {
+		m.Files[file["filename"]] = string(text)
+		return nil
+	}
 	switch kind {
 	case "text/plain":
 		m.Text = lines
@@ -70,4 +68,19 @@ func (m *Message) add(kind, encoding string, body io.Reader) error {
 		m.HTML = lines
 	}
 	return nil
+}
+
+func (m *Message) addParts(parts *multipart.Reader) error {
+	for {
+		part, err := parts.NextPart() // it decodes quoted-printable, and hides that it was so
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read a part: %w", err)
+		}
+		if err := m.add(part.Header, part); err != nil {
+			return err
+		}
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"volenti.dev/volenti/consent/propagate"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/graph"
 	"volenti.dev/volenti/subject"
@@ -25,10 +26,12 @@ import (
 type Latest struct {
 	kept    *store.Configurations
 	options config.Options
-	// trial sends a letter that says nothing; nil where no mail can be sent.
-	trial func(ctx context.Context, tenant string, to subject.Personal[string]) error
 	// client calls over HTTP, in private networks too or not; nil where nobody does.
 	client func(private bool) connector.Client
+	// trial sends a letter that says nothing, and letter one that says something; nil
+	// where no mail can be sent.
+	trial  func(ctx context.Context, tenant string, to subject.Personal[string]) error
+	letter func(ctx context.Context, tenant string, l message.Letter, table [][]string) connector.Call
 
 	mu sync.Mutex
 	of map[string]*edition // by tenant
@@ -105,6 +108,11 @@ func (l *Latest) read(ctx context.Context, tenant string) (*edition, error) {
 		e.systems.Mailing(func(ctx context.Context, to subject.Personal[string]) error { return l.trial(ctx, tenant, to) })
 	}
 	e.systems.Calling(l.client)
+	if l.letter != nil {
+		e.systems.Writing(func(ctx context.Context, m message.Letter, table [][]string) connector.Call {
+			return l.letter(ctx, tenant, m, table)
+		})
+	}
 	return e, nil
 }
 

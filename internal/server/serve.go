@@ -179,6 +179,7 @@ func (s *Server) worker() *worker {
 		}
 		if s.Mail != nil {
 			s.work.latest.trial = s.tryMail
+			s.work.latest.letter = s.writeNow
 		}
 	})
 	return s.work

@@ -13,6 +13,7 @@ import (
 	"volenti.dev/volenti/datamap/discover"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/internal/store"
+	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/request/fulfill"
 	"volenti.dev/volenti/request/graph"
 	"volenti.dev/volenti/request/policy"
@@ -28,10 +29,12 @@ type Systems struct {
 	by       string            // who reads catalogues, for the audit log
 	refresh  bool
 
-	// trial sends a letter that says nothing; nil where no mail can be sent.
-	trial func(ctx context.Context, to subject.Personal[string]) error
 	// client calls over HTTP; nil where nobody does.
 	client func(private bool) connector.Client
+	// trial sends a letter that says nothing, and letter one that says something; nil
+	// where no mail can be sent.
+	trial  func(ctx context.Context, to subject.Personal[string]) error
+	letter func(ctx context.Context, l message.Letter, table [][]string) connector.Call
 
 	mu   sync.Mutex
 	open map[string]connector.Connector
@@ -59,6 +62,12 @@ func (s *Systems) Mailing(trial func(ctx context.Context, to subject.Personal[st
 // may be in a private network, or may not. It is said before the first Connect.
 func (s *Systems) Calling(client func(private bool) connector.Client) { s.client = client }
 
+// Writing lets connections that are mailboxes be written to. It is said before the
+// first Connect.
+func (s *Systems) Writing(letter func(ctx context.Context, l message.Letter, table [][]string) connector.Call) {
+	s.letter = letter
+}
+
 // Connect gives the open connection with a key.
 func (s *Systems) Connect(key string) (connector.Connector, error) {
 	s.mu.Lock()
@@ -78,7 +87,7 @@ func (s *Systems) Connect(key string) (connector.Connector, error) {
 	for name, secret := range conn.Secrets {
 		secrets[name] = secret.Reveal()
 	}
-	settings := connector.Settings{Key: key, Secrets: secrets, ReadOnly: !conn.Write, Trial: s.trial}
+	settings := connector.Settings{Key: key, Secrets: secrets, ReadOnly: !conn.Write, Trial: s.trial, Letter: s.letter}
 	if s.client != nil {
 		settings.Client = s.client(conn.Private)
 	}
