@@ -22,8 +22,13 @@ import (
 // come after a head that leads to the vendor.
 func describe(t testing.TB, rest string) *Description {
 	t.Helper()
+	return must(t, described(rest))
+}
+
+func must(t testing.TB, text string) *Description {
+	t.Helper()
 	var r source.Report
-	d := Parse("vendor.yml", []byte(described(rest)), &r)
+	d := Parse("vendor.yml", []byte(text), &r)
 	if len(r.Problems()) > 0 {
 		t.Fatalf("the description is not good: %v", r.Problems())
 	}
