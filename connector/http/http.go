@@ -1,0 +1,228 @@
+// Package http reaches vendors by their HTTP APIs, as descriptions in YAML say:
+// the format saas_config. There is no code for a vendor.
+//
+// A description is parsed and checked once (Parse), and is pure. A connection
+// runs it as one pipeline:
+//
+//	Read    matches -> inputs, multiplied -> calls -> pages -> data_path ->
+//	        postprocessors -> rows
+//	Mask    changes -> the values of each row -> update, data_protection_request
+//	        or delete -> outcomes
+//	Prefer  preferences -> opt_in or opt_out -> calls
+//
+// Every call goes through one function that limits its rate, authenticates it,
+// makes it and makes it again while the vendor cannot answer; and only to the
+// hosts of the connection. Answers that come later are told by a Waiting, which
+// can be kept and resumed.
+//
+// An endpoint is a table that is open. What it is asked by, its Inputs, is not
+// in its rows as such, so that each row holds them besides in the column
+// InputsColumn: by them it is found again.
+package http
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/datamap/catalogue"
+	"volenti.dev/volenti/datamap/value"
+)
+
+// InputsColumn holds the inputs that a row was found by, by name.
+const InputsColumn = "_inputs"
+
+// Options are what the house gives to all connections.
+type Options struct {
+	// Client makes the calls. It must judge the addresses that it connects to
+	// and follow no redirects, as those of package safehttp do.
+	Client *http.Client
+	// Limiter counts calls; nil counts those of this process.
+	Limiter Limiter
+	// Tokens keeps tokens; nil forgets them with the process.
+	Tokens TokenKeeper
+	// Log takes each attempt of a call; nil takes none.
+	Log func(Exchange)
+	// TokenHosts are the hosts that the key file of a service account may name;
+	// nil are Google's.
+	TokenHosts []string
+}
+
+// Spec gives the kind of connector that a description is.
+func (d *Description) Spec(o Options) connector.Spec {
+	spec := connector.Spec{
+		Type:    d.Type,
+		Summary: d.summary(),
+		Secrets: d.Settings(),
+		New:     func(s connector.Settings) (connector.Connector, error) { return d.Open(s, o) },
+	}
+	if len(d.OptIn) > 0 && len(d.OptOut) > 0 {
+		spec.Prefers = 1
+	}
+	return spec
+}
+
+func (d *Description) summary() string {
+	if text := strings.TrimSpace(d.About); text != "" {
+		return text
+	}
+	return d.Name + ", by its HTTP API."
+}
+
+// Connector is a way to one account at a vendor.
+type Connector struct {
+	about    *Description
+	key      string
+	secrets  values
+	options  Options
+	readOnly bool
+	tokens   *tokens
+	facts    Facts
+}
+
+var (
+	_ connector.Tester    = (*Connector)(nil)
+	_ connector.Describer = (*Connector)(nil)
+	_ connector.Reader    = (*Connector)(nil)
+	_ connector.Masker    = (*Connector)(nil)
+	_ connector.Deleter   = (*Connector)(nil)
+	_ connector.Verifier  = (*Connector)(nil)
+	_ connector.Preferrer = (*Connector)(nil)
+)
+
+// Open prepares a connection: it checks the secrets, and calls nobody.
+func (d *Description) Open(s connector.Settings, o Options) (*Connector, error) {
+	secrets, err := d.secrets(s.Key, s.Secrets)
+	if err != nil {
+		return nil, err
+	}
+	if o.Limiter == nil {
+		o.Limiter = NewLimiter()
+	}
+	if o.TokenHosts == nil {
+		o.TokenHosts = []string{"oauth2.googleapis.com", "accounts.google.com", "www.googleapis.com"}
+	}
+	return &Connector{about: d, key: s.Key, secrets: secrets, options: o, readOnly: s.ReadOnly, tokens: newTokens()}, nil
+}
+
+// Facts are what the built-in placeholders stand for.
+type Facts struct {
+	RequestID string         // privacy_request_id
+	Custom    map[string]any // custom_privacy_request_fields
+	Request   map[string]any // privacy_request
+	ReplyTo   string         // where a vendor that answers later calls back
+	Token     string         // reply_to_token, by which the answer is known
+}
+
+// About gives the same connection for one request.
+func (c *Connector) About(f Facts) *Connector {
+	one := *c
+	one.facts = f
+	return &one
+}
+
+// standing are the values that every call has.
+func (c *Connector) standing() values {
+	v := values{}
+	for name, secret := range c.secrets {
+		v[name] = secret
+	}
+	f := c.facts
+	for name, text := range map[string]string{"privacy_request_id": f.RequestID, "reply_to": f.ReplyTo, "reply_to_token": f.Token} {
+		if text != "" {
+			v[name] = text
+		}
+	}
+	if f.Custom != nil {
+		v["custom_privacy_request_fields"] = f.Custom
+	}
+	if f.Request != nil {
+		v["privacy_request"] = f.Request
+	}
+	v["uuid"] = uuid.NewString()
+	v["iso_8601_datetime"] = time.Now().UTC().Format(time.RFC3339)
+	return v
+}
+
+// Close gives the connections back.
+func (c *Connector) Close() error {
+	c.options.Client.CloseIdleConnections()
+	return nil
+}
+
+// Test makes the description's test request.
+func (c *Connector) Test(ctx context.Context) error {
+	const doing = "test the connection"
+	if c.about.Test == nil {
+		return nil
+	}
+	k, err := c.build(c.about.Test, doing, c.withValues(c.about.Test, nil))
+	if err != nil {
+		return c.wrong(doing, err)
+	}
+	k.once = true
+	a, err := c.send(ctx, k)
+	if err != nil {
+		return err
+	}
+	if !a.good() && !c.about.Test.IgnoreAll && !slices.Contains(c.about.Test.Ignore, a.status) {
+		return c.refused(k, a)
+	}
+	return nil
+}
+
+// wrong is a failure before anything was sent.
+func (c *Connector) wrong(doing string, err error) error {
+	var failure *connector.Error
+	if errors.As(err, &failure) {
+		return err
+	}
+	return &connector.Error{Kind: connector.Permanent, Connection: c.key, Doing: doing, Reason: err.Error()}
+}
+
+// Describe gives a table for each endpoint, out of the description: no vendor
+// tells what it has. Its columns are the inputs and InputsColumn.
+func (c *Connector) Describe(context.Context) (catalogue.Catalogue, error) {
+	var all catalogue.Catalogue
+	for i := range c.about.Endpoints {
+		e := &c.about.Endpoints[i]
+		t := catalogue.Table{Name: catalogue.Name{Table: e.Name}, Open: true, NoRollback: true}
+		for _, in := range e.Inputs() {
+			t.Columns = append(t.Columns, catalogue.Column{Name: in.Name, Native: "input", Generated: true})
+		}
+		t.Columns = append(t.Columns, catalogue.Column{Name: InputsColumn, Native: "inputs", Type: value.Type{Kind: value.Object}, Generated: true})
+		all.Tables = append(all.Tables, t)
+	}
+	slices.SortFunc(all.Tables, func(a, b catalogue.Table) int { return strings.Compare(a.Name.Table, b.Name.Table) })
+	return all, nil
+}
+
+// Inputs gives what an endpoint is asked by, with the fields that external
+// references name, and the connection's dataset in the place of Instance.
+func (c *Connector) Inputs(endpoint, dataset string) []Input {
+	e := c.about.Endpoint(endpoint)
+	if e == nil {
+		return nil
+	}
+	all := e.Inputs()
+	for i := range all {
+		all[i].References = slices.Clone(all[i].References)
+		for k, ref := range all[i].References {
+			if ref.External != "" {
+				text, _ := c.secrets[ref.External].(string)
+				ref.Dataset, ref.Field, _ = strings.Cut(text, ".")
+			}
+			if ref.Dataset == Instance {
+				ref.Dataset = dataset
+			}
+			all[i].References[k] = ref
+		}
+	}
+	return all
+}

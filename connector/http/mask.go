@@ -1,0 +1,356 @@
+package http
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/datamap/value"
+)
+
+// masking gives the request that masks a row of the endpoint: update, else
+// data_protection_request, else delete.
+func (c *Connector) masking(e *Endpoint) *Request {
+	for _, r := range []*Request{e.Update, c.about.Protection, e.Delete} {
+		if r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// deleting gives the request that removes a row.
+func (c *Connector) deleting(e *Endpoint) *Request {
+	if e.Delete != nil {
+		return e.Delete
+	}
+	return c.about.Protection
+}
+
+// Mask asks the vendor for each change. Key must hold InputsColumn, and with
+// Before whatever of the row the request refers to. masked_object_fields is
+// what After has otherwise than Before; all_object_fields is the whole of After,
+// so that Columns without any change belong into it, and read_only ones do not.
+// When the vendor answers later the error is a *Waiting, and those changes have
+// no Status yet.
+func (c *Connector) Mask(ctx context.Context, b connector.Batch) ([]connector.Outcome, error) {
+	e, err := c.endpoint(b.Table)
+	if err != nil {
+		return nil, err
+	}
+	return c.write(ctx, e, b, c.masking(e))
+}
+
+// Delete asks the vendor to remove each row, under the contract of Mask.
+func (c *Connector) Delete(ctx context.Context, b connector.Batch) ([]connector.Outcome, error) {
+	e, err := c.endpoint(b.Table)
+	if err != nil {
+		return nil, err
+	}
+	return c.write(ctx, e, b, c.deleting(e))
+}
+
+// writing is the state of one batch.
+type writing struct {
+	*Connector
+	endpoint *Endpoint
+	batch    connector.Batch
+	request  *Request
+	doing    string
+	made     map[string]connector.Outcome // calls that were made, by all that they hold
+	state    state
+}
+
+func (c *Connector) write(ctx context.Context, e *Endpoint, b connector.Batch, r *Request) ([]connector.Outcome, error) {
+	w := &writing{Connector: c, endpoint: e, batch: b, request: r, doing: "erase in " + e.Name, made: map[string]connector.Outcome{}}
+	switch {
+	case c.readOnly:
+		return nil, &connector.Error{Kind: connector.Denied, Connection: c.key, Doing: w.doing, Reason: "the connection may only read: give it access: write"}
+	case r == nil:
+		return nil, &connector.Error{Kind: connector.Permanent, Connection: c.key, Doing: w.doing, Reason: "the description has no update, no delete and no data_protection_request for it"}
+	}
+	for i := range b.Changes {
+		o, err := w.change(ctx, i)
+		if err != nil {
+			return nil, c.wrong(w.doing, err)
+		}
+		w.state.Outcomes = append(w.state.Outcomes, o)
+	}
+	return w.state.Outcomes, w.waiting()
+}
+
+func (w *writing) waiting() error {
+	return w.state.waiting(func(pending) *Async { return w.request.Async })
+}
+
+// change makes the calls for one row. The error is about the whole batch, which
+// may then be tried again.
+func (w *writing) change(ctx context.Context, i int) (connector.Outcome, error) {
+	v, masked := w.valuesOf(w.batch.Changes[i])
+	if len(w.batch.Columns) > 0 && len(masked) == 0 && (w.request.uses("masked_object_fields") || w.request.uses("all_object_fields")) {
+		return connector.Outcome{Status: connector.AlreadyDone}, nil
+	}
+	if w.batch.Guard != nil {
+		if err := w.batch.Guard(ctx); err != nil {
+			return connector.Outcome{}, err
+		}
+	}
+	var factors []factor
+	for _, p := range w.request.Values {
+		if found := v[p.Name]; found != nil {
+			factors = append(factors, alternatives(p.Name, []any{found}, p.Unpack))
+		}
+	}
+	worst := connector.Outcome{Status: connector.AlreadyDone}
+	for one := range product(factors) {
+		o, err := w.one(ctx, i, v, one)
+		if err != nil {
+			return o, err
+		}
+		worst = worse(worst, o)
+	}
+	return worst, nil
+}
+
+// worse gives the outcome that says more of what was not done.
+func worse(a, b connector.Outcome) connector.Outcome {
+	rank := map[connector.Status]int{connector.AlreadyDone: 0, connector.Changed: 1, connector.Missing: 2, "": 3, connector.Failed: 4}
+	if rank[b.Status] > rank[a.Status] || a.Status == b.Status && b.Reason != "" {
+		return b
+	}
+	return a
+}
+
+func (w *writing) one(ctx context.Context, i int, v, chosen values) (connector.Outcome, error) {
+	all := values{}
+	for _, from := range []values{v, chosen} {
+		for name, one := range from {
+			all[name] = one
+		}
+	}
+	k, err := w.build(w.request, w.doing, all)
+	if err != nil {
+		lacks := missing{}
+		if errors.As(err, &lacks) && w.request.SkipMissing {
+			return connector.Outcome{Status: connector.AlreadyDone, Reason: "nothing was sent: " + err.Error()}, nil
+		}
+		return connector.Outcome{Status: connector.Failed, Reason: w.request.Method + " " + w.request.Path + ": " + err.Error()}, nil
+	}
+	key := k.url.String() + "?" + encode(k.query) + "\n" + string(k.body)
+	if o, made := w.made[key]; made {
+		return o, nil
+	}
+	o, err := w.make(ctx, i, k, chosen)
+	if err == nil {
+		w.made[key] = o
+	}
+	return o, err
+}
+
+// make makes one call and says what it came to.
+func (w *writing) make(ctx context.Context, i int, k *call, chosen values) (connector.Outcome, error) {
+	if w.request.Async != nil {
+		begun, err := w.start(ctx, k, chosen)
+		if begun != nil {
+			begun.Change = i
+			w.state.Pending = append(w.state.Pending, *begun)
+			return connector.Outcome{}, nil
+		}
+		return w.outcome(0, err)
+	}
+	a, err := w.send(ctx, k)
+	if err != nil {
+		return connector.Outcome{}, err
+	}
+	if a.good() {
+		w.noteOf(k, a, chosen)
+		return connector.Outcome{Status: connector.Changed}, nil
+	}
+	_, err = w.accept(k, a)
+	return w.outcome(a.status, err)
+}
+
+// outcome sorts a refusal: one of the row stays with the row.
+func (w *writing) outcome(status int, err error) (connector.Outcome, error) {
+	var refusal *refusal
+	if errors.As(err, &refusal) {
+		status = refusal.status
+	}
+	gone := status == http.StatusNotFound || status == http.StatusGone
+	switch {
+	case err == nil, gone && w.request != w.endpoint.Update:
+		return connector.Outcome{Status: connector.AlreadyDone}, nil
+	case gone:
+		return connector.Outcome{Status: connector.Missing}, nil
+	case refusal != nil && refusal.failure.Kind != connector.Denied && !connector.Retryable(err):
+		return connector.Outcome{Status: connector.Failed, Reason: refusal.failure.Reason}, nil
+	}
+	return connector.Outcome{}, err
+}
+
+// noteOf shows in the log what the description wants shown of an answer.
+func (w *writing) noteOf(k *call, a *answer, chosen values) {
+	for _, p := range w.request.Processors {
+		if data, err := parseJSON(a.body); p.Strategy == "extract_for_execution_log" && err == nil && w.options.Log != nil {
+			w.options.Log(Exchange{Connection: w.key, Doing: w.doing, Call: k.shown, Status: a.status, Note: redacted(inText(dig(data, p.Path)), chosen)})
+		}
+	}
+}
+
+// valuesOf gives what the placeholders stand for in the calls of a row, and
+// what of it is masked.
+func (w *writing) valuesOf(change connector.Change) (v values, masked map[string]any) {
+	row, inputs := w.rowOf(change)
+	v = w.standing()
+	for _, p := range w.request.Values {
+		v[p.Name] = w.valueOf(p, row, inputs)
+	}
+	after := map[string]any{}
+	masked = map[string]any{}
+	for _, column := range w.batch.Columns {
+		after[column] = change.After[column]
+		if differ := difference(change.Before[column], change.After[column]); differ != nil || !value.Equal(change.Before[column], change.After[column]) {
+			masked[column] = differ
+		}
+	}
+	v["all_object_fields"], v["masked_object_fields"] = after, masked
+	v["idempotency_key"] = w.idempotency(change)
+	return v, masked
+}
+
+// rowOf gives a row as it was read, as far as the batch has it, and what it was
+// found by.
+func (w *writing) rowOf(change connector.Change) (row, inputs map[string]any) {
+	row = map[string]any{}
+	for name, v := range change.Before {
+		row[name] = v
+	}
+	for k, column := range w.batch.KeyColumns {
+		row[column] = change.Key[k]
+	}
+	inputs, _ = row[InputsColumn].(map[string]any)
+	delete(row, InputsColumn)
+	return row, inputs
+}
+
+// valueOf finds a param value: in the row where it refers to the endpoint
+// itself, else among what the row was found by.
+func (w *writing) valueOf(p Value, row, inputs map[string]any) any {
+	if p.Param != "" {
+		return w.secrets[p.Param]
+	}
+	for _, ref := range p.References {
+		if collection, path, _ := strings.Cut(ref.Field, "."); ref.External == "" && collection == w.endpoint.Name {
+			if found := dig(row, path); found != nil {
+				return found
+			}
+		}
+	}
+	for _, in := range w.endpoint.Inputs() {
+		same := p.Identity != "" && p.Identity == in.Identity
+		for _, ref := range p.References {
+			for _, of := range in.References {
+				same = same || ref == of
+			}
+		}
+		if !same {
+			continue
+		}
+		found := inputs[in.Name]
+		if list, ok := found.([]any); ok && in.Filter && len(list) == 1 {
+			found = list[0]
+		}
+		if found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// difference gives after where it is not as before: of objects the members
+// that differ.
+func difference(before, after any) any {
+	b, ok := before.(map[string]any)
+	a, also := after.(map[string]any)
+	if !ok || !also {
+		return after
+	}
+	differ := map[string]any{}
+	for name := range a {
+		if was, there := b[name]; !there || !value.Equal(was, a[name]) {
+			differ[name] = difference(was, a[name])
+		}
+	}
+	if len(differ) == 0 {
+		return nil
+	}
+	return differ
+}
+
+// idempotency gives the key of the calls for a row: the same whenever the same
+// is asked for the same request.
+func (w *writing) idempotency(change connector.Change) string {
+	h := sha256.New()
+	row, _ := w.rowOf(connector.Change{Key: change.Key})
+	_, _ = fmt.Fprintf(h, "%s\n%s\n%s\n%s %s\n%s", w.facts.RequestID, w.Connector.key, w.endpoint.Name, w.request.Method, w.request.Path, value.Key(row))
+	return "vr_" + hex.EncodeToString(h.Sum(nil))[:40]
+}
+
+// ResumeMask goes on with a Mask or Delete that was waiting. The batch is the
+// same as then.
+func (c *Connector) ResumeMask(ctx context.Context, b connector.Batch, kept []byte) ([]connector.Outcome, error) {
+	e, err := c.endpoint(b.Table)
+	if err != nil {
+		return nil, err
+	}
+	w := &writing{Connector: c, endpoint: e, batch: b, request: c.masking(e), doing: "erase in " + e.Name}
+	if len(b.Columns) == 0 {
+		w.request = c.deleting(e)
+	}
+	s, err := readState(kept, func(p pending) bool {
+		return p.Change < len(b.Changes) && w.request != nil && w.request.Async != nil
+	})
+	if err == nil && len(s.Outcomes) != len(b.Changes) {
+		err = errors.New("the batch is not the one that waits")
+	}
+	if err != nil {
+		return nil, c.wrong(w.doing, err)
+	}
+	w.state.Outcomes = s.Outcomes
+	for _, p := range s.Pending {
+		if p.ID == "" {
+			w.state.Pending = append(w.state.Pending, p)
+			continue
+		}
+		if err := w.resume(ctx, p); err != nil {
+			return nil, c.wrong(w.doing, err)
+		}
+	}
+	for _, p := range w.state.Pending {
+		w.state.Outcomes[p.Change] = connector.Outcome{}
+	}
+	return w.state.Outcomes, w.waiting()
+}
+
+func (w *writing) resume(ctx context.Context, p pending) error {
+	_, _, done, err := w.ask(ctx, p, w.request.Async, w.doing)
+	switch {
+	case err != nil && connector.Retryable(err):
+		return err
+	case err != nil:
+		w.state.Outcomes[p.Change] = connector.Outcome{Status: connector.Failed, Reason: err.Error()}
+	case done:
+		w.state.Outcomes[p.Change] = worse(connector.Outcome{Status: connector.Changed}, w.state.Outcomes[p.Change])
+		if w.state.Outcomes[p.Change].Status == "" {
+			w.state.Outcomes[p.Change] = connector.Outcome{Status: connector.Changed}
+		}
+	default:
+		w.state.Pending = append(w.state.Pending, p)
+	}
+	return nil
+}
