@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"testing"
 )
 
 // HubSpot speaks HubSpot's API: a bearer token, searches by POST, lists by the
@@ -18,8 +17,9 @@ import (
 // From developers.hubspot.com/docs/api-reference: crm search, contacts
 // (gdpr-delete), associations v4, tickets, notes, communication preferences v4;
 // and guides/apps/api-usage/usage-details.
-func HubSpot(t testing.TB) *Vendor {
-	return start(t, "pat-eu1-canary-6f0b7c1e", rules{
+func HubSpot() *Vendor {
+	return vendor("pat-eu1-canary-6f0b7c1e", rules{
+		hosts:   []string{"api.hubapi.com"},
 		allowed: bearer,
 		denied:  hubspotError(http.StatusUnauthorized, "INVALID_AUTHENTICATION", "Authentication credentials not found."),
 		busy: answer{status: http.StatusTooManyRequests, body: Row{
@@ -151,7 +151,7 @@ func hubspotAssociations(v *Vendor, r request) answer {
 			rows = append(rows, a)
 		}
 	}
-	page, more, known := v.pageAfter(rows, r.FormValue("after"), limit)
+	page, more, known := pageAfter(rows, r.query("after"), limit)
 	if !known {
 		return hubspotError(http.StatusBadRequest, "VALIDATION_ERROR", "after is not a cursor")
 	}
@@ -162,7 +162,7 @@ func hubspotAssociations(v *Vendor, r request) answer {
 	body := Row{"results": results}
 	if more {
 		after := fmt.Sprint(page[len(page)-1]["id"])
-		body["paging"] = Row{"next": Row{"after": after, "link": v.URL + r.URL.Path + "?limit=" + fmt.Sprint(limit) + "&after=" + after}}
+		body["paging"] = Row{"next": Row{"after": after, "link": "https://" + r.Host + r.URL.Path + "?limit=" + fmt.Sprint(limit) + "&after=" + after}}
 	}
 	return ok(body)
 }
@@ -172,7 +172,7 @@ func hubspotRead(v *Vendor, r request) answer {
 	if object == nil {
 		return hubspotMissing
 	}
-	return ok(hubspotShown(object, r.FormValue("properties")))
+	return ok(hubspotShown(object, r.query("properties")))
 }
 
 func hubspotUpdate(v *Vendor, r request) answer {
@@ -194,7 +194,7 @@ func hubspotArchive(v *Vendor, r request) answer {
 }
 
 func hubspotStatuses(v *Vendor, r request) answer {
-	if r.FormValue("channel") != "EMAIL" {
+	if r.query("channel") != "EMAIL" {
 		return hubspotError(http.StatusBadRequest, "VALIDATION_ERROR", "channel must be EMAIL")
 	}
 	results := []Row{}

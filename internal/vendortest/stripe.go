@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"testing"
 )
 
 // Stripe speaks Stripe's API: forms in, JSON out, the secret key as the user of
@@ -17,7 +16,7 @@ import (
 // From docs.stripe.com/api: authentication, errors, idempotent_requests,
 // pagination, customers, payment_methods, charges, invoices, subscriptions; and
 // docs.stripe.com/rate-limits.
-func Stripe(t testing.TB) *Vendor {
+func Stripe() *Vendor {
 	keys := map[string]struct {
 		call string
 		answer
@@ -41,7 +40,8 @@ func Stripe(t testing.TB) *Vendor {
 			return before.answer
 		}
 	}
-	return start(t, "sk_test_canary4eC39HqLyjWD", rules{
+	return vendor("sk_test_canary4eC39HqLyjWD", rules{
+		hosts: []string{"api.stripe.com"},
 		allowed: func(v *Vendor, r *http.Request) bool {
 			user, password, _ := r.BasicAuth()
 			return user == v.Secret && password == "" || r.Header.Get("Authorization") == "Bearer "+v.Secret
@@ -79,13 +79,13 @@ func stripeList(table, field string) func(*Vendor, request) answer {
 			return stripeError(http.StatusBadRequest, "invalid_request_error", "parameter_invalid_integer", err.Error())
 		}
 		rows := v.tables[table]
-		if value := cmp.Or(r.PathValue("id"), r.FormValue(field)); value != "" {
+		if value := cmp.Or(r.PathValue("id"), r.query(field)); value != "" {
 			rows = v.where(table, field, value)
 		}
-		if table == "subscriptions" && r.FormValue("status") != "all" { // unless told, without those that have ended
+		if table == "subscriptions" && r.query("status") != "all" { // unless told, without those that have ended
 			rows = slices.DeleteFunc(slices.Clone(rows), func(row Row) bool { return row["status"] == "canceled" })
 		}
-		page, more, known := v.pageAfter(rows, r.FormValue("starting_after"), limit)
+		page, more, known := pageAfter(rows, r.query("starting_after"), limit)
 		if !known {
 			return stripeError(http.StatusBadRequest, "invalid_request_error", "resource_missing", "No such object to start after.")
 		}

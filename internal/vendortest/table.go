@@ -55,7 +55,7 @@ func merge(row, given Row) {
 
 // pageAfter gives the objects behind the one with the id after, "" for the
 // first page, and whether there are more.
-func (v *Vendor) pageAfter(rows []Row, after string, limit int) (page []Row, more bool, known bool) {
+func pageAfter(rows []Row, after string, limit int) (page []Row, more bool, known bool) {
 	from := 0
 	if after != "" {
 		from = 1 + slices.IndexFunc(rows, func(row Row) bool { return fmt.Sprint(row["id"]) == after })
@@ -63,7 +63,7 @@ func (v *Vendor) pageAfter(rows []Row, after string, limit int) (page []Row, mor
 			return nil, false, false
 		}
 	}
-	to := min(from+min(limit, v.page), len(rows))
+	to := min(from+min(limit, perPage), len(rows))
 	return append([]Row{}, rows[from:to]...), to < len(rows), true
 }
 
@@ -73,9 +73,12 @@ func pageFrom(rows []Row, offset, count int) []Row {
 	return append([]Row{}, rows[from:min(from+count, len(rows))]...)
 }
 
+// query gives a parameter of the query, "" when it is not there.
+func (r request) query(name string) string { return r.URL.Query().Get(name) }
+
 // number reads a parameter of the query that is a number from least to most.
 func (r request) number(name string, otherwise, least, most int) (int, error) {
-	n, err := strconv.Atoi(cmp.Or(r.FormValue(name), strconv.Itoa(otherwise)))
+	n, err := strconv.Atoi(cmp.Or(r.query(name), strconv.Itoa(otherwise)))
 	if err != nil || n < least || n > most {
 		return 0, fmt.Errorf("%s must be a number from %d to %d", name, least, most)
 	}

@@ -29,19 +29,19 @@ type Row = map[string]any
 // Call is a call that was made.
 type Call struct {
 	Method string
+	Host   string
 	Path   string // with its query
 	Header http.Header
 	Body   string
 	Status int // of the answer
 }
 
-// Vendor is a simulated vendor. It ends with its test.
+// Vendor is a simulated vendor: an http.Handler.
 type Vendor struct {
-	URL    string // "http://127.0.0.1:port"
 	Secret string // the only one that is accepted
 
 	rules rules
-	page  int // how many objects are on a page, at most
+	mux   *http.ServeMux
 
 	mu     sync.Mutex
 	tables map[string][]Row
@@ -49,10 +49,16 @@ type Vendor struct {
 	calls  []Call
 	busy   int
 	made   int // ids
+	tokens int // that have ended
 }
+
+// perPage is how many objects are on a page, at most, where the vendor says in
+// each answer whether there are more.
+const perPage = 2
 
 // rules are what is different from vendor to vendor.
 type rules struct {
+	hosts []string // of the documentation
 	// allowed says whether the call shows the secret.
 	allowed func(v *Vendor, r *http.Request) bool
 	// denied and busy are the answers to a wrong secret and to too many calls.
@@ -78,18 +84,47 @@ type answer struct {
 
 func ok(body any) answer { return answer{status: http.StatusOK, body: body} }
 
-func start(t testing.TB, secret string, r rules) *Vendor {
-	t.Helper()
-	v := &Vendor{Secret: secret, rules: r, page: 2, tables: map[string][]Row{}}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/", v.serve(func(*Vendor, request) answer { return r.unknown }))
+func vendor(secret string, r rules) *Vendor {
+	v := &Vendor{Secret: secret, rules: r, mux: http.NewServeMux(), tables: map[string][]Row{}}
+	v.mux.HandleFunc("/", v.serve(func(*Vendor, request) answer { return r.unknown }))
 	for pattern, route := range r.routes {
-		mux.HandleFunc(pattern, v.serve(route))
+		v.mux.HandleFunc(pattern, v.serve(route))
 	}
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	v.URL = server.URL
 	return v
+}
+
+// ServeHTTP implements http.Handler.
+func (v *Vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) { v.mux.ServeHTTP(w, r) }
+
+// Serve lets the vendor listen until the test ends, and gives its address.
+func (v *Vendor) Serve(t testing.TB) (url string) {
+	t.Helper()
+	server := httptest.NewServer(v)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// Client reaches vendors under the hosts of their documentation, by HTTPS and
+// no others. There is no network in between, so that it can be used where time
+// is synctest's.
+func Client(vendors ...*Vendor) *http.Client {
+	return &http.Client{Transport: wire(vendors)}
+}
+
+type wire []*Vendor
+
+// RoundTrip implements http.RoundTripper.
+func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	for _, v := range w {
+		if r.URL.Scheme == "https" && slices.Contains(v.rules.hosts, r.URL.Host) {
+			answered := httptest.NewRecorder()
+			received := httptest.NewRequestWithContext(r.Context(), r.Method, r.URL.String(), r.Body)
+			received.Header = r.Header.Clone()
+			v.ServeHTTP(answered, received)
+			return answered.Result(), nil
+		}
+	}
+	return nil, fmt.Errorf("no vendor is at %s://%s", r.URL.Scheme, r.URL.Host)
 }
 
 func (v *Vendor) serve(route func(*Vendor, request) answer) http.HandlerFunc {
@@ -102,7 +137,7 @@ func (v *Vendor) serve(route func(*Vendor, request) answer) http.HandlerFunc {
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		a := v.answer(route, r, text)
-		v.calls = append(v.calls, Call{r.Method, r.URL.RequestURI(), r.Header.Clone(), string(text), a.status})
+		v.calls = append(v.calls, Call{r.Method, r.Host, r.URL.RequestURI(), r.Header.Clone(), string(text), a.status})
 		for name, value := range a.header {
 			w.Header().Set(name, value)
 		}
