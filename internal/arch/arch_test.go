@@ -86,6 +86,14 @@ func TestEverySentenceCanBeBroken(t *testing.T) {
 			[]arch.Package{at("request/policy", "math/rand/v2")},
 			"what is pure has no context, network, database or randomness: request/policy -> math/rand/v2",
 		},
+		"binary holds a simulated vendor": {
+			[]arch.Package{at("cmd/volenti", "cli"), at("cli", "internal/vendortest"), at("internal/vendortest", "testing")},
+			"what is there for tests is not in the binary: cmd/volenti -> cli -> internal/vendortest",
+		},
+		"binary holds test servers": {
+			[]arch.Package{at("cmd/volenti", "internal/pgtest"), at("internal/pgtest", "testing")},
+			"what is there for tests is not in the binary: cmd/volenti -> internal/pgtest -> testing",
+		},
 		"proofs read the clock": {
 			[]arch.Package{{Path: "audit", Name: "audit", Doc: true, Clock: []string{"time.Now"}}},
 			"what is pure has no clock: audit -> time.Now",

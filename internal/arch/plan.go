@@ -48,6 +48,10 @@ var bans = []ban{
 		"what is pure has no context, network, database or randomness",
 		pure, []string{"context", "net/...", "database/sql", "math/rand/...", "crypto/rand"},
 	},
+	{
+		"what is there for tests is not in the binary",
+		[]string{"cmd/..."}, []string{"testing", "internal/vendortest"},
+	},
 }
 
 // pure are the packages that give the same answer to the same arguments. Of
