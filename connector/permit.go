@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/subject"
@@ -31,7 +32,8 @@ type Permitter interface {
 	// is one of them; "" for no bound. For a limit other than 0 it gives that many at
 	// most.
 	Permissions(ctx context.Context, t PermissionTable, after, through string, limit int) ([]Permission, error)
-	// Freshen writes down as of when the table is right.
+	// Freshen writes down as of when the table is right; without AsOf only when it
+	// was worked on.
 	Freshen(ctx context.Context, t PermissionTable, f Freshness) error
 }
 
@@ -44,8 +46,8 @@ type PermissionTable struct {
 
 // Freshness is what a permission table says of itself.
 type Freshness struct {
-	Sequence int64     // what was recorded before this one is in it; 0 for nothing
-	AsOf     time.Time // when that was so last; zero for never
+	Sequence int64     // what was recorded before this one is in it
+	AsOf     time.Time // when that was so last; zero for not known
 	Checked  time.Time // when it was last worked on
 }
 
@@ -63,6 +65,11 @@ type Permission struct {
 // MaxPermitted is how many letters an identity in a permission table has at most:
 // as many as every database takes into a key. A longer one has no row.
 const MaxPermitted = 700
+
+// Permittable says that an identity can be in a permission table.
+func Permittable(i subject.Identity) bool {
+	return utf8.RuneCountInString(i.Value.Reveal()) <= MaxPermitted
+}
 
 var permissionTable = regexp.MustCompile(`^(?:([A-Za-z_][A-Za-z0-9_]{0,62})\.)?([A-Za-z_][A-Za-z0-9_]{0,49})$`)
 

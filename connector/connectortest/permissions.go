@@ -105,14 +105,19 @@ func testPermit(t *testing.T, _ Harness, k *keeping) {
 	k.holds(t, row("p1", "c-1", "ads", false), row("p2", "c-2", "ads", true))
 	k.permit(t, []string{"p4"}, row("p4", "c-2", "ads", false)) // an identity goes over
 	k.holds(t, row("p1", "c-1", "ads", false), row("p4", "c-2", "ads", false))
-	k.permit(t, []string{"p1", "p4"})
+	k.permit(t, []string{"p4"}, row("", "c-3", "ads", true)) // it leads to nobody, and is found all the same
+	k.holds(t, row("p1", "c-1", "ads", false), row("", "c-3", "ads", true))
+	k.permit(t, []string{"p1", ""})
 	k.holds(t)
 
-	if err := k.Freshen(t.Context(), k.table, connector.Freshness{Sequence: 42, Checked: chosen}); err != nil {
-		t.Fatal(err)
+	for _, f := range []connector.Freshness{{Sequence: 42, AsOf: chosen, Checked: chosen}, {Sequence: 43, Checked: chosen.Add(time.Hour)}} {
+		if err := k.Freshen(t.Context(), k.table, f); err != nil {
+			t.Fatal(err)
+		}
 	}
 	k.describe(t)
-	if got := k.rows(t, "permissions_freshness", "keeper", "ours")["ours"]; got["sequence"] != int64(42) || got["as_of"] != nil || got["checked"] != any(chosen) {
+	got := k.rows(t, "permissions_freshness", "keeper", "ours")["ours"]
+	if got["sequence"] != int64(42) || got["as_of"] != any(chosen) || got["checked"] != any(chosen.Add(time.Hour)) {
 		t.Errorf("freshness %#v", got)
 	}
 	for _, of := range []struct{ after, through, want string }{{"", "", "abc"}, {"a", "", "bc"}, {"", "b", "ab"}, {"a", "b", "b"}, {"c", "", ""}} {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/datamap/catalogue"
@@ -276,7 +275,7 @@ func (db *DB) Permit(ctx context.Context, t connector.PermissionTable, subjects 
 	}
 	all := make([][]any, 0, len(rows))
 	for _, r := range rows {
-		if utf8.RuneCountInString(r.Identity.Value.Reveal()) <= connector.MaxPermitted {
+		if connector.Permittable(r.Identity) {
 			all = append(all, []any{string(r.Identity.Type), r.Identity.Value.Reveal(), r.Purpose, r.Subject, r.Allowed, r.Choice, r.Since, r.Sequence})
 		}
 	}
@@ -349,10 +348,13 @@ func (db *DB) Permissions(ctx context.Context, t connector.PermissionTable, afte
 	}
 	s := db.dialect.statement()
 	s.selection(&catalogue.Table{Name: t.Name}, k.columns)
-	id := db.dialect.Quote("subject")
-	s.write(" WHERE ", id, " > ", s.operand(k.columns[keyed], after))
+	id, join := db.dialect.Quote("subject"), " WHERE "
+	if after != "" {
+		s.write(join, id, " > ", s.operand(k.columns[keyed], after))
+		join = " AND "
+	}
 	if through != "" {
-		s.write(" AND ", id, " <= ", s.operand(k.columns[keyed], through))
+		s.write(join, id, " <= ", s.operand(k.columns[keyed], through))
 	}
 	if limit > 0 {
 		s.write(" ", db.limited(limit))
@@ -389,20 +391,17 @@ func (db *DB) Freshen(ctx context.Context, t connector.PermissionTable, f connec
 	if err != nil {
 		return err
 	}
-	moment := func(t time.Time) any {
-		if t.IsZero() {
-			return nil
-		}
-		return t
+	columns, values := k.freshness[4:], []any{f.Checked}
+	if !f.AsOf.IsZero() {
+		columns, values = k.freshness[2:], []any{f.Sequence, f.AsOf, f.Checked}
 	}
 	return k.held(ctx, "freshen", func(tx *sql.Tx) error {
 		s := db.dialect.statement("UPDATE ")
 		s.table(k.fresh)
 		s.write(" SET ")
-		for i, v := range []any{f.Sequence, moment(f.AsOf), moment(f.Checked)} {
+		for i, c := range columns {
 			s.comma(i)
-			c := k.freshness[2+i]
-			encoded, err := db.encode(c, v)
+			encoded, err := db.encode(c, values[i])
 			if err != nil {
 				return err
 			}
