@@ -9,6 +9,7 @@ import (
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/datamap/catalogue"
+	"volenti.dev/volenti/datamap/taxonomy"
 	"volenti.dev/volenti/subject"
 )
 
@@ -137,6 +138,22 @@ func (p Person) Permissions(purposes []string, judgements map[string]*consent.Ju
 				Subject: p.Subject.String(), Identity: i, Purpose: purpose,
 				Allowed: allowed, Choice: string(s.Choice), Since: s.Given, Sequence: s.Sequence,
 			})
+		}
+	}
+	return all
+}
+
+// takes are the purposes of which choices go to the target: the table has rows of no
+// others.
+func (t Target) takes(rules *consent.Rules) []string {
+	var all []string
+	for _, p := range rules.Purposes {
+		uses := make([]taxonomy.Use, len(p.Uses))
+		for i, u := range p.Uses {
+			uses[i] = taxonomy.Use(u)
+		}
+		if status, _ := Route(Change{Purpose: p.Key}, t, uses); status == Pending {
+			all = append(all, p.Key)
 		}
 	}
 	return all

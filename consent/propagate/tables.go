@@ -28,11 +28,10 @@ import (
 // and has lost it is stopped by the fence, in the table itself.
 type Tables struct {
 	Store TableStore
-	// Settle completes the deliveries of changes up to a sequence.
+	// Settle completes the deliveries of changes up to a sequence: they are in the
+	// table.
 	Settle func(ctx context.Context, tenant string, t Target, through int64) error
-	// Takes says that what people choose about a purpose goes to a connection.
-	Takes func(t Target, p consent.Purpose) bool
-	Owner string
+	Owner  string
 
 	Lease   time.Duration // 0 for a minute
 	Look    time.Duration // how often a table is looked at where nothing happens; 0 for half a minute
@@ -52,8 +51,11 @@ func (f *Tables) lease() time.Duration { return or(f.Lease, time.Minute) }
 
 // Follow does what there is to do now about a table. A failure of the database is
 // kept with the table, and it is tried again after a pause. The error is about the
-// store.
+// store. The table of a connection that is switched off is left as it is.
 func (f *Tables) Follow(ctx context.Context, tenant string, t Target, name catalogue.Name, connect func() (connector.Permitter, func(), error)) error {
+	if t.Disabled || t.Off || !t.Write {
+		return nil
+	}
 	k, err := f.Store.Table(ctx, tenant, t.Key)
 	if err != nil {
 		return err
@@ -90,23 +92,12 @@ func (f *Tables) due(k Kept, h Horizon, t Target, name catalogue.Name) bool {
 		return false
 	}
 	return k.Cursor < h.Size || k.Unsettled || k.Linked || k.Walking || h.Now.Sub(k.Checked) >= or(f.Look, 30*time.Second) ||
-		k.Shape != shape(name, t.Identities, f.purposes(t, h.Rules)) || f.walks(k, h)
+		k.Shape != shape(name, t.Identities, t.takes(h.Rules)) || f.walks(k, h)
 }
 
 // walks says whether all people are to be gone through.
 func (f *Tables) walks(k Kept, h Horizon) bool {
 	return k.misjudged(h) || k.Wanted > k.Begun || !k.Walking && h.Now.Sub(k.Walked) >= or(f.Compare, time.Hour)
-}
-
-// purposes are those that the table is about.
-func (f *Tables) purposes(t Target, rules *consent.Rules) []string {
-	var all []string
-	for _, p := range rules.Purposes {
-		if f.Takes(t, p) {
-			all = append(all, p.Key)
-		}
-	}
-	return all
 }
 
 // session is the work on one table under one lease.
@@ -142,7 +133,7 @@ func (s *session) keep(ctx context.Context, connect func() (connector.Permitter,
 		if err != nil {
 			return err
 		}
-		purposes := s.purposes(s.target, h.Rules)
+		purposes := s.target.takes(h.Rules)
 		filled := shape(s.name, s.target.Identities, purposes)
 		if stale := made || s.Shape != filled || s.misjudged(h); stale || s.walks(s.Kept, h) {
 			s.begin(h, stale)
@@ -238,9 +229,6 @@ func (w writer) links(ctx context.Context) error {
 }
 
 func (w writer) settle(ctx context.Context) error {
-	if w.Settle == nil {
-		return nil
-	}
 	return w.Settle(ctx, w.Tenant, w.target, w.Cursor-1)
 }
 

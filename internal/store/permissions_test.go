@@ -42,13 +42,12 @@ type warehouse struct {
 func newWarehouse(t testing.TB, db *storetest.Database, kind string) *warehouse {
 	t.Helper()
 	w := &warehouse{t: t, db: db, name: catalogue.Name{Table: "consent_permissions"}, settled: -1,
-		target: propagate.Target{Key: "warehouse", Write: true, Table: true, Identities: []subject.Type{subject.ExternalID}}}
+		target: propagate.Target{Key: "warehouse", Write: true, Table: true, Identities: []subject.Type{subject.ExternalID}, Items: naming("analytics", "marketing_email", "research", "support")}}
 	w.tables = &propagate.Tables{
 		Store: db.Permissions(), Owner: "one", Look: -1, Page: 2, Stretch: 3,
-		Takes: func(t propagate.Target, p consent.Purpose) bool { return len(t.Items) == 0 || t.Items[p.Key] != nil },
-		Settle: func(_ context.Context, _ string, _ propagate.Target, through int64) error {
+		Settle: func(ctx context.Context, tenant string, t propagate.Target, through int64) error {
 			w.settled = max(w.settled, through)
-			return nil
+			return db.Propagation().SettleTable(ctx, tenant, t, through)
 		},
 	}
 	var err error
@@ -75,6 +74,15 @@ func newWarehouse(t testing.TB, db *storetest.Database, kind string) *warehouse 
 	t.Cleanup(func() { _ = c.Close() })
 	w.to = c.(connector.Permitter)
 	return w
+}
+
+// naming gives purposes that a connection names.
+func naming(purposes ...string) map[string][]string {
+	all := map[string][]string{}
+	for _, p := range purposes {
+		all[p] = []string{p}
+	}
+	return all
 }
 
 // eachWarehouse runs f on both stores and the three databases.
@@ -163,7 +171,7 @@ func (w *warehouse) agrees() int {
 	for _, p := range people {
 		for _, i := range p.Identities {
 			for _, purpose := range rules.Purposes {
-				if _, said := p.States[purpose.Key]; said && w.tables.Takes(w.target, purpose) {
+				if _, said := p.States[purpose.Key]; said && w.target.Items[purpose.Key] != nil {
 					want[i.Value.Reveal()+" "+purpose.Key] = gate.Allowed(ctx, p.Subject, purpose.Key).Allowed
 				}
 			}
@@ -259,9 +267,9 @@ func (h *history) act() {
 		_, err := h.db.Consents().Sweep(ctx, tenant, 1000)
 		must(h.t, err)
 	case "target":
-		h.target.Items = map[string][]string{"analytics": {"x"}, "research": {"y"}}
+		h.target.Items = naming("analytics", "research")
 		if rapid.Bool().Draw(h.T, "all") {
-			h.target.Items = nil
+			h.target.Items = naming("analytics", "marketing_email", "research")
 		}
 		h.target.Identities = []subject.Type{subject.ExternalID}
 		if rapid.Bool().Draw(h.T, "mails") {
@@ -303,6 +311,43 @@ func TestSomebodyIsInTheTableByEachOfTheirIdentities(t *testing.T) { // C7
 		}
 		if w.settled != w.size()-1 {
 			t.Errorf("deliveries are settled through %d", w.settled)
+		}
+	})
+}
+
+func TestTheDeliveriesOfATableAreOverWhenItHasThem(t *testing.T) { // C7, P4
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		w := newWarehouse(t, db, "sqlite")
+		planAll(t, db, w.target)
+		all := give(t, db, customer("analytics", true, "c-1"), customer("analytics", true, "c-2@example.com"), customer("analytics", true, "c-3"), customer("third_party_sharing", true, "c-1"))
+		must(t, db.Consents().EraseSubject(ctx, tenant, all[2].Subject, entry("subject.erase")))
+		w.follow()
+		planAll(t, db, w.target) // after the table has them
+		status := func(record string) propagate.Delivery {
+			view, err := db.Propagation().Change(ctx, tenant, record)
+			must(t, err)
+			return view.Rows[0]
+		}
+		if d := status(all[0].Record); d.Status != propagate.Pending {
+			t.Errorf("before it was settled %+v", d)
+		}
+		must(t, w.through(away{w.to}))
+		if d := status(all[0].Record); d.Status != propagate.Pending {
+			t.Errorf("while the database is away %+v", d)
+		}
+		must(t, db.Statement(ctx, `UPDATE permission_tables SET quiet = 0`))
+		w.tables.Look = 0
+		w.follow()
+		want := []propagate.Reason{propagate.NoReason, propagate.MissingIdentity, propagate.Erased, propagate.UseMismatch}
+		for i, o := range all {
+			if d := status(o.Record); d.Reason != want[i] || (d.Status == propagate.Complete) != (want[i] == propagate.NoReason) {
+				t.Errorf("%d: %s, %q", i, d.Status, d.Reason)
+			}
+		}
+		size := w.size()
+		w.follow()
+		if grew := w.size() - size; grew != 0 {
+			t.Errorf("%d acts come by themselves", grew)
 		}
 	})
 }
