@@ -14,6 +14,7 @@
 //	                        Asker      people who answer instead
 //	                        Instructed tell people what to erase, where nothing else can be done
 //	                        Preferrer  take what people want
+//	                        Permitter  keep a table of who allows what
 package connector
 
 import (
@@ -44,7 +45,8 @@ type Spec struct {
 	// Prefers is how many preferences its connectors, which are Preferrers, take
 	// in one call; 0: it takes none.
 	Prefers int
-	// Permits: a permission table can be kept in it, which says who allows what.
+	// Permits: a permission table can be kept in it, which says who allows what: its
+	// connectors are Permitters.
 	Permits bool
 	// New opens a connection lazily: it does no network work, so that a
 	// system that is down fails where it is used.

@@ -109,13 +109,29 @@ func dialect() relational.Dialect {
 		Raw:         raw,
 		Lock:        " FOR UPDATE",
 		UpdateMany:  updateMany,
-		Describe:    describe,
-		Size:        size,
-		Explain:     explain,
+		// A space at the end of an identity counts, which it does not in all collations
+		// of bytes; each of the two systems has its own that minds it.
+		Permissions: &relational.Permissions{
+			Key: "varchar(64) character set ascii collate ascii_bin", Boolean: "tinyint(1)", Integer: "bigint", Time: "datetime(6)",
+			Identity: fmt.Sprintf("varchar(%d) character set utf8mb4 /*M! collate utf8mb4_nopad_bin */ /*!80000 collate utf8mb4_0900_bin */", connector.MaxPermitted),
+			Options:  " ENGINE = InnoDB", Upsert: onDuplicate,
+		},
+		Describe: describe,
+		Size:     size,
+		Explain:  explain,
 	}
 }
 
 func quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+
+// onDuplicate takes whichever key is there twice.
+func onDuplicate(_, set []string) string {
+	all := make([]string, len(set))
+	for i, name := range set {
+		all[i] = name + " = VALUES(" + name + ")"
+	}
+	return " ON DUPLICATE KEY UPDATE " + strings.Join(all, ", ")
+}
 
 // size trusts the server's estimate of large tables only: it may be off by
 // half, and know nothing of rows that have just come.

@@ -172,3 +172,5 @@ var samples = []connectortest.Sample{
 	{Native: "point", Literal: "ST_GeomFromText('POINT(1 2)')", Want: "POINT(1 2)", NoWrite: true},
 	{Native: "geometry", Literal: "ST_GeomFromText('LINESTRING(0 0,1 1)')", Want: "LINESTRING(0 0,1 1)", NoWrite: true},
 }
+
+func TestPermissionTables(t *testing.T) { connectortest.Permissions(t, harness()) }

@@ -108,9 +108,13 @@ func dialect() relational.Dialect {
 		// same counts as dear, and it would take long to compile that.
 		Begin:      "SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL enable_seqscan = off; SET LOCAL jit = off",
 		UpdateMany: updateMany,
-		Describe:   describe,
-		Size:       size,
-		Explain:    explain,
+		Permissions: &relational.Permissions{
+			// Subjects are read in the order of their bytes, whatever the database's is.
+			Key: `text COLLATE "C"`, Identity: "text", Boolean: "boolean", Integer: "bigint", Time: "timestamp with time zone", Upsert: relational.OnConflict,
+		},
+		Describe: describe,
+		Size:     size,
+		Explain:  explain,
 	}
 }
 

@@ -145,3 +145,5 @@ var samples = []connectortest.Sample{
 	{Native: "bool[]", Literal: "'{t,f}'", Want: []any{true, false}},
 	{Native: "inet[]", Literal: "'{10.0.0.1}'", Want: []any{"10.0.0.1"}},
 }
+
+func TestPermissionTables(t *testing.T) { connectortest.Permissions(t, harness()) }

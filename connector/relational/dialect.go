@@ -84,6 +84,9 @@ type Dialect struct {
 	UpdateMany func(t *catalogue.Table, key, set []*catalogue.Column, rows [][]any) (text string, args []any)
 	BindsRows  bool
 
+	// Permissions is how permission tables are made; nil where they are not.
+	Permissions *Permissions
+
 	Describe func(ctx context.Context, db *sql.DB) (catalogue.Catalogue, error)
 	// Size is a query for the number of rows, near enough for limits, or a
 	// negative number when the system has no idea. Empty: rows are counted.
@@ -92,4 +95,18 @@ type Dialect struct {
 	// Explain says what an error of the driver stands for, from codes and
 	// names only; ok is false when it is not the driver's.
 	Explain func(err error) (kind connector.Kind, reason string, ok bool)
+}
+
+// Permissions is how a system makes permission tables.
+type Permissions struct {
+	// Key, Identity, Boolean, Integer and Time are types, as Encode and Decode take
+	// them in a column's Native. Key has up to 64 letters of ASCII, Identity up to
+	// connector.MaxPermitted of any script; both are equal where their bytes are, and
+	// Key is ordered by them.
+	Key, Identity, Boolean, Integer, Time string
+	// Options ends CREATE TABLE; may be empty.
+	Options string
+	// Upsert ends an INSERT that writes over the rows with the same key. The names
+	// are quoted.
+	Upsert func(key, set []string) string
 }

@@ -12,6 +12,7 @@
 //	        a refused row column by column
 //	Delete  the same, by key
 //	Verify  rows by key, compared with After
+//	Permit  lock the fence -> DELETE by subject -> INSERT of many rows -> commit
 package relational
 
 import (
@@ -41,6 +42,7 @@ var (
 	_ connector.Masker    = (*DB)(nil)
 	_ connector.Deleter   = (*DB)(nil)
 	_ connector.Verifier  = (*DB)(nil)
+	_ connector.Permitter = (*DB)(nil)
 )
 
 // DefaultConnections is how many connections a pool opens when the settings

@@ -23,11 +23,7 @@ func (db *DB) Sample(ctx context.Context, t *catalogue.Table, limit int) ([]conn
 	}
 	s := db.dialect.statement()
 	s.selection(q.table, q.columns)
-	if db.dialect.Limit != nil {
-		s.write(" ", db.dialect.Limit(limit))
-	} else {
-		s.write(" LIMIT ", strconv.Itoa(limit))
-	}
+	s.write(" ", db.limited(limit))
 	var out []connector.Row
 	err = db.read(ctx, q.doing, func(tx querier) error {
 		out = nil
@@ -41,4 +37,12 @@ func (db *DB) Sample(ctx context.Context, t *catalogue.Table, limit int) ([]conn
 		})
 	})
 	return out, err
+}
+
+// limited ends a SELECT that gives at most n rows.
+func (db *DB) limited(n int) string {
+	if db.dialect.Limit != nil {
+		return db.dialect.Limit(n)
+	}
+	return "LIMIT " + strconv.Itoa(n)
 }

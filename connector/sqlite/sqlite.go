@@ -74,7 +74,10 @@ func dialect() relational.Dialect {
 		Decode:      decode,
 		Encode:      encode,
 		Forms:       forms,
-		Describe:    describe,
-		Explain:     explain,
+		Permissions: &relational.Permissions{
+			Key: "text", Identity: "text", Boolean: "boolean", Integer: "integer", Time: "datetime", Upsert: relational.OnConflict,
+		},
+		Describe: describe,
+		Explain:  explain,
 	}
 }

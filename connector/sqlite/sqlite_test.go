@@ -140,3 +140,5 @@ func TestMissingFileIsUnreachableAndNotMade(t *testing.T) {
 		}
 	}
 }
+
+func TestPermissionTables(t *testing.T) { connectortest.Permissions(t, harness()) }

@@ -37,10 +37,6 @@ type Store interface {
 	Begin(ctx context.Context, l Lane, t Target, refs []Ref) ([]Begun, error)
 	// Settle notes outcomes, guarded in the same way; what is stale is dropped.
 	Settle(ctx context.Context, l Lane, all []Settlement) error
-
-	// SettleTable completes the deliveries of a permission table that are pending for
-	// changes up to a sequence; or fails them with a reason.
-	SettleTable(ctx context.Context, tenant, connection string, through int64, s Status, r Reason) error
 }
 
 // Ref names a delivery as it was seen.

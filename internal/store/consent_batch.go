@@ -43,6 +43,7 @@ type batch struct {
 	rows    map[*insertion][][]any        // to be stored
 	added   []*insertion                  // to which table each of them was added
 	leaves  []audit.Leaf                  //
+	linked  []consent.SubjectID           // those who may be known by one more identity
 }
 
 // person is a subject with its key.
@@ -186,7 +187,8 @@ func (b *batch) person(p *choices, i int, e consent.Entry) (consent.SubjectID, e
 		}
 		id = known
 	}
-	if id == none {
+	known := id != none
+	if !known {
 		fresh, err := uuid.NewV7FromReader(b.t.rand)
 		if err != nil {
 			return none, fmt.Errorf("make an id: %w", err)
@@ -213,6 +215,9 @@ func (b *batch) person(p *choices, i int, e consent.Entry) (consent.SubjectID, e
 			continue
 		}
 		set(b, b.found, nameOf(identity, digests[0]), id)
+		if known {
+			b.linked = append(b.linked, id)
+		}
 		key, err := b.keyOf(id)
 		if err != nil {
 			return none, err

@@ -165,7 +165,7 @@ func (b *batch) flush(ctx context.Context) error {
 	for _, table := range tables {
 		all = append(all, b.t.fill(table, b.t.tenant, b.rows[table])...)
 	}
-	if err := b.t.all(ctx, all); err != nil {
+	if err := b.t.all(ctx, append(all, b.links()...)); err != nil {
 		return &unstored{err}
 	}
 	for _, l := range b.leaves {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"volenti.dev/volenti/consent/propagate"
 )
@@ -60,24 +59,26 @@ func (p *Propagation) Retry(ctx context.Context, tenant, connection, by string, 
 // tableSlice is how many deliveries of a permission table are settled in a commit.
 const tableSlice = 500
 
-// SettleTable implements propagate.Store. Of who was erased nothing is told.
-func (p *Propagation) SettleTable(ctx context.Context, tenant, connection string, through int64, s propagate.Status, r propagate.Reason) error {
+// SettleTable completes the deliveries of a permission table that are pending for
+// changes up to a sequence. Those about a person who was erased, without an identity
+// of the target, or with a newer choice get their outcome instead.
+func (p *Propagation) SettleTable(ctx context.Context, tenant string, target propagate.Target, through int64) error {
 	for {
 		waiting, err := collect(ctx, p.db.engine, scanDelivery(tenant), selectDeliveries+` {index deliveries_by_connection}
-			WHERE tenant = $1 AND connection = $2 AND status = 'pending' AND seq <= $3 ORDER BY seq LIMIT $4`, tenant, connection, through, tableSlice)
+			WHERE tenant = $1 AND connection = $2 AND status = 'pending' AND seq <= $3 ORDER BY seq LIMIT $4`, tenant, target.Key, through, tableSlice)
 		if err != nil {
 			return fmt.Errorf("read what waits for a permission table: %w", err)
 		}
 		if len(waiting) == 0 {
 			return nil
 		}
-		if err := p.db.write(ctx, tenant, func(ctx context.Context, t *tx) error { return p.settleTable(ctx, t, waiting, s, r) }); err != nil {
+		if err := p.db.write(ctx, tenant, func(ctx context.Context, t *tx) error { return p.settleTable(ctx, t, target, waiting) }); err != nil {
 			return fmt.Errorf("settle a permission table: %w", err)
 		}
 	}
 }
 
-func (p *Propagation) settleTable(ctx context.Context, t *tx, waiting []delivery, s propagate.Status, r propagate.Reason) error {
+func (p *Propagation) settleTable(ctx context.Context, t *tx, target propagate.Target, waiting []delivery) error {
 	_, now, err := t.lockLog(ctx)
 	if err != nil {
 		return err
@@ -88,7 +89,11 @@ func (p *Propagation) settleTable(ctx context.Context, t *tx, waiting []delivery
 	}
 	var moves []move
 	for _, d := range waiting {
-		m, err := d.tabled(people[d.Subject] == nil, s, r, now)
+		status, reason := people.judge(d, target)
+		if status == propagate.Sending {
+			status = propagate.Complete
+		}
+		m, err := d.change(status, reason, now)
 		if err != nil {
 			return err
 		}
@@ -96,11 +101,4 @@ func (p *Propagation) settleTable(ctx context.Context, t *tx, waiting []delivery
 	}
 	_, err = t.become(ctx, intoPassed, moves)
 	return err
-}
-
-func (d delivery) tabled(erased bool, s propagate.Status, r propagate.Reason, now time.Time) (move, error) {
-	if erased {
-		return d.change(propagate.Skipped, propagate.Erased, now)
-	}
-	return d.change(s, r, now)
 }

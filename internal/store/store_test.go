@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"volenti.dev/volenti/audit"
+	"volenti.dev/volenti/internal/mariadbtest"
 	"volenti.dev/volenti/internal/pgtest"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
@@ -31,7 +32,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
 		os.Exit(child())
 	}
-	os.Exit(pgtest.Run(m))
+	code := pgtest.Run(m)
+	mariadbtest.Stop()
+	os.Exit(code)
 }
 
 func entry(act string) audit.Entry {
