@@ -25,7 +25,9 @@ CREATE TABLE deliveries (
 -- waits.
 CREATE INDEX deliveries_pending ON deliveries (tenant, connection, grants, due, seq) WHERE status = 'pending';
 CREATE INDEX deliveries_sending ON deliveries (tenant, connection, grants, seq) WHERE status = 'sending';
-CREATE INDEX deliveries_pending_by_subject ON deliveries (tenant, subject) WHERE status = 'pending';
+-- The subject first: PostgreSQL would take it for a lane, while it knows nothing of the
+-- table, and read all that waits in the tenant.
+CREATE INDEX deliveries_pending_by_subject ON deliveries (subject, tenant) WHERE status = 'pending';
 -- How those are read who look at them.
 CREATE INDEX deliveries_by_connection ON deliveries (tenant, connection, status, seq);
 CREATE INDEX deliveries_by_subject ON deliveries (tenant, subject, seq);
