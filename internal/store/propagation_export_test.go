@@ -1,7 +1,34 @@
 package store
 
+import (
+	"context"
+
+	"volenti.dev/volenti/consent/propagate"
+)
+
 // What a lane and a planner ask of the database, again and again.
 var LaneQueries = map[string]string{
 	"vacant": vacantLanes, "left": leftSending, "at once": dueAtOnce, "put off": duePutOff, "later": dueLater, "busy": busyPairs,
 	"superseded": waitingAbout, "pending elsewhere": pendingLegacy, "elsewhere": legacyOf, "places": placesOf, "standing": standingOf, "known": knownAs,
+}
+
+// PlanLate plans what there was before something else happened; or, where only the
+// lanes were read before, what there is since.
+func (p *Propagation) PlanLate(ctx context.Context, tenant string, targets []propagate.Target, onlyLanes bool, meanwhile func()) error {
+	before, err := p.seen(ctx, tenant, targets, 10)
+	if err != nil {
+		return err
+	}
+	meanwhile()
+	if onlyLanes {
+		lanes := before.lanes
+		if before, err = p.seen(ctx, tenant, targets, 10); err != nil {
+			return err
+		}
+		before.lanes = lanes
+	}
+	return p.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		_, err := p.plan(ctx, t, before, targets, 10)
+		return err
+	})
 }

@@ -214,11 +214,14 @@ func imported(of []propagate.Change, statuses []map[string]propagate.Status, by 
 	return entries, acts
 }
 
-// entriesOf gives the live entries of changes.
-func (t *tx) entriesOf(ctx context.Context, changes []propagate.Change) ([]legacy, error) {
-	sequences := make([]int64, len(changes))
-	for i, c := range changes {
-		sequences[i] = c.Sequence
+// entriesOf gives the live entries of changes, and of those that had some.
+func (t *tx) entriesOf(ctx context.Context, changes []propagate.Change, had []legacy) ([]legacy, error) {
+	var sequences []int64
+	for _, c := range changes {
+		sequences = append(sequences, c.Sequence)
+	}
+	for _, e := range had {
+		sequences = append(sequences, e.Sequence)
 	}
 	entries, err := collect(ctx, t, scanLegacy(t.tenant), legacyOf, t.tenant, sequences)
 	if err != nil {

@@ -64,13 +64,7 @@ func (p *Propagation) seen(ctx context.Context, tenant string, targets []propaga
 	s, scan := seen{cursor: -1, lanes: map[string]int64{}}, scanLegacy(tenant)
 	err := p.db.engine.all(ctx, []statement{
 		{`SELECT seq FROM delivery_cursors WHERE tenant = $1`, []any{tenant}, func(row scanner) error { return row.Scan(&s.cursor) }},
-		{`SELECT connection, since FROM delivery_lanes WHERE tenant = $1`, []any{tenant}, func(row scanner) error {
-			var connection string
-			var since int64
-			err := row.Scan(&connection, &since)
-			s.lanes[connection] = since
-			return err
-		}},
+		readLanes(tenant, s.lanes),
 		{`SELECT r.seq, r.id, r.subject, r.purpose, r.choice, r.at FROM delivery_cursors c JOIN consent_records r ON r.tenant = c.tenant AND r.seq >= c.seq
 			WHERE c.tenant = $1 ORDER BY r.seq LIMIT $2`, []any{tenant, limit}, func(row scanner) error {
 			c, err := scanChange(row, tenant)
@@ -102,7 +96,7 @@ func (p *Propagation) plan(ctx context.Context, t *tx, s seen, targets []propaga
 	if err != nil {
 		return false, err
 	}
-	if err := t.openLanes(ctx, s, targets, size); err != nil {
+	if s.lanes, err = t.openLanes(ctx, s, targets, size); err != nil {
 		return false, err
 	}
 	for _, connection := range s.gone(targets) {
@@ -113,16 +107,12 @@ func (p *Propagation) plan(ctx context.Context, t *tx, s seen, targets []propaga
 		more = more || left
 	}
 	foreign := s.foreign[:min(limit, len(s.foreign))]
-	if err := p.normalise(ctx, t, foreign, targets, now); err != nil {
-		return false, err
-	}
-	more = more || len(foreign) < len(s.foreign)
-	if len(s.changes) == 0 {
-		return more, nil
-	}
-	moved, err := t.exec(ctx, `UPDATE delivery_cursors SET seq = $3 WHERE tenant = $1 AND seq = $2`, t.tenant, s.cursor, s.changes[len(s.changes)-1].Sequence+1)
-	if err != nil || moved == 0 { // another was quicker
-		return true, err
+	more = more || len(foreign) < len(s.foreign) || len(s.changes) == limit
+	if len(s.changes) > 0 {
+		moved, err := t.exec(ctx, `UPDATE delivery_cursors SET seq = $3 WHERE tenant = $1 AND seq = $2`, t.tenant, s.cursor, s.changes[len(s.changes)-1].Sequence+1)
+		if err != nil || moved == 0 { // another was quicker
+			return true, err
+		}
 	}
 	rules, err := p.db.Consents().rulesIn(ctx, t, t.tenant)
 	if err != nil {
@@ -131,34 +121,46 @@ func (p *Propagation) plan(ctx context.Context, t *tx, s seen, targets []propaga
 	if err := t.supersede(ctx, s.changes, now); err != nil {
 		return false, err
 	}
-	entries, err := t.entriesOf(ctx, s.changes)
+	entries, err := t.entriesOf(ctx, s.changes, foreign)
 	if err != nil {
 		return false, err
 	}
 	if err := t.route(ctx, s.route(targets, rules, ended(entries, targets), now)); err != nil {
 		return false, err
 	}
-	return more || len(s.changes) == limit, p.normalise(ctx, t, entries, targets, now)
+	return more, p.normalise(ctx, t, entries, targets, now)
 }
 
 // openLanes begins a lane for each connection that was not seen before, and the
-// cursor with the first of all. What is in the log by now is not for them.
-func (t *tx) openLanes(ctx context.Context, s seen, targets []propagate.Target, size int64) error {
+// cursor with the first of all, and gives all lanes as they are now. What is in the
+// log by now is not for the new ones.
+func (t *tx) openLanes(ctx context.Context, s seen, targets []propagate.Target, size int64) (lanes map[string]int64, err error) {
 	var rows [][]any
 	for _, target := range targets {
 		if _, ok := s.lanes[target.Key]; !ok {
 			rows = append(rows, []any{target.Key, size, int64(0), int64(0), "", int64(0), int64(0)})
 		}
 	}
-	if len(rows) == 0 {
-		return nil
+	all := t.fill(intoLanes, t.tenant, rows)
+	if s.cursor < 0 {
+		all = append(all, statement{text: `INSERT INTO delivery_cursors (tenant, seq) VALUES ($1, $2) ON CONFLICT DO NOTHING`, args: []any{t.tenant, size}})
 	}
-	all := append(t.fill(intoLanes, t.tenant, rows),
-		statement{text: `INSERT INTO delivery_cursors (tenant, seq) VALUES ($1, $2) ON CONFLICT DO NOTHING`, args: []any{t.tenant, size}})
-	if err := t.all(ctx, all); err != nil {
-		return fmt.Errorf("begin lanes: %w", err)
+	lanes = map[string]int64{}
+	if err := t.all(ctx, append(all, readLanes(t.tenant, lanes))); err != nil {
+		return nil, fmt.Errorf("begin lanes: %w", err)
 	}
-	return nil
+	return lanes, nil
+}
+
+// readLanes reads since when there are lanes.
+func readLanes(tenant string, lanes map[string]int64) statement {
+	return statement{`SELECT connection, since FROM delivery_lanes WHERE tenant = $1`, []any{tenant}, func(row scanner) error {
+		var connection string
+		var since int64
+		err := row.Scan(&connection, &since)
+		lanes[connection] = since
+		return err
+	}}
 }
 
 var intoLanes = into("delivery_lanes", "connection text, since bigint, failing bigint, quiet bigint, lease_owner text, lease_until bigint, fence bigint", " ON CONFLICT DO NOTHING")

@@ -173,3 +173,47 @@ func TestSeveralPlanAtOnceWithoutDoublesAndMissNothing(t *testing.T) { // C6
 		verify(t, db, int64(len(leaves(t, db))))
 	})
 }
+
+// A planner that was held up between reading and writing writes nothing that is not so
+// any more.
+func TestAPlannerThatComesLateDoesNothingTwice(t *testing.T) { // C6
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		a, b := to("a"), to("b")
+		world(t, db)
+		early := give(t, db, says("early@example.com", "news", true))[0]
+		planAll(t, db, a)
+		first := give(t, db, says("anna@example.com", "news", true))[0]
+		targets := []propagate.Target{a}
+		cursor := func() (seq int64) {
+			must(t, db.Raw(t).QueryRowContext(ctx, `SELECT seq FROM delivery_cursors`).Scan(&seq))
+			return seq
+		}
+		var reached int64
+		must(t, db.Propagation().PlanLate(ctx, tenant, targets, false, func() {
+			planAll(t, db, targets...)
+			give(t, db, says("carl@example.com", "news", true))
+			planAll(t, db, targets...)
+			reached = cursor()
+		}))
+		if got := acts(t, db, "change/"+first.Record); len(got) != 1 || cursor() != reached {
+			t.Errorf("acts %v, and the cursor went from %d to %d", got, reached, cursor())
+		}
+		// Another begins a lane, and then there is something for it.
+		targets = append(targets, b)
+		var second consent.Outcome
+		must(t, db.Propagation().PlanLate(ctx, tenant, targets, true, func() {
+			planAll(t, db, targets...)
+			second = give(t, db, says("bert@example.com", "news", true))[0]
+		}))
+		planAll(t, db, targets...)
+		if diff := cmp.Diff(view{"a": "pending", "b": "pending"}, statuses(t, db, second.Record)); diff != "" {
+			t.Error(diff)
+		}
+		// What waits elsewhere is taken over once.
+		takeOver(t, db, nil, propagate.LegacyMap{Record: early.Record, Statuses: map[string]string{"crm": "pending"}})
+		must(t, db.Propagation().PlanLate(ctx, tenant, targets, false, func() { planAll(t, db, targets...) }))
+		if got := acts(t, db, "change/"+early.Record); fmt.Sprint(got) != "[delivery.import delivery.plan delivery.unattributed]" {
+			t.Errorf("acts %v", got)
+		}
+	})
+}

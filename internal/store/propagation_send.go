@@ -184,22 +184,19 @@ func (p *Propagation) Settle(ctx context.Context, l propagate.Lane, all []propag
 	return nil
 }
 
-// deliveries gives the rows of a connection that stand as they were seen, each once.
+// deliveries gives the rows of a connection as if they stood at the attempts that were
+// seen, in the order of the refs: the statements that change them say whether they do.
 func (t *tx) deliveries(ctx context.Context, connection string, refs []propagate.Ref) ([]delivery, error) {
-	sequences := make([]int64, len(refs))
+	order, sequences := map[int64]int{}, make([]int64, len(refs))
 	for i, ref := range refs {
-		sequences[i] = ref.Sequence
+		order[ref.Sequence], sequences[i] = i, ref.Sequence
 	}
-	all, err := collect(ctx, t, scanDelivery(t.tenant), busyPairs, t.tenant, connection, sequences)
+	rows, err := collect(ctx, t, scanDelivery(t.tenant), busyPairs, t.tenant, connection, sequences)
 	if err != nil {
 		return nil, fmt.Errorf("read deliveries: %w", err)
 	}
-	rows := slices.DeleteFunc(all, func(d delivery) bool {
-		return !slices.Contains(refs, propagate.Ref{Sequence: d.Sequence, Attempt: d.Attempt})
-	})
-	order := map[int64]int{}
-	for i, ref := range refs {
-		order[ref.Sequence] = i
+	for i, d := range rows {
+		rows[i].Attempt = refs[order[d.Sequence]].Attempt
 	}
 	slices.SortFunc(rows, func(a, b delivery) int { return cmp.Compare(order[a.Sequence], order[b.Sequence]) })
 	return rows, nil
