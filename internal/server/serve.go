@@ -167,7 +167,7 @@ func (s *Server) worker() *worker {
 	s.once.Do(func() {
 		var at depot
 		at, s.opened = openDepot(context.Background(), s.Packages)
-		latest, poster := NewLatest(s.House.Store.Configurations(), s.Configuration), s.poster()
+		latest, poster := NewLatest(s.House.Store, s.Configuration), s.poster()
 		latest.client = caller(poster)
 		s.work = &worker{
 			house: s.House, meter: newMeter(s.House.Store), owner: cmp.Or(s.House.Owner, uuid.NewString()), latest: latest,
