@@ -216,6 +216,8 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Resumes:      resumes{db, s.worker().wake},
 		Instructions: instructions{db.Instructions(), db},
 		Connections:  connections{db, s.worker().latest},
+		Systems:      systemDesk{db.Systems(), s.worker().latest},
+		SystemLinks:  db.SystemLinks(),
 		Sites:        sites{db.Sites()}, CountryHeader: s.CountryHeader,
 		Banners:     banners{db.SiteConsents(), db.Sites(), db.Devices()},
 		Ready:       db.Ready,
