@@ -65,6 +65,8 @@ type Config struct {
 
 	Instructions Instructions
 	Connections  Connections
+	Systems      Systems
+	SystemLinks  SystemLinks
 	Sites        Sites
 	Banners      Banners
 	// CountryHeader names a header in which a trusted proxy of Limiter says from

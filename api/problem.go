@@ -86,6 +86,9 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 	if p := ofSite(err); p != nil {
 		return p
 	}
+	if p := ofInventory(err); p != nil {
+		return p
+	}
 	if p := ofDevice(err); p != nil {
 		return p
 	}

@@ -160,11 +160,11 @@ func (r Route) check() error {
 		return errors.New(at + " reveals something and is public")
 	case r.Public && r.Method != http.MethodGet && (r.Proof == "" || r.keyed()):
 		return errors.New(at + " changes something and is public: it needs a proof in its body, and no Idempotency-Key, which is somebody's")
-	case r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != http.MethodPut:
+	case r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != http.MethodPut && r.Method != http.MethodDelete:
 		return errors.New(at + " has a method that Idempotency-Key does not cover")
 	case r.Repeats != Answered && r.Method != http.MethodPost:
 		return errors.New(at + " is no POST and says how one is repeated")
-	case r.Example != "" && r.Method == http.MethodGet:
+	case r.Example != "" && (r.Method == http.MethodGet || r.Method == http.MethodDelete):
 		return errors.New(at + " has an example of a body, and takes none")
 	}
 	if r.Scope != "" && r.Scope != auth.OwnSession {

@@ -85,6 +85,21 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/public/instructions/acknowledge", Public: true, Proof: "the token of a letter", Repeats: Convergent, Does: "Take what a third party says became of its instructions", Example: exampleAcknowledge, Act: Handle(acknowledge)},
 		{Method: http.MethodPost, Path: "/api/v1/connections/{key}/test", Scope: auth.OperateRequests, Does: "Try a connection out", Act: Handle(testConnection)},
 
+		// Systems, connections and which belongs to which: systems.go, connections.go, system_links.go.
+		{Method: http.MethodGet, Path: "/api/v1/systems", Scope: auth.ReadSystems, Does: "List the systems of the company, oldest first", Act: Handle(listSystems)},
+		{Method: http.MethodPost, Path: "/api/v1/systems", Scope: auth.ManageSystems, Does: "Make a system", Example: exampleSystem, Act: Handle(createSystem)},
+		{Method: http.MethodGet, Path: "/api/v1/systems/{key}", Scope: auth.ReadSystems, Does: "Show a system", Act: Handle(showSystem)},
+		{Method: http.MethodPut, Path: "/api/v1/systems/{key}", Scope: auth.ManageSystems, Does: "Replace what is said of a system", Example: `{"name":"Customer relations","data_uses":["marketing"]}`, Act: Handle(editSystem)},
+		{Method: http.MethodDelete, Path: "/api/v1/systems/{key}", Scope: auth.ManageSystems, Does: "Remove a system with its links, and no connection", Act: Handle(removeSystem)},
+		{Method: http.MethodGet, Path: "/api/v1/connections", Scope: auth.ReadSystems, Does: "List the connections, oldest first", Act: Handle(listConnections)},
+		{Method: http.MethodPost, Path: "/api/v1/connections", Scope: auth.ManageSystems, Does: "Make a connection", Example: exampleConnection, Act: Handle(createConnection)},
+		{Method: http.MethodGet, Path: "/api/v1/connections/{key}", Scope: auth.ReadSystems, Does: "Show a connection, without its secrets", Act: Handle(showConnection)},
+		{Method: http.MethodPut, Path: "/api/v1/connections/{key}", Scope: auth.ManageSystems, Does: "Replace what a connection says", Example: `{"type":"webhook","receives":"identities","consent":{"identities":["email"]}}`, Act: Handle(editConnection)},
+		{Method: http.MethodDelete, Path: "/api/v1/connections/{key}", Scope: auth.ManageSystems, Does: "Remove a connection with its links", Act: Handle(removeConnection)},
+		{Method: http.MethodGet, Path: "/api/v1/connections/{key}/links", Scope: auth.ReadLinks, Does: "List the systems that a connection belongs to", Act: Handle(listSystemLinks)},
+		{Method: http.MethodPut, Path: "/api/v1/connections/{key}/links", Scope: auth.WriteLinks, Does: "Say which system a connection belongs to, in the place of what was", Example: exampleLinks, Act: Handle(putLinks)},
+		{Method: http.MethodDelete, Path: "/api/v1/connections/{key}/links/{system}", Scope: auth.DeleteLinks, Does: "Take a connection off its system", Act: Handle(removeLink)},
+
 		{Method: http.MethodGet, Path: "/api/v1/events", Scope: auth.ReadEvents, Does: "List what happened, in its order", Act: Handle(listEvents)},
 		{Method: http.MethodGet, Path: "/api/v1/events/stream", Scope: auth.ReadEvents, Streams: true, Does: "Follow what happens, as server-sent events", Act: Handle(streamEvents)},
 		{Method: http.MethodPost, Path: "/api/v1/webhooks", Scope: auth.ManageWebhooks, Does: "Send events to a URL", Example: exampleWebhook, Act: Handle(createWebhook)},

@@ -10,6 +10,7 @@ import (
 	"volenti.dev/volenti/config/source"
 	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/datamap/inventory"
 	"volenti.dev/volenti/internal/server"
 	"volenti.dev/volenti/internal/store"
 )
@@ -42,8 +43,8 @@ func (c *applyCommand) Run(s *session) (err error) {
 	if bad := errorsAmong(append(found, config.Check(loaded)...)); len(bad) > 0 {
 		return problems(bad)
 	}
-	if len(loaded.Purposes)+len(loaded.Datasets)+len(loaded.Policies)+len(loaded.Connections)+len(loaded.Messages) == 0 {
-		return failure{exitProblems, errors.New("the directory names no purpose, dataset, policy, connection or message: there is nothing to apply")}
+	if len(loaded.Purposes)+len(loaded.Datasets)+len(loaded.Policies)+len(loaded.Systems)+len(loaded.Connections)+len(loaded.Messages) == 0 {
+		return failure{exitProblems, errors.New("the directory names no purpose, dataset, policy, system, connection or message: there is nothing to apply")}
 	}
 	house, err := c.open(s)
 	if err != nil {
@@ -92,15 +93,50 @@ func (c *applyCommand) configuration(s *session, house *server.House, loaded *co
 		return err
 	}
 	result.Configuration, result.Version = config.Changes(before, loaded), version
-	if c.DryRun {
-		return nil
+	seen, err := c.beside(s, house, loaded)
+	if err != nil || c.DryRun {
+		return err
 	}
 	if files, err = within(c.Dir, loaded.Files); err != nil {
 		return err
 	}
 	entry := audit.Entry{Act: "config.apply", Object: "configuration", Details: map[string]any{"by": s.User, "changes": result.Configuration, "digest": loaded.Digest}}
-	result.Version, err = kept.Apply(s.ctx, store.DefaultTenant, files, entry)
+	result.Version, err = kept.Apply(s.ctx, store.DefaultTenant, files, loaded.Declared(), seen, entry)
 	result.Applied = result.Version > version
+	return ofInventory(err)
+}
+
+// beside checks the directory together with the connections that were made over
+// HTTP, and gives how often those had been changed.
+func (c *applyCommand) beside(s *session, house *server.House, loaded *config.Config) (seen int64, err error) {
+	made := house.Store.Connections()
+	at, err := made.Seen(s.ctx, store.DefaultTenant)
+	if err != nil {
+		return 0, err
+	}
+	if err := made.Clashes(s.ctx, store.DefaultTenant, loaded.Declared()); err != nil {
+		return 0, ofInventory(err)
+	}
+	all, _, err := made.Made(s.ctx, store.DefaultTenant)
+	if err != nil {
+		return 0, err
+	}
+	_, found := config.ReadWith(loaded.Files, all, config.Options{Registry: builtin.Registry(), Env: s.Env})
+	if bad := errorsAmong(found); len(bad) > 0 {
+		return 0, problems(bad)
+	}
+	return at.Inventory, nil
+}
+
+// ofInventory says why a directory cannot be applied beside what was made over HTTP.
+func ofInventory(err error) error {
+	var clash *inventory.Clash
+	switch {
+	case errors.As(err, &clash):
+		return failure{exitConflict, err}
+	case errors.Is(err, inventory.ErrChanged):
+		return failure{exitConflict, errors.New("systems or connections were changed meanwhile: apply the directory again")}
+	}
 	return err
 }
 

@@ -92,20 +92,20 @@ func Load(dir string, o Options) (*Config, []source.Problem, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	c, found := read(files, report, o)
+	c, found := read(files, report, o, nil)
 	return c, found, nil
 }
 
 // Read is Load for files that were kept elsewhere.
 func Read(files []source.File, o Options) (*Config, []source.Problem) {
-	return read(files, source.Report{}, o)
+	return read(files, source.Report{}, o, nil)
 }
 
-func read(files []source.File, report source.Report, o Options) (*Config, []source.Problem) {
+func read(files []source.File, report source.Report, o Options, elsewhere map[string]bool) (*Config, []source.Problem) {
 	if o.Env == nil {
 		o.Env = os.LookupEnv
 	}
-	l := loader{Options: o, config: &Config{Taxonomy: taxonomy.Standard(), Files: files}, report: report}
+	l := loader{Options: o, elsewhere: elsewhere, config: &Config{Taxonomy: taxonomy.Standard(), Files: files}, report: report}
 	documents := source.Documents(files, &l.report)
 	var mappings []*source.Mapping
 	for _, d := range documents {
@@ -133,6 +133,8 @@ type loader struct {
 	Options
 	config *Config
 	report source.Report
+	// elsewhere are the files of connections that were made elsewhere.
+	elsewhere map[string]bool
 
 	calendarAt source.Position // zero until it was read
 }

@@ -188,7 +188,10 @@ func (l *loader) secrets(c Connection, at source.Position, m *source.Mapping, sp
 			l.report.Errorf(n.At, "put it in quotes", "the secret %s of the connection %s must be text, found %s", s.Name, c.Key, n.Kind)
 			continue
 		}
-		text, complete := l.expand(n.Scalar("the secret "+s.Name, &l.report), n.At, c)
+		text, complete := n.Scalar("the secret "+s.Name, &l.report), true
+		if !l.elsewhere[n.At.File] {
+			text, complete = l.expand(text, n.At, c)
+		}
 		if complete && text == "" && s.Required && !c.Disabled {
 			l.report.Errorf(n.At, s.Help, "the secret %s of the connection %s is empty", s.Name, c.Key)
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 
 	"volenti.dev/volenti/config/source"
@@ -41,8 +42,9 @@ func (l *loader) systems(key string, n *source.Node) {
 		m := entry.Mapping("a system", &l.report)
 		m.Need("key")
 		s := System{Key: m.String("key"), Name: m.String("name"), Description: m.String("description"), Uses: l.uses(m), At: entry.At}
+		s.Name = cmp.Or(s.Name, s.Key)
 		m.Done()
-		if s.Key == "" || !l.goodKey(s.Key, "system", m) {
+		if m.Node("key") == nil || !l.goodKey(s.Key, "system", m) {
 			continue
 		}
 		if before, given := l.config.System(s.Key); given {

@@ -12,6 +12,7 @@ import (
 	"volenti.dev/volenti/config/source"
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/consent/propagate"
+	"volenti.dev/volenti/datamap/inventory"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/message"
@@ -20,11 +21,11 @@ import (
 	"volenti.dev/volenti/subject"
 )
 
-// Latest is the configuration that was applied last, for each tenant. Its
-// connections stay open until a later one was applied and nobody uses them any
-// more.
+// Latest is the configuration that was applied last, for each tenant, with the
+// systems, connections and links that were made over HTTP. Its connections stay
+// open until a later one holds and nobody uses them any more.
 type Latest struct {
-	kept    *store.Configurations
+	db      *store.DB
 	options config.Options
 	// client calls over HTTP, in private networks too or not; nil where nobody does.
 	client func(private bool) connector.Client
@@ -38,13 +39,13 @@ type Latest struct {
 }
 
 // NewLatest reads nothing yet.
-func NewLatest(kept *store.Configurations, o config.Options) *Latest {
-	return &Latest{kept: kept, options: o, of: map[string]*edition{}}
+func NewLatest(db *store.DB, o config.Options) *Latest {
+	return &Latest{db: db, options: o, of: map[string]*edition{}}
 }
 
 // edition is one version of a configuration in use.
 type edition struct {
-	version int64
+	seen    store.Seen
 	config  *config.Config
 	systems *Systems
 	told    sync.Once
@@ -58,14 +59,14 @@ type edition struct {
 // fails with request.ErrNoConfiguration or request.ErrConfiguration where that
 // is the reason.
 func (l *Latest) Use(ctx context.Context, tenant string) (e *edition, release func(), err error) {
-	version, err := l.kept.Version(ctx, tenant)
+	seen, err := l.db.Connections().Seen(ctx, tenant)
 	if err != nil {
 		return nil, nil, err
 	}
-	if e := l.take(tenant, version); e != nil {
+	if e := l.take(tenant, seen); e != nil {
 		return e, func() { l.release(e) }, nil
 	}
-	fresh, err := l.read(ctx, tenant)
+	fresh, err := l.read(ctx, tenant, seen)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,27 +74,33 @@ func (l *Latest) Use(ctx context.Context, tenant string) (e *edition, release fu
 	return e, func() { l.release(e) }, nil
 }
 
-// take gives the edition in use when it is not older than version.
-func (l *Latest) take(tenant string, version int64) *edition {
+// take gives the edition in use when it is not older than what was seen.
+func (l *Latest) take(tenant string, seen store.Seen) *edition {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.of[tenant]
-	if e == nil || e.version < version {
+	if e == nil || e.older(seen) {
 		return nil
 	}
 	e.users++
 	return e
 }
 
-func (l *Latest) read(ctx context.Context, tenant string) (*edition, error) {
-	version, files, err := l.kept.Latest(ctx, tenant)
-	if errors.Is(err, store.ErrNoConfiguration) {
+func (e *edition) older(seen store.Seen) bool {
+	return e.seen.Configuration < seen.Configuration || e.seen.Inventory < seen.Inventory
+}
+
+// read reads what held when seen was, or something later.
+func (l *Latest) read(ctx context.Context, tenant string, seen store.Seen) (*edition, error) {
+	if seen == (store.Seen{}) {
 		return nil, request.ErrNoConfiguration
 	}
+	files, made, aside, err := l.parts(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
-	c, found := config.Read(files, l.options)
+	c, found := config.ReadWith(files, made, l.options)
+	c.Adopt(aside)
 	var wrong []string
 	for _, p := range found {
 		if p.Severity == source.Error {
@@ -103,7 +110,7 @@ func (l *Latest) read(ctx context.Context, tenant string) (*edition, error) {
 	if len(wrong) > 0 {
 		return nil, fmt.Errorf("%w: %s", request.ErrConfiguration, strings.Join(wrong, "; "))
 	}
-	e := &edition{version: version, config: c, systems: NewSystems(c, l.options.Registry)}
+	e := &edition{seen: seen, config: c, systems: NewSystems(c, l.options.Registry)}
 	if l.trial != nil {
 		e.systems.Mailing(func(ctx context.Context, to subject.Personal[string]) error { return l.trial(ctx, tenant, to) })
 	}
@@ -116,12 +123,22 @@ func (l *Latest) read(ctx context.Context, tenant string) (*edition, error) {
 	return e, nil
 }
 
+// parts gives what an edition is made of.
+func (l *Latest) parts(ctx context.Context, tenant string) (files []source.File, made []inventory.Made, aside inventory.Declared, err error) {
+	_, files, err = l.db.Configurations().Latest(ctx, tenant)
+	if err != nil && !errors.Is(err, store.ErrNoConfiguration) {
+		return nil, nil, aside, err
+	}
+	made, aside, err = l.db.Connections().Made(ctx, tenant)
+	return files, made, aside, err
+}
+
 // put makes an edition the one in use, unless another was quicker.
 func (l *Latest) put(tenant string, fresh *edition) *edition {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.of[tenant]
-	if e != nil && e.version >= fresh.version {
+	if e != nil && !e.older(fresh.seen) {
 		e.users++
 		return e
 	}

@@ -34,7 +34,7 @@ func TestConnectionsOfAnEarlierConfigurationAreClosedWhenNobodyUsesThem(t *testi
 		}
 		w, mine := newWorld(t, "sqlite", "sqlite"), &storeOf{db.DB, store.DefaultTenant}
 		w.apply(mine)
-		latest := NewLatest(db.Configurations(), config.Options{Registry: connector.Registry{"sqlite": spec}})
+		latest := NewLatest(db.DB, config.Options{Registry: connector.Registry{"sqlite": spec}})
 		use := func() (*edition, func()) {
 			t.Helper()
 			e, release, err := latest.Use(t.Context(), store.DefaultTenant)
@@ -54,8 +54,8 @@ func TestConnectionsOfAnEarlierConfigurationAreClosedWhenNobodyUsesThem(t *testi
 		w.configure(shopDataset, shopPolicies, "data_use: []\n")
 		w.apply(mine)
 		second, releaseSecond := use()
-		if second == first || second.version != 2 {
-			t.Errorf("the version in use is %d", second.version)
+		if second == first || second.seen.Configuration != 2 {
+			t.Errorf("the version in use is %d", second.seen.Configuration)
 		}
 		w.equal("the earlier one is in use", open.Load(), int64(2))
 		release()

@@ -167,7 +167,7 @@ func (s *Server) worker() *worker {
 	s.once.Do(func() {
 		var at depot
 		at, s.opened = openDepot(context.Background(), s.Packages)
-		latest, poster := NewLatest(s.House.Store.Configurations(), s.Configuration), s.poster()
+		latest, poster := NewLatest(s.House.Store, s.Configuration), s.poster()
 		latest.client = caller(poster)
 		s.work = &worker{
 			house: s.House, meter: newMeter(s.House.Store), owner: cmp.Or(s.House.Owner, uuid.NewString()), latest: latest,
@@ -216,6 +216,8 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Resumes:      resumes{db, s.worker().wake},
 		Instructions: instructions{db.Instructions(), db},
 		Connections:  connections{db, s.worker().latest},
+		Systems:      systemDesk{db.Systems(), s.worker().latest},
+		SystemLinks:  db.SystemLinks(),
 		Sites:        sites{db.Sites()}, CountryHeader: s.CountryHeader,
 		Banners:     banners{db.SiteConsents(), db.Sites(), db.Devices()},
 		Ready:       db.Ready,

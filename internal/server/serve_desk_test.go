@@ -43,7 +43,7 @@ func (s *site) openShop() {
 		for _, tenant := range []string{store.DefaultTenant, otherTenant} {
 			w.apply(&storeOf{s.db.DB, tenant})
 		}
-		latest := NewLatest(s.db.Configurations(), config.Options{Registry: builtin.Registry()})
+		latest := NewLatest(s.db.DB, config.Options{Registry: builtin.Registry()})
 		defer func() { s.must(latest.Close()) }()
 		e, release, err := latest.Use(s.t.Context(), store.DefaultTenant)
 		s.must(err)
@@ -74,7 +74,12 @@ func (w *world) apply(db *storeOf) {
 		}
 		files = append(files, source.File{Name: n.Name(), Data: data})
 	}
-	if _, err := db.Configurations().Apply(w.t.Context(), db.tenant, files, act("config.apply")); err != nil {
+	seen, err := db.Connections().Seen(w.t.Context(), db.tenant)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	c, _ := config.Read(files, config.Options{Registry: builtin.Registry()})
+	if _, err := db.Configurations().Apply(w.t.Context(), db.tenant, files, c.Declared(), seen.Inventory, act("config.apply")); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/config/source"
 	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/datamap/inventory"
 	"volenti.dev/volenti/internal/mail"
 	"volenti.dev/volenti/internal/mailcatch"
 	"volenti.dev/volenti/internal/pgtest"
@@ -379,7 +380,7 @@ func TestTemplatesOfTheConfigurationAreUsedOnceTheyAreApplied(t *testing.T) { //
 		about := s.makeRequest(store.DefaultTenant, "p", request.Approved)
 		apply := func(text string) {
 			t.Helper()
-			_, err := db.Configurations().Apply(t.Context(), store.DefaultTenant, []source.File{{Name: "m.yml", Data: []byte(text)}}, audit.Entry{Act: "config.apply", Object: "configuration"})
+			_, err := db.Configurations().Apply(t.Context(), store.DefaultTenant, []source.File{{Name: "m.yml", Data: []byte(text)}}, inventory.Declared{}, 0, audit.Entry{Act: "config.apply", Object: "configuration"})
 			s.must(err)
 		}
 		subjectOf := func(kind message.Kind, language string) string {

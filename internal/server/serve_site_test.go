@@ -219,6 +219,7 @@ func (s *site) path(route api.Route, tenant string) string {
 	if strings.Contains(route.Path, "/sites/") {
 		version = "1"
 	}
+	system := "none"
 	key, visitor := strings.Repeat("a", 16), uuid.NewString() // of a site, and a consent there
 	switch {
 	case tenant == "" || !strings.Contains(route.Path, "{"):
@@ -237,8 +238,10 @@ func (s *site) path(route api.Route, tenant string) string {
 		id = s.makeOperator(tenant, auth.Viewer).ID
 	case strings.Contains(route.Path, "/tasks"):
 		id = s.makeTask(tenant)
-	case strings.Contains(route.Path, "/connections/"):
+	case strings.HasSuffix(route.Path, "/connections/{key}/test"):
 		connection = s.connectionOf(tenant)
+	case strings.Contains(route.Path, "/connections/"), strings.Contains(route.Path, "/systems/"):
+		connection, system = s.makeInventory(route, tenant)
 	case strings.Contains(route.Path, "/requests/"):
 		id = s.makeRequestFor(route, tenant)
 	default:
@@ -253,7 +256,7 @@ func (s *site) path(route api.Route, tenant string) string {
 			Version: version, Texts: []notice.Text{{Language: "en", Body: "A text."}}, ClassifiedBy: "test",
 		}, audit.Entry{Act: "notice.publish", Object: "notice"}))
 	}
-	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{purpose}", "analytics", "{version}", version, "{connection}", "archive", "{key}", connection, "{site}", key, "{language}", "en", "{region}", "all", "{consent}", visitor).Replace(route.Path)
+	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{purpose}", "analytics", "{version}", version, "{connection}", "archive", "{key}", connection, "{system}", system, "{site}", key, "{language}", "en", "{region}", "all", "{consent}", visitor).Replace(route.Path)
 }
 
 // makeSite makes a site of a tenant that can be published, or is.
@@ -306,6 +309,9 @@ func (s *site) call(route api.Route, path, key string) reply {
 	body := strings.ReplaceAll(route.Example, "/hooks/", "/hooks/"+uuid.NewString()+"/") // a URL has one webhook
 	if route.Method == http.MethodPost && strings.HasPrefix(route.Path, "/api/v1/requests") {
 		body = s.aboutShop(body)
+	}
+	if route.Path == "/api/v1/systems" || route.Path == "/api/v1/connections" { // a key is taken once
+		body = strings.Replace(body, `{"key":"`, `{"key":"`+uuid.NewString(), 1)
 	}
 	body, key = s.proven(route, body, key)
 	origin := ""

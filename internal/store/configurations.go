@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -12,6 +13,7 @@ import (
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/config/source"
+	"volenti.dev/volenti/datamap/inventory"
 )
 
 // Configurations keeps the files of each configuration that was applied,
@@ -24,23 +26,35 @@ func (db *DB) Configurations() *Configurations { return &Configurations{db} }
 // ErrNoConfiguration: none was applied.
 var ErrNoConfiguration = errors.New("no configuration was applied")
 
-// Apply makes files the next version, with its entry. Files that are those of
-// the latest version leave everything as it is. version is the one that holds
-// afterwards.
-func (c *Configurations) Apply(ctx context.Context, tenant string, files []source.File, entry audit.Entry) (version int64, err error) {
+// Apply makes files the next version, with its entry, and what they declare the
+// managed part of the inventory. Files that are those of the latest version make
+// no other. version is the one that holds afterwards.
+//
+// inventoried is how often the inventory had been changed when the files were
+// checked together with it: inventory.ErrChanged when it has been since. The error
+// is an *inventory.Clash where they declare what was made elsewhere.
+func (c *Configurations) Apply(ctx context.Context, tenant string, files []source.File, d inventory.Declared, inventoried int64, entry audit.Entry) (version int64, err error) {
 	plain, err := json.Marshal(files)
 	if err != nil {
 		return 0, fmt.Errorf("write the configuration: %w", err)
 	}
 	err = c.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
 		// Whoever takes the ledger's end first has the next version.
-		if _, _, err := t.growth.next(ctx, t, t.tenant); err != nil {
+		_, now, err := t.growth.next(ctx, t, t.tenant)
+		if err != nil {
 			return fmt.Errorf("lock the ledger: %w", err)
 		}
+		if seen, err := seenIn(ctx, t, t.tenant); err != nil || seen.Inventory != inventoried {
+			return cmp.Or(err, inventory.ErrChanged)
+		}
+		if err := t.declare(ctx, d, now); err != nil {
+			return err
+		}
+		version = 0
 		digest := hmac.New(sha256.New, t.keys.RecallKey())
 		digest.Write(plain)
 		content, latest := hex.EncodeToString(digest.Sum(nil)), ""
-		err := t.row(ctx, `SELECT version, content FROM configurations WHERE tenant = $1 ORDER BY version DESC LIMIT 1`, t.tenant).Scan(&version, &latest)
+		err = t.row(ctx, `SELECT version, content FROM configurations WHERE tenant = $1 ORDER BY version DESC LIMIT 1`, t.tenant).Scan(&version, &latest)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("read the latest configuration: %w", err)
 		}

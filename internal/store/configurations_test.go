@@ -11,6 +11,7 @@ import (
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/config/source"
+	"volenti.dev/volenti/datamap/inventory"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
 )
@@ -24,7 +25,7 @@ func TestConfigurationIsKeptInVersionsAndSealed(t *testing.T) { // SE9
 		entry := audit.Entry{Act: "config.apply", Object: "configuration"}
 		apply := func(text string) int64 {
 			t.Helper()
-			v, err := c.Apply(t.Context(), store.DefaultTenant, []source.File{{Name: "a.yml", Data: []byte(text)}}, entry)
+			v, err := c.Apply(t.Context(), store.DefaultTenant, []source.File{{Name: "a.yml", Data: []byte(text)}}, inventory.Declared{}, 0, entry)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +76,7 @@ func TestConfigurationsThatAreAppliedAtOnceComeOneAfterTheOther(t *testing.T) {
 		for i := range versions {
 			all.Go(func() {
 				var err error
-				versions[i], err = db.Configurations().Apply(t.Context(), store.DefaultTenant, []source.File{{Name: "a.yml", Data: []byte{byte(i)}}}, audit.Entry{Act: "config.apply", Object: "configuration"})
+				versions[i], err = db.Configurations().Apply(t.Context(), store.DefaultTenant, []source.File{{Name: "a.yml", Data: []byte{byte(i)}}}, inventory.Declared{}, 0, audit.Entry{Act: "config.apply", Object: "configuration"})
 				if err != nil {
 					t.Error(err)
 				}

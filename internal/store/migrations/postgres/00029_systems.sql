@@ -9,6 +9,7 @@ CREATE TABLE systems (
 	uses        text COLLATE "C" NOT NULL, -- data uses, separated by spaces
 	managed     bigint NOT NULL, -- 1: by the configuration directory, and changed nowhere else
 	created     bigint NOT NULL,
+	ordinal     bigint NOT NULL, -- in the order in which they were made
 	PRIMARY KEY (tenant, key)
 );
 
@@ -19,9 +20,10 @@ CREATE TABLE connections (
 	name    text COLLATE "C" NOT NULL,
 	type    text COLLATE "C" NOT NULL,
 	managed bigint NOT NULL,
-	version bigint NOT NULL, -- grows with each change
+	version bigint NOT NULL, -- of the inventory when it was changed last
 	sealed  bytea    NOT NULL, -- what it says, as YAML, under the tenant's keys; empty when managed
 	created bigint NOT NULL,
+	ordinal bigint NOT NULL,
 	PRIMARY KEY (tenant, key)
 );
 
@@ -36,3 +38,10 @@ CREATE TABLE connection_links (
 );
 
 CREATE INDEX connection_links_by_system ON connection_links (tenant, system);
+
+-- How often systems, connections and links were changed other than by a
+-- configuration directory, for those who keep them in memory.
+CREATE TABLE inventory_versions (
+	tenant  text COLLATE "C" NOT NULL PRIMARY KEY,
+	version bigint NOT NULL
+);

@@ -9,6 +9,7 @@ CREATE TABLE systems (
 	uses        TEXT    NOT NULL, -- data uses, separated by spaces
 	managed     INTEGER NOT NULL, -- 1: by the configuration directory, and changed nowhere else
 	created     INTEGER NOT NULL,
+	ordinal     INTEGER NOT NULL, -- in the order in which they were made
 	PRIMARY KEY (tenant, key)
 ) STRICT, WITHOUT ROWID;
 
@@ -19,9 +20,10 @@ CREATE TABLE connections (
 	name    TEXT    NOT NULL,
 	type    TEXT    NOT NULL,
 	managed INTEGER NOT NULL,
-	version INTEGER NOT NULL, -- grows with each change
+	version INTEGER NOT NULL, -- of the inventory when it was changed last
 	sealed  BLOB    NOT NULL, -- what it says, as YAML, under the tenant's keys; empty when managed
 	created INTEGER NOT NULL,
+	ordinal INTEGER NOT NULL,
 	PRIMARY KEY (tenant, key)
 ) STRICT, WITHOUT ROWID;
 
@@ -36,3 +38,10 @@ CREATE TABLE connection_links (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX connection_links_by_system ON connection_links (tenant, system);
+
+-- How often systems, connections and links were changed other than by a
+-- configuration directory, for those who keep them in memory.
+CREATE TABLE inventory_versions (
+	tenant  TEXT    NOT NULL PRIMARY KEY,
+	version INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

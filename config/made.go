@@ -1,0 +1,118 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"volenti.dev/volenti/config/source"
+	"volenti.dev/volenti/datamap/inventory"
+	"volenti.dev/volenti/datamap/taxonomy"
+)
+
+// ReadWith is Read for files and for connections that were made elsewhere than
+// in a directory. In the secrets of those ${} stands for itself: who makes them
+// must not read the environment of the server.
+func ReadWith(files []source.File, made []inventory.Made, o Options) (*Config, []source.Problem) {
+	all, elsewhere := slices.Clone(files), map[string]bool{}
+	for _, m := range made {
+		name := placeOf(m.Key)
+		elsewhere[name] = true
+		all = append(all, source.File{Name: name, Data: m.Text})
+	}
+	c, found := read(all, source.Report{}, o, elsewhere)
+	c.Files = files
+	return c, found
+}
+
+// placeOf is the file that a connection stands in which was made elsewhere. No
+// file of a directory is called so.
+func placeOf(key string) string { return "connection/" + key }
+
+// MadeOf writes a connection down, whose keys are those of a connection in a
+// directory. JSON is YAML.
+func MadeOf(key string, says map[string]any) (inventory.Made, error) {
+	says = maps.Clone(says)
+	says["key"] = key
+	text, err := json.Marshal(map[string]any{"connection": []any{says}})
+	if err != nil {
+		return inventory.Made{}, fmt.Errorf("write the connection %s: %w", key, err)
+	}
+	return inventory.Made{Key: key, Text: text}, nil
+}
+
+// ReadSystem reads a system that was made elsewhere as one of a directory that has
+// these words. What is wrong with it is an *inventory.Invalid.
+func ReadSystem(y inventory.System, words *taxonomy.Set) (inventory.System, error) {
+	if y.Key == "" {
+		return y, &inventory.Invalid{Problems: []string{"the system has no key (give it a key, or a name to make one of)"}}
+	}
+	text, err := json.Marshal(map[string]any{"key": y.Key, "name": y.Name, "description": y.Description, "data_uses": append([]taxonomy.Use{}, y.Uses...)})
+	if err != nil {
+		return y, fmt.Errorf("write the system %s: %w", y.Key, err)
+	}
+	l := loader{config: &Config{Taxonomy: words}}
+	file := source.File{Name: "system", Data: slices.Concat([]byte(`{"system": [`), text, []byte(`]}`))}
+	for _, d := range source.Documents([]source.File{file}, &l.report) {
+		l.systems("system", d.Mapping("a system", &l.report).Node("system"))
+	}
+	if wrong := ProblemsOf(nil, l.report.Problems()); len(wrong) > 0 || len(l.config.Systems) != 1 {
+		return y, &inventory.Invalid{Problems: wrong}
+	}
+	return l.config.Declared().Systems[0], nil
+}
+
+// SaysOf reads what MadeOf wrote.
+func SaysOf(m inventory.Made) (map[string]any, error) {
+	var file struct{ Connection []map[string]any }
+	if json.Unmarshal(m.Text, &file) != nil || len(file.Connection) != 1 {
+		return nil, fmt.Errorf("the connection %s is damaged", m.Key)
+	}
+	return file.Connection[0], nil
+}
+
+// ProblemsOf gives the errors of what was read with a connection that were not
+// there before: what is wrong with it, or with what needs it.
+func ProblemsOf(before, after []source.Problem) (wrong []string) {
+	for _, p := range after {
+		if p.Severity == source.Error && !slices.Contains(before, p) {
+			text := p.Message
+			if p.Fix != "" {
+				text += " (" + p.Fix + ")"
+			}
+			wrong = append(wrong, text)
+		}
+	}
+	return wrong
+}
+
+// Adopt adds systems and links that were made elsewhere than in a directory. A
+// connection that the directory links stays where it is.
+func (c *Config) Adopt(aside inventory.Declared) {
+	for _, y := range aside.Systems {
+		if _, given := c.System(y.Key); !given {
+			c.Systems = append(c.Systems, System{Key: y.Key, Name: y.Name, Description: y.Description, Uses: y.Uses})
+		}
+	}
+	for i := range c.Connections {
+		if conn := &c.Connections[i]; conn.System == "" {
+			conn.System = aside.Links[conn.Key]
+		}
+	}
+}
+
+// Declared is what the configuration says of systems, connections and links.
+func (c *Config) Declared() inventory.Declared {
+	d := inventory.Declared{Links: map[string]string{}}
+	for _, y := range c.Systems {
+		d.Systems = append(d.Systems, inventory.System{Key: y.Key, Name: y.Name, Description: y.Description, Uses: y.Uses})
+	}
+	for _, conn := range c.Connections {
+		d.Connections = append(d.Connections, inventory.Connection{Key: conn.Key, Name: conn.Name, Type: conn.Type})
+		if conn.System != "" {
+			d.Links[conn.Key] = conn.System
+		}
+	}
+	return d
+}
