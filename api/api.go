@@ -74,6 +74,8 @@ type Config struct {
 	CountryHeader string
 	SiteCounts    SiteCounts
 	Devices       Devices
+	// PermissionTables: permissions.go.
+	PermissionTables PermissionTables
 
 	// Poll is how often to look for events of which Events.Changed does not
 	// tell, because another process made them; 0 when there is none.

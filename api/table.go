@@ -171,6 +171,9 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/notices/{version}", Scope: auth.ReadConsents, Does: "Show a version of the notice with its texts", Act: Handle(showNotice)},
 		{Method: http.MethodPost, Path: "/api/v1/notices", Scope: auth.ManageConsents, MaxBody: maxNoticeBody, Does: "Publish a version of the notice", Example: exampleNotice, Act: Handle(publishNotice)},
 
+		// Permission tables: permissions.go.
+		{Method: http.MethodPost, Path: "/api/v1/deliveries/connections/{key}/rebuild", Scope: auth.RetryDeliveries, Repeats: Convergent, Does: "Compare the permission table of a connection with all that stands, and mend it", Act: Handle(rebuildTable)},
+
 		// Banners, counted: site_statistics.go.
 		{Method: http.MethodGet, Path: "/api/v1/sites/{id}/statistics", Scope: auth.ReadConsents, Does: "Count what visitors of a site chose", Act: Handle(showSiteStatistics)},
 		{Method: http.MethodPost, Path: "/api/v1/sites/{id}/statistics/recount", Scope: auth.ManageConsents, Repeats: Convergent, Does: "Make the counters of all sites again, from the ledger", Act: Handle(recountSite)},

@@ -264,10 +264,6 @@ func (m *memory) Settle(ctx context.Context, l Lane, all []Settlement) error {
 	return nil
 }
 
-func (m *memory) SettleTable(context.Context, string, string, int64, Status, Reason) error {
-	return nil
-}
-
 func (m *memory) Retry(_ context.Context, _, _ string, refs []Ref) (int, error) {
 	return len(refs), nil
 }

@@ -126,6 +126,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	besides.Go(func() { s.countChoices(aside) })
 	besides.Go(func() { s.followPeople(aside) })
 	besides.Go(func() { s.propagate(aside) })
+	besides.Go(func() { s.keepTables(aside) })
 	if s.Metrics != nil {
 		besides.Go(func() { s.showMetrics(aside, s.worker().meter) })
 	}
@@ -219,15 +220,16 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Systems:      systemDesk{db.Systems(), s.worker().latest},
 		SystemLinks:  db.SystemLinks(),
 		Sites:        sites{db.Sites()}, CountryHeader: s.CountryHeader,
-		Banners:     banners{db.SiteConsents(), db.Sites(), db.Devices()},
-		Ready:       db.Ready,
-		Unavailable: func(err error) bool { return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) },
-		Log:         s.Log,
-		Now:         s.Now,
-		NewID:       uuid.NewString,
-		Version:     s.Version,
-		SiteCounts:  db.SiteCounts(),
-		Devices:     devices{db},
+		Banners:          banners{db.SiteConsents(), db.Sites(), db.Devices()},
+		Ready:            db.Ready,
+		Unavailable:      func(err error) bool { return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) },
+		Log:              s.Log,
+		Now:              s.Now,
+		NewID:            uuid.NewString,
+		Version:          s.Version,
+		SiteCounts:       db.SiteCounts(),
+		Devices:          devices{db},
+		PermissionTables: permissions{db},
 	}, routes)
 	return s.withPages(a, routes)
 }

@@ -238,6 +238,10 @@ func (s *site) path(route api.Route, tenant string) string {
 		id = s.makeOperator(tenant, auth.Viewer).ID
 	case strings.Contains(route.Path, "/tasks"):
 		id = s.makeTask(tenant)
+	case strings.HasSuffix(route.Path, "/rebuild"):
+		connection = "warehouse-of-" + tenant
+		_, err := s.db.Permissions().ClaimTable(s.t.Context(), tenant, connection, "test", time.Minute)
+		s.must(err)
 	case strings.HasSuffix(route.Path, "/connections/{key}/test"):
 		connection = s.connectionOf(tenant)
 	case strings.Contains(route.Path, "/connections/"), strings.Contains(route.Path, "/systems/"):

@@ -27,7 +27,7 @@ func (db *DB) Permissions() *Permissions { return &Permissions{db} }
 
 const selectKept = `SELECT connection, keeper, shape, seq, stamp, judged, walking = 1, walk, stale = 1, walked, wanted, begun, holds = 1, as_of, checked,
 	mended, failing, quiet, trouble, fence,
-	EXISTS (SELECT 1 FROM deliveries d WHERE d.tenant = p.tenant AND d.connection = p.connection AND d.status = 'pending' AND d.seq < p.seq),
+	EXISTS (SELECT 1 FROM deliveries d {index deliveries_by_connection} WHERE d.tenant = p.tenant AND d.connection = p.connection AND d.status = 'pending' AND d.seq < p.seq),
 	EXISTS (SELECT 1 FROM permission_links l WHERE l.tenant = p.tenant AND l.connection = p.connection)
 	FROM permission_tables p WHERE tenant = $1`
 
