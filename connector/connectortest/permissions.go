@@ -300,3 +300,33 @@ func testPermitReadOnly(t *testing.T, _ Harness, k *keeping) {
 		t.Errorf("%d tables, want the sentinel alone", len(k.schema.Tables))
 	}
 }
+
+// PermissionsBenchmark measures how fast 10,000 people of one row each are written,
+// 500 at once. x-alone says how many times faster that is than each by itself, in a
+// transaction of its own; 500 stand for all.
+func PermissionsBenchmark(b *testing.B, h Harness) {
+	k := keep(b, h)
+	k.take(b)
+	const people, some = 10_000, 500
+	ids := make([]string, people)
+	rows := make([]connector.Permission, people)
+	for i := range people {
+		ids[i] = fmt.Sprintf("p%05d", i)
+		rows[i] = row(ids[i], fmt.Sprint(i), "ads", true)
+	}
+	var together, alone time.Duration
+	for b.Loop() {
+		begun := time.Now()
+		for i := 0; i < people; i += some {
+			k.permit(b, ids[i:i+some], rows[i:i+some]...)
+		}
+		together += time.Since(begun)
+		begun = time.Now()
+		for i := range some {
+			k.permit(b, ids[i:i+1], rows[i])
+		}
+		alone += time.Since(begun) * (people / some)
+	}
+	b.ReportMetric(float64(people*b.N)/together.Seconds(), "rows/s")
+	b.ReportMetric(alone.Seconds()/together.Seconds(), "x-alone")
+}

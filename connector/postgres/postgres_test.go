@@ -147,3 +147,5 @@ var samples = []connectortest.Sample{
 }
 
 func TestPermissionTables(t *testing.T) { connectortest.Permissions(t, harness()) }
+
+func BenchmarkPermissionTables(b *testing.B) { connectortest.PermissionsBenchmark(b, harness()) }

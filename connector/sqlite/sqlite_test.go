@@ -142,3 +142,5 @@ func TestMissingFileIsUnreachableAndNotMade(t *testing.T) {
 }
 
 func TestPermissionTables(t *testing.T) { connectortest.Permissions(t, harness()) }
+
+func BenchmarkPermissionTables(b *testing.B) { connectortest.PermissionsBenchmark(b, harness()) }
