@@ -47,6 +47,9 @@ func child() int {
 	if os.Getenv(childCounts) != "" {
 		write = countForever
 	}
+	if os.Getenv(childKeeps) != "" {
+		write = keepForever
+	}
 	if os.Getenv(childRotates) != "" {
 		fmt.Println(rotateSlowly(db))
 		return 1

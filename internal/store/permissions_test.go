@@ -23,6 +23,7 @@ import (
 	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/internal/mariadbtest"
 	"volenti.dev/volenti/internal/pgtest"
+	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/subject"
 )
@@ -31,6 +32,7 @@ import (
 type warehouse struct {
 	t       testing.TB
 	db      *storetest.Database
+	url     string // of the database of the company
 	raw     *sql.DB
 	to      connector.Permitter
 	tables  *propagate.Tables
@@ -41,39 +43,56 @@ type warehouse struct {
 
 func newWarehouse(t testing.TB, db *storetest.Database, kind string) *warehouse {
 	t.Helper()
-	w := &warehouse{t: t, db: db, name: catalogue.Name{Table: "consent_permissions"}, settled: -1,
-		target: propagate.Target{Key: "warehouse", Write: true, Table: true, Identities: []subject.Type{subject.ExternalID}, Items: naming("analytics", "marketing_email", "research", "support")}}
-	w.tables = &propagate.Tables{
-		Store: db.Permissions(), Owner: "one", Look: -1, Page: 2, Stretch: 3,
-		Settle: func(ctx context.Context, tenant string, t propagate.Target, through int64) error {
-			w.settled = max(w.settled, through)
-			return db.Propagation().SettleTable(ctx, tenant, t, through)
-		},
+	w := &warehouse{t: t, db: db, name: permissionTable, target: warehouseTarget(), settled: -1, tables: follower(db.DB)}
+	w.tables.Settle = func(ctx context.Context, tenant string, t propagate.Target, through int64) error {
+		w.settled = max(w.settled, through)
+		return db.Propagation().SettleTable(ctx, tenant, t, through)
 	}
 	var err error
-	url := ""
-	var spec connector.Spec
 	switch kind {
 	case "sqlite":
 		path := filepath.Join(t.TempDir(), "warehouse.db")
-		url, spec = "sqlite:"+path, sqlite.Spec()
+		w.url = "sqlite:" + path
 		w.raw, err = sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(wal)")
 		must(t, err)
 		_, err = w.raw.Exec("CREATE TABLE customers (id text)")
 	case "postgres":
-		url, spec = pgtest.URL(t), postgres.Spec()
-		w.raw, err = sql.Open("pgx", url)
+		w.url = pgtest.URL(t)
+		w.raw, err = sql.Open("pgx", w.url)
 	default:
-		url, spec = mariadbtest.URL(t), mysql.Spec()
-		w.raw = mariadbtest.Open(t, url)
+		w.url = mariadbtest.URL(t)
+		w.raw = mariadbtest.Open(t, w.url)
 	}
 	must(t, err)
 	t.Cleanup(func() { _ = w.raw.Close() })
-	c, err := spec.New(connector.Settings{Key: "warehouse", Secrets: map[string]string{"url": url}})
+	c, err := openPermitter(w.url)
 	must(t, err)
-	t.Cleanup(func() { _ = c.Close() })
-	w.to = c.(connector.Permitter)
+	t.Cleanup(func() { _ = c.(connector.Connector).Close() })
+	w.to = c
 	return w
+}
+
+var permissionTable = catalogue.Name{Table: "consent_permissions"}
+
+func warehouseTarget() propagate.Target {
+	return propagate.Target{
+		Key: "warehouse", Write: true, Table: true, Identities: []subject.Type{subject.ExternalID},
+		Items: naming("analytics", "marketing_email", "research", "support"),
+	}
+}
+
+// follower looks at a table whenever it is asked to, a few people at once.
+func follower(db *store.DB) *propagate.Tables {
+	return &propagate.Tables{Store: db.Permissions(), Settle: db.Propagation().SettleTable, Owner: "one", Look: -1, Page: 2, Stretch: 3}
+}
+
+func openPermitter(url string) (connector.Permitter, error) {
+	spec := map[string]connector.Spec{"sqlite": sqlite.Spec(), "postgres": postgres.Spec(), "mysql": mysql.Spec()}[url[:strings.Index(url, ":")]]
+	c, err := spec.New(connector.Settings{Key: "warehouse", Secrets: map[string]string{"url": url}})
+	if err != nil {
+		return nil, err
+	}
+	return c.(connector.Permitter), nil
 }
 
 // naming gives purposes that a connection names.
@@ -99,7 +118,11 @@ func eachWarehouse(t *testing.T, f func(t *testing.T, w *warehouse)) {
 }
 
 func (w *warehouse) through(to connector.Permitter) error {
-	return w.tables.Follow(ctx, tenant, w.target, w.name, func() (connector.Permitter, func(), error) { return to, func() {}, nil })
+	return w.tables.Follow(ctx, tenant, w.target, w.name, handing(to))
+}
+
+func handing(to connector.Permitter) func() (connector.Permitter, func(), error) {
+	return func() (connector.Permitter, func(), error) { return to, func() {}, nil }
 }
 
 func (w *warehouse) follow() {
