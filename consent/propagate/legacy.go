@@ -2,11 +2,26 @@ package propagate
 
 import (
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
 // ErrLegacy is wrapped by what is wrong with imported status maps.
 var ErrLegacy = errors.New("the status maps cannot be imported")
+
+// LegacyProblems are what is wrong with status maps, by their place among all.
+type LegacyProblems map[int]string
+
+// Error tells the first of them.
+func (p LegacyProblems) Error() string {
+	first := slices.Min(slices.Collect(maps.Keys(p)))
+	return fmt.Sprintf("%v: map %d: %s", ErrLegacy, first+1, p[first])
+}
+
+// Unwrap gives ErrLegacy.
+func (LegacyProblems) Unwrap() error { return ErrLegacy }
 
 // MaxLegacy is how many status maps are imported at once, all or none.
 const MaxLegacy = 10_000

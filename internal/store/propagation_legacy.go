@@ -53,8 +53,8 @@ var intoLegacy = into("delivery_legacy", "seq bigint, key text, record text, sub
 	" ON CONFLICT (tenant, seq, key) DO UPDATE SET status = excluded.status, at = excluded.at")
 
 // Import takes over the status maps of another platform, all or none, and gives of
-// how many changes. What is wrong with them wraps propagate.ErrLegacy and names the
-// map by its number, from 1 on. The targets are those of Plan.
+// how many changes. What is wrong with them is a propagate.LegacyProblems. The targets
+// are those of Plan.
 func (p *Propagation) Import(ctx context.Context, tenant, by string, targets []propagate.Target, all []propagate.LegacyMap) (changes int, err error) {
 	statuses, err := parseMaps(all)
 	if err != nil {
@@ -94,16 +94,19 @@ func parseMaps(all []propagate.LegacyMap) ([]map[string]propagate.Status, error)
 	if len(all) > propagate.MaxLegacy {
 		return nil, fmt.Errorf("%w: there are more than %d; import them in several parts", propagate.ErrLegacy, propagate.MaxLegacy)
 	}
-	statuses := make([]map[string]propagate.Status, len(all))
+	statuses, wrong := make([]map[string]propagate.Status, len(all)), propagate.LegacyProblems{}
 	for i, m := range all {
 		statuses[i] = map[string]propagate.Status{}
 		for key, word := range m.Statuses {
 			s, ok := propagate.ParseLegacy(word)
 			if !ok || key == "" {
-				return nil, fmt.Errorf("%w: map %d has a status that is none of pending, complete, partial, error and skipped, or one under an empty key", propagate.ErrLegacy, i+1)
+				wrong[i] = "it has a status that is none of pending, complete, partial, error and skipped, or one under an empty key"
 			}
 			statuses[i][key] = s
 		}
+	}
+	if len(wrong) > 0 {
+		return nil, wrong
 	}
 	return statuses, nil
 }
@@ -180,15 +183,19 @@ func (p *Propagation) changesOf(ctx context.Context, t *tx, all []propagate.Lega
 	}, `SELECT seq, id, subject, purpose, choice, at FROM consent_records WHERE tenant = $1 AND seq {among $2}`, t.tenant, sequences); err != nil {
 		return nil, now, err
 	}
+	wrong := propagate.LegacyProblems{}
 	for i, m := range all {
 		c, ok := named[m.Record]
 		if m.Record == "" {
 			c, ok = bySequence[latest[i]]
 		}
 		if !ok || m.Purpose != "" && m.Purpose != c.Purpose {
-			return nil, now, fmt.Errorf("%w: map %d is about a record that there is not: name one by its id, or an identity and a purpose about which the person has chosen", propagate.ErrLegacy, i+1)
+			wrong[i] = "it is about a record that there is not: name one by its id, or an identity and a purpose about which the person has chosen"
 		}
 		of = append(of, c)
+	}
+	if len(wrong) > 0 {
+		return nil, now, wrong
 	}
 	return of, b.now, nil
 }

@@ -154,7 +154,8 @@ func TestABadStatusMapImportsNothing(t *testing.T) {
 		} {
 			before := len(leaves(t, db))
 			_, err := db.Propagation().Import(ctx, tenant, "olga", nil, []propagate.LegacyMap{good, bad})
-			if !errors.Is(err, propagate.ErrLegacy) {
+			var wrong propagate.LegacyProblems
+			if !errors.Is(err, propagate.ErrLegacy) || !errors.As(err, &wrong) || len(wrong) != 1 || wrong[1] == "" {
 				t.Errorf("%s: %v", name, err)
 			}
 			if _, err := db.Propagation().Change(ctx, tenant, anna.Record); !errors.Is(err, propagate.ErrNotFound) || len(leaves(t, db)) != before {
