@@ -76,6 +76,7 @@ type Config struct {
 	Devices       Devices
 	// PermissionTables: permissions.go.
 	PermissionTables PermissionTables
+	Deliveries       Deliveries
 
 	// Poll is how often to look for events of which Events.Changed does not
 	// tell, because another process made them; 0 when there is none.

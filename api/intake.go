@@ -64,9 +64,7 @@ func importConsents(a *API, ctx context.Context, caller auth.Caller, w http.Resp
 			return err
 		}
 	}
-	connection := http.NewResponseController(w)
-	until := time.Now().Add(importTime)
-	if err := errors.Join(connection.SetReadDeadline(until), connection.SetWriteDeadline(until)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := patiently(w); err != nil {
 		return err
 	}
 	report, err := read(ctx, r.Body)
@@ -83,4 +81,15 @@ func importConsents(a *API, ctx context.Context, caller auth.Caller, w http.Resp
 		return err
 	}
 	return answerJSON(w, http.StatusOK, report)
+}
+
+// patiently gives the body and the answer of an import their time.
+func patiently(w http.ResponseWriter) error {
+	connection := http.NewResponseController(w)
+	until := time.Now().Add(importTime)
+	err := errors.Join(connection.SetReadDeadline(until), connection.SetWriteDeadline(until))
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	return err
 }

@@ -95,6 +95,9 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 	if p := ofVisit(err); p != nil {
 		return p
 	}
+	if p := ofDelivery(err); p != nil {
+		return p
+	}
 	var p *Problem
 	var wrong *consent.Invalid
 	switch {

@@ -111,6 +111,15 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/webhooks/{id}/replay", Scope: auth.ManageWebhooks, Does: "Send events to a webhook again", Example: `{"from":1}`, Act: Handle(replayWebhook)},
 		{Method: http.MethodPost, Path: "/api/v1/webhooks/{id}/test", Scope: auth.ManageWebhooks, Does: "Send a test event to a webhook, once", Act: Handle(testWebhook)},
 		{Method: http.MethodGet, Path: "/api/v1/webhooks/{id}/deliveries", Scope: auth.ManageWebhooks, Does: "Show the attempts to deliver to a webhook, newest first", Act: Handle(listDeliveries)},
+		// What became of choices at connections: deliveries.go.
+		{Method: http.MethodGet, Path: "/api/v1/deliveries", Scope: auth.ReadDeliveries, Does: "List what became of choices at connections, newest first", Act: Handle(listChoiceDeliveries)},
+		{Method: http.MethodGet, Path: "/api/v1/deliveries/changes/{record}", Scope: auth.ReadDeliveries, Does: "Show what became of a choice, by connection and by system", Act: Handle(showChange)},
+		{Method: http.MethodGet, Path: "/api/v1/deliveries/changes/{record}/{connection}", Scope: auth.ReadDeliveries, Does: "Show what became of a choice at a connection, with every attempt", Act: Handle(showChoiceDelivery)},
+		{Method: http.MethodGet, Path: "/api/v1/deliveries/connections", Scope: auth.ReadDeliveries, Does: "Show how the connections stand that take choices", Act: Handle(listLanes)},
+		{Method: http.MethodPost, Path: "/api/v1/deliveries/retry", Scope: auth.RetryDeliveries, Does: "Send again what did not arrive", Example: exampleRetry, Act: Handle(retryDeliveries)},
+		{Method: http.MethodPost, Path: "/api/v1/deliveries/explain", Scope: auth.ReadDeliveries, Repeats: Harmless, Does: "Say why connections did, or did not, receive what a person chose", Example: exampleExplain, Act: Handle(explainDelivery)},
+		{Method: http.MethodPost, Path: "/api/v1/deliveries/import", Scope: auth.RetryDeliveries, Repeats: Convergent, Streams: true, MaxBody: maxLegacy, Does: "Take over the statuses of another platform, as JSON Lines or a JSON list", Example: exampleLegacy, Act: Plain[importLegacyInput, importLegacyOutput](importLegacy)},
+
 		{Method: http.MethodGet, Path: "/api/v1/audit/checkpoint", Scope: auth.ReadAudit, Does: "Show the signed length and root of the audit log", Act: Handle(checkpoint)},
 		{Method: http.MethodGet, Path: "/api/v1/audit/export", Scope: auth.ReadAudit, Reveals: "audit.export", Streams: true, Does: "Export the audit log with its details, as JSON Lines", Act: Handle(exportAudit)},
 

@@ -230,6 +230,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		SiteCounts:       db.SiteCounts(),
 		Devices:          devices{db},
 		PermissionTables: permissions{db},
+		Deliveries:       deliveries{db.Propagation(), db, s.worker().latest},
 	}, routes)
 	return s.withPages(a, routes)
 }

@@ -25,6 +25,7 @@ import (
 	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/consent/notice"
+	"volenti.dev/volenti/consent/propagate"
 	banner "volenti.dev/volenti/consent/site"
 	"volenti.dev/volenti/internal/blob"
 	"volenti.dev/volenti/internal/store"
@@ -221,6 +222,7 @@ func (s *site) path(route api.Route, tenant string) string {
 	}
 	system := "none"
 	key, visitor := strings.Repeat("a", 16), uuid.NewString() // of a site, and a consent there
+	record := uuid.NewString()
 	switch {
 	case tenant == "" || !strings.Contains(route.Path, "{"):
 	case strings.Contains(route.Path, "/webhooks/"):
@@ -234,6 +236,8 @@ func (s *site) path(route api.Route, tenant string) string {
 		if strings.Contains(route.Path, "{consent}") {
 			visitor = s.visits(key).choose(true).ID
 		}
+	case strings.Contains(route.Path, "/deliveries/"):
+		record = s.makeDelivery(tenant)
 	case strings.Contains(route.Path, "/operators/"):
 		id = s.makeOperator(tenant, auth.Viewer).ID
 	case strings.Contains(route.Path, "/tasks"):
@@ -260,7 +264,7 @@ func (s *site) path(route api.Route, tenant string) string {
 			Version: version, Texts: []notice.Text{{Language: "en", Body: "A text."}}, ClassifiedBy: "test",
 		}, audit.Entry{Act: "notice.publish", Object: "notice"}))
 	}
-	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{purpose}", "analytics", "{version}", version, "{connection}", "archive", "{key}", connection, "{system}", system, "{site}", key, "{language}", "en", "{region}", "all", "{consent}", visitor).Replace(route.Path)
+	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{purpose}", "analytics", "{version}", version, "{connection}", "archive", "{key}", connection, "{system}", system, "{site}", key, "{language}", "en", "{region}", "all", "{consent}", visitor, "{record}", record).Replace(route.Path)
 }
 
 // makeSite makes a site of a tenant that can be published, or is.
@@ -278,6 +282,17 @@ func (s *site) makeSite(tenant string, published bool) (id, key string) {
 	made, _, err := db.Get(s.t.Context(), tenant, id)
 	s.must(err)
 	return id, made.Key
+}
+
+// makeDelivery records a choice that is not sent to the connection archive, and gives
+// its record.
+func (s *site) makeDelivery(tenant string) string {
+	s.t.Helper()
+	record := s.makeConsent(tenant, uuid.NewString()+"@example.com", "analytics", true).Record
+	told := propagate.LegacyMap{Record: record, Statuses: map[string]string{"archive": "pending"}}
+	_, err := s.db.Propagation().Import(s.t.Context(), tenant, "test", []propagate.Target{{Key: "archive", Off: true}}, []propagate.LegacyMap{told})
+	s.must(err)
+	return record
 }
 
 // makeConsent records a choice.
