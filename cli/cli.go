@@ -81,9 +81,10 @@ type commands struct {
 		Export auditExportCommand `cmd:"" help:"Write the audit log to a file that verifies on its own."`
 		Verify auditVerifyCommand `cmd:"" help:"Verify an exported audit log."`
 	} `cmd:"" help:"Export and verify the log of every act."`
-	Ledger consentCommands `embed:""`
-	Site   siteCommands    `cmd:"" help:"Look after the banners of sites, on a server."`
-	APIKey struct {
+	Ledger    consentCommands   `embed:""`
+	Site      siteCommands      `cmd:"" help:"Look after the banners of sites, on a server."`
+	Propagate propagateCommands `cmd:"" help:"Look at how choices reach the connections of a server."`
+	APIKey    struct {
 		Create apikeyCreateCommand `cmd:"" help:"Make a key and show it, this once."`
 		List   apikeyListCommand   `cmd:"" help:"List the keys."`
 		Revoke apikeyRevokeCommand `cmd:"" help:"End a key."`

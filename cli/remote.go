@@ -40,24 +40,29 @@ func (r remote) post(s *session, path string, body, into any) error {
 }
 
 func (r remote) ask(s *session, method, path, key string, body, into any) error {
-	if err := r.check(); err != nil {
-		return err
-	}
 	var sent bytes.Buffer
 	if body != nil {
 		if err := json.NewEncoder(&sent).Encode(body); err != nil {
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, askTime)
+	return r.send(s, method, path, key, "application/json", askTime, &sent, into)
+}
+
+// send sends a body of some kind, and waits so long for the answer.
+func (r remote) send(s *session, method, path, key, kind string, within time.Duration, body io.Reader, into any) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, within)
 	defer cancel()
-	q, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(r.Server, "/")+"/api/v1"+path, &sent)
+	q, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(r.Server, "/")+"/api/v1"+path, body)
 	if err != nil {
 		return usage("--server: %w", err)
 	}
 	q.Header.Set("Authorization", "Bearer "+r.Token)
 	if method == http.MethodPost {
-		q.Header.Set("Content-Type", "application/json")
+		q.Header.Set("Content-Type", kind)
 		q.Header.Set("Idempotency-Key", key)
 	}
 	answer, err := remoteClient.Do(q)

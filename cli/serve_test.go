@@ -43,13 +43,13 @@ func (s shell) std(out, errs io.Writer) cli.IO {
 
 // serve starts a server and gives its address, what else it said at the
 // start, and a function that ends it.
-func (s shell) serve() (url string, end func() (code int, rest string)) {
+func (s shell) serve(more ...string) (url string, end func() (code int, rest string)) {
 	s.t.Helper()
 	ctx, stop := context.WithCancel(s.t.Context())
 	reader, writer := io.Pipe()
 	ended := make(chan int, 1)
 	go func() {
-		ended <- cli.Main(ctx, []string{"serve", "--data", s.data, "--listen", "127.0.0.1:0"}, s.std(writer, io.Discard))
+		ended <- cli.Main(ctx, append([]string{"serve", "--data", s.data, "--listen", "127.0.0.1:0"}, more...), s.std(writer, io.Discard))
 		_ = writer.Close()
 	}()
 	lines := bufio.NewReader(reader)
