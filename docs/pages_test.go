@@ -126,6 +126,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 		"email.md":             {"shop: succeeded"},
 		"banner.md":            {"added    google_analytics", "Version 1 of site", "! added    vendor matomo", "must be asked again", "Version 2 of site"},
 		"banner-registry.md":   {`"key":"matomo"`, `"key":"google_analytics"`, `"key":"vimeo"`, `"revision":2,"added":["matomo","vimeo"]`, `"revision":2,"added":[]`},
+		"propagation.md":       {"ads of marketing: error: vendor_refused", "letters of marketing: complete", "sent email, known since record", "Sent again: 1.", `/ads {"subject":`, `"items":["list_42"],"granted":true`, "2 status maps: 1 taken over, 1 error."},
 	}
 	for _, page := range pages(t) {
 		commands, _ := blocks(t, page, "sh")
