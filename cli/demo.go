@@ -37,7 +37,7 @@ func (c *demoCommand) Run(s *session) error {
 		}
 	}
 	t := &tour{session: s, dir: dir, once: c.Once}
-	story := []func() error{t.makeShop, t.openHouse, t.consents, t.openCounter, t.openSite, t.visit, t.access, t.erasure, t.look, t.verifyAudit}
+	story := []func() error{t.makeShop, t.openHouse, t.consents, t.openCounter, t.carry, t.openSite, t.visit, t.access, t.erasure, t.look, t.verifyAudit}
 	if !c.Once {
 		story = append(story, t.states, t.welcome)
 	}

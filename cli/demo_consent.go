@@ -19,7 +19,7 @@ func (t *tour) consents() error {
 	if err != nil {
 		return err
 	}
-	rules := []consent.Purpose{{Key: "newsletter", Block: true}, {Key: "analytics"}}
+	rules := []consent.Purpose{{Key: "newsletter", Block: true, Uses: []string{"marketing.communications.email"}}, {Key: "analytics"}}
 	if err := ledger.Configure(t.ctx, store.DefaultTenant, rules, nil, t.act("purposes.set", "purposes")); err != nil {
 		return err
 	}

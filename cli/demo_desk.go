@@ -42,7 +42,9 @@ type counter struct {
 	mail   *mailcatch.Server
 	crm    *relations
 	codes  map[string]int // that were answered with, by address
-	stop   func() error
+	// marketing is where choices are carried to.
+	marketing *receivers
+	stop      func() error
 }
 
 // mailingHouse is the third party's address. Nothing is delivered there.
@@ -69,8 +71,14 @@ func (t *tour) openCounter() (err error) {
 	if c.mail, err = mailcatch.Start(mailcatch.Config{Caught: t.keepMail}); err != nil {
 		return errors.Join(err, listener.Close(), crm.Close())
 	}
+	if c.marketing, err = openReceivers(t.ctx); err != nil {
+		return errors.Join(err, listener.Close(), crm.Close(), c.mail.Close())
+	}
 	outer := t.Env
 	t.Env = func(name string) (string, bool) {
+		if v, ok := c.marketing.knows(name); ok {
+			return v, true
+		}
 		switch name {
 		case "DEMO_CRM":
 			return "http://" + crm.Addr().String() + "/", true
@@ -121,7 +129,7 @@ func (t *tour) run(listener, crm net.Listener, c *counter) (stop func() error) {
 	wait.Go(func() { _ = called.Serve(crm) })
 	return sync.OnceValue(func() error {
 		cancel()
-		_ = called.Close()
+		_, _ = called.Close(), c.marketing.server.Close()
 		wait.Wait()
 		return errors.Join(err, c.mail.Close())
 	})
@@ -165,7 +173,7 @@ func (t *tour) applyDesk() error {
 
 // makeKey makes the key that the demo decides with.
 func (t *tour) makeKey() error {
-	key, token, err := auth.New(store.DefaultTenant, "the demo", []auth.Scope{auth.ReadRequests, auth.ApproveRequests, auth.OperateRequests, auth.ManageConsents}, t.Now().Add(24*time.Hour), rand.Reader)
+	key, token, err := auth.New(store.DefaultTenant, "the demo", []auth.Scope{auth.ReadRequests, auth.ApproveRequests, auth.OperateRequests, auth.ManageConsents, auth.ReadDeliveries}, t.Now().Add(24*time.Hour), rand.Reader)
 	if err != nil {
 		return err
 	}
