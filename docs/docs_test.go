@@ -135,7 +135,7 @@ func TestCommandsOfTheReadmeRun(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	for _, want := range []string{"0 errors, 0 warnings", "shop:customers", "Request: complete", "Verified: ", "added    youtube", "Version 1 of site"} {
+	for _, want := range []string{"0 errors, 0 warnings", "shop:customers", "Request: complete", "Verified: ", "added    youtube", "Version 1 of site", "crm: pending", "It is tried next at"} {
 		if !strings.Contains(string(output), want) {
 			t.Errorf("the commands never said %q:\n%s", want, output)
 		}
