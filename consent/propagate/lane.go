@@ -224,7 +224,7 @@ func (l *lane) fill(ctx context.Context) error {
 	}
 	l.look = l.look || len(begun) < len(refs)
 	l.began = now
-	for some := range slices.Chunk(begun, most) {
+	for _, some := range together(begun, most) {
 		for _, d := range some {
 			l.under[d.Sequence] = Ref{d.Sequence, d.Attempt}
 		}
@@ -232,6 +232,30 @@ func (l *lane) fill(ctx context.Context) error {
 		l.waiting = append(l.waiting, &parcel{batch: b, begun: some})
 	}
 	return nil
+}
+
+// together says what goes in one call. What is told again goes by itself, so that a
+// system which was told of several at once is told of the same.
+func together(all []Begun, most int) (parts [][]Begun) {
+	if most > 1 {
+		all = slices.Clone(all)
+		slices.SortStableFunc(all, func(a, b Begun) int {
+			switch {
+			case a.Repeats == b.Repeats:
+				return 0
+			case a.Repeats:
+				return -1
+			}
+			return 1
+		})
+	}
+	for i, b := range all {
+		if i == 0 || b.Repeats != all[i-1].Repeats || len(parts[len(parts)-1]) == most {
+			parts = append(parts, nil)
+		}
+		parts[len(parts)-1] = append(parts[len(parts)-1], b)
+	}
+	return parts
 }
 
 // later lets what is due wait while there is no configuration.
@@ -347,7 +371,7 @@ func (l *lane) add(s Settlement) {
 func (l *lane) note(p *parcel, cut bool) {
 	l.calling--
 	defer l.leave(p)
-	now := l.Now()
+	now, chance := l.Now(), l.Random()      // the same for all, which stay together
 	passing, rest := true, time.Duration(0) // all of it may pass; what the system asks for
 	for i, b := range p.begun {
 		var calls []connector.Call
@@ -364,7 +388,7 @@ func (l *lane) note(p *parcel, cut bool) {
 		case o.again && cut:
 			s.Status, s.Reason, s.Due = Pending, NoReason, now
 		case o.again && b.Attempt <= len(l.Pauses):
-			s.Status, s.Reason, s.Due = Pending, NoReason, now.Add(max(l.vary(l.Pauses[b.Attempt-1]), o.pause))
+			s.Status, s.Reason, s.Due = Pending, NoReason, now.Add(max(vary(l.Pauses[b.Attempt-1], chance), o.pause))
 		}
 		if l.Noted != nil {
 			l.Noted(s.Status)
@@ -385,7 +409,7 @@ func (l *lane) feel(passing bool, rest time.Duration, probe bool, now time.Time)
 	case probe || !l.open():
 		l.weather.Failing++
 		if over := l.weather.Failing - OpenAfter; over >= 0 {
-			rest = max(rest, l.vary(min(time.Second<<min(over, 30), openTime)))
+			rest = max(rest, vary(min(time.Second<<min(over, 30), openTime), l.Random()))
 		}
 	}
 	if quiet := now.Add(rest); rest > 0 && quiet.After(l.weather.Quiet) {
@@ -394,8 +418,9 @@ func (l *lane) feel(passing bool, rest time.Duration, probe bool, now time.Time)
 	l.clouded = l.clouded || l.weather != before
 }
 
-func (l *lane) vary(pause time.Duration) time.Duration {
-	return time.Duration(float64(pause) * (1 + jitter*(2*l.Random()-1)))
+// vary changes a pause by chance, from 0 up to 1.
+func vary(pause time.Duration, chance float64) time.Duration {
+	return time.Duration(float64(pause) * (1 + jitter*(2*chance-1)))
 }
 
 // end stores what is known, and gives the lane back. It waits for calls under way.
