@@ -50,6 +50,8 @@ type Config struct {
 	User, Password string
 	// Behave gives the fault for an attempt, counted from 1; nil for none.
 	Behave func(attempt int) Fault
+	// Mailbox gives the fault for a recipient, where Behave gives none; nil for none.
+	Mailbox func(to string) Fault
 	// Caught is called when a message was taken, before the client is told.
 	Caught func(Message)
 }
@@ -214,6 +216,9 @@ func (s *session) Mail(from string, _ *smtp.MailOptions) error {
 // answers repeat the address, as those of mail servers do.
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.to = to
+	if s.fault == None && s.server.config.Mailbox != nil {
+		s.fault = s.server.config.Mailbox(to)
+	}
 	switch s.fault {
 	case Refuse:
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "<" + to + ">: no such mailbox"}

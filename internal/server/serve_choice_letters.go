@@ -34,7 +34,9 @@ func spreadsheet(name string, table [][]string) ([]message.File, error) {
 		for _, cells := range table[1:] {
 			row := map[string]any{}
 			for i, cell := range cells {
-				row[table[0][i]] = cell
+				if cell != "" { // else "", in quotes, would stand there
+					row[table[0][i]] = cell
+				}
 			}
 			if err := yield(row); err != nil {
 				return err

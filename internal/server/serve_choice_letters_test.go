@@ -72,7 +72,7 @@ func TestATableForSpreadsheetsCalculatesNothing(t *testing.T) { // SE6, P7
 		if got := writer(db, tr).writeNow(t.Context(), store.DefaultTenant, choiceLetter("vc_2"), table); got.Outcome != connector.Arrived {
 			t.Fatalf("%+v", got)
 		}
-		want := "external_id,Names,Choice\r\n\"'=HYPERLINK(\"\"x\"\")\",'+49,refused\r\n\"1,2\",'@SUM,granted\r\n\"\",'-1,granted\r\n"
+		want := "external_id,Names,Choice\r\n\"'=HYPERLINK(\"\"x\"\")\",'+49,refused\r\n\"1,2\",'@SUM,granted\r\n,'-1,granted\r\n"
 		if got := caught.Messages()[0].Files["choices.csv"]; got != want {
 			t.Errorf("%q", got)
 		}
