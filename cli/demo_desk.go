@@ -50,6 +50,9 @@ type counter struct {
 // mailingHouse is the third party's address. Nothing is delivered there.
 const mailingHouse = "privacy@mailing.example"
 
+// archive is the address of the colleagues who look into the paper archive.
+const archive = "archive@shop.example"
+
 // demoTime is how long the demo waits for something that takes a moment.
 const demoTime = time.Minute
 
@@ -409,6 +412,9 @@ func (t *tour) states() error {
 			return err
 		}
 		r, err := t.reach(reference, p.becomes)
+		if err == nil && p.becomes == request.RequiresInput {
+			_, err = t.letter(archive, func(mailcatch.Message) bool { return true })
+		}
 		if err != nil {
 			return err
 		}
