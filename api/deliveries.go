@@ -28,6 +28,8 @@ type Deliveries interface {
 	Attempts(ctx context.Context, tenant, record, connection string) (propagate.Delivery, []propagate.Attempt, error)
 	// Lanes gives how the connections stand that take choices, by key.
 	Lanes(ctx context.Context, tenant string) ([]propagate.LaneState, error)
+	// Tables gives how far permission tables are, also of connections that are gone.
+	Tables(ctx context.Context, tenant string) ([]propagate.Kept, error)
 	// Takers gives the connections that there are, whether or not they take choices.
 	Takers(ctx context.Context, tenant string) ([]propagate.Taker, error)
 	// Retry makes deliveries at a connection pending again. Those that allow none are
@@ -220,8 +222,37 @@ type lanesOutput struct {
 
 // ConnectionStates is how the connections stand that take choices.
 type ConnectionStates struct {
-	Items   []propagate.LaneState `json:"items" nullable:"false" doc:"By key"`
-	Systems []SystemState         `json:"systems" nullable:"false" doc:"By key"`
+	Items   []ConnectionState `json:"items" nullable:"false" doc:"By key"`
+	Systems []SystemState     `json:"systems" nullable:"false" doc:"By key"`
+}
+
+// ConnectionState is how a connection stands.
+type ConnectionState struct {
+	propagate.LaneState
+	Table *TableState `json:"table,omitempty" doc:"Of a connection that keeps a permission table"`
+}
+
+// TableState is how fresh a permission table is.
+type TableState struct {
+	AsOf    *time.Time `json:"as_of,omitempty" doc:"As of when it is right; absent until it was filled"`
+	Checked *time.Time `json:"checked_at,omitempty" doc:"When it was last worked on"`
+	Filling bool       `json:"filling,omitempty" doc:"It is filled, or compared with all that stands"`
+	Mended  int64      `json:"mended,omitempty" doc:"For how many people rows were put right that somebody else had changed"`
+	Trouble string     `json:"trouble,omitempty" doc:"Why it could not be kept last time"`
+}
+
+func shownTable(k propagate.Kept) *TableState {
+	t := &TableState{Filling: k.Walking, Mended: k.Mended, Trouble: k.Trouble}
+	for _, one := range []struct {
+		at time.Time
+		to **time.Time
+	}{{k.AsOf, &t.AsOf}, {k.Checked, &t.Checked}} {
+		if !one.at.IsZero() {
+			at := one.at.UTC()
+			*one.to = &at
+		}
+	}
+	return t
 }
 
 // SystemState is how the connections of a system stand together.
@@ -236,7 +267,18 @@ func listLanes(a *API, ctx context.Context, caller auth.Caller, _ *struct{}) (*l
 	if err != nil {
 		return nil, err
 	}
-	out := ConnectionStates{Items: append([]propagate.LaneState{}, lanes...), Systems: systemsOf(lanes)}
+	kept, err := a.config.Deliveries.Tables(ctx, caller.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	out := ConnectionStates{Items: []ConnectionState{}, Systems: systemsOf(lanes)}
+	for _, l := range lanes {
+		state := ConnectionState{LaneState: l}
+		if i := slices.IndexFunc(kept, func(k propagate.Kept) bool { return k.Connection == l.Connection }); i >= 0 {
+			state.Table = shownTable(kept[i])
+		}
+		out.Items = append(out.Items, state)
+	}
 	return &lanesOutput{out}, nil
 }
 

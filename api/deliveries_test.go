@@ -30,6 +30,7 @@ type carried struct {
 	attempts []propagate.Attempt // of each
 	takers   []propagate.Taker
 	lanes    []propagate.LaneState
+	tables   []propagate.Kept
 	left     map[propagate.Reason]int
 	retried  []propagate.Ref
 	imported []propagate.LegacyMap
@@ -72,6 +73,8 @@ func (c *carried) Attempts(_ context.Context, _, record, connection string) (pro
 }
 
 func (c *carried) Lanes(context.Context, string) ([]propagate.LaneState, error) { return c.lanes, nil }
+
+func (c *carried) Tables(context.Context, string) ([]propagate.Kept, error) { return c.tables, nil }
 
 func (c *carried) Takers(context.Context, string) ([]propagate.Taker, error) { return c.takers, nil }
 
@@ -377,8 +380,13 @@ func TestSystemsAreRolledUp(t *testing.T) { // C13
 		t.Fatal(err)
 	}
 	want := []SystemState{{"crm", propagate.Partial, map[propagate.Status]int64{propagate.Complete: 4, propagate.Partial: 1, propagate.Failed: 0}}}
-	if d := cmp.Diff(want, got.Systems); d != "" || len(got.Items) != 3 {
+	if d := cmp.Diff(want, got.Systems); d != "" || len(got.Items) != 3 || strings.Contains(body, "table") {
 		t.Errorf("%s %s", body, d)
+	}
+	c.tables = []propagate.Kept{{Connection: "c", AsOf: time.Unix(1, 0), Trouble: "it cannot be reached"}, {Connection: "gone"}}
+	_, body = ask("GET", "/api/v1/deliveries/connections", "")
+	if !strings.Contains(body, `"table":{"as_of":"1970-01-01T00:00:01Z","trouble":"it cannot be reached"}`) || strings.Count(body, "table") != 1 {
+		t.Error(body)
 	}
 }
 

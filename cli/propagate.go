@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"volenti.dev/volenti/api"
+	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/consent/propagate"
 )
 
@@ -69,8 +70,26 @@ func (c *propagateStatusCommand) Run(s *session) error {
 		case l.Failing > 0:
 			fmt.Fprintf(s.Out, "\n%s: %s in a row failed.\n", l.Connection, count(l.Failing, "call"))
 		}
+		if l.Table != nil {
+			tellTable(s.Out, l.Connection, *l.Table)
+		}
 	}
 	return nil
+}
+
+// tellTable says how fresh a permission table is.
+func tellTable(w io.Writer, connection string, t api.TableState) {
+	told := "its table is not filled yet"
+	if t.AsOf != nil {
+		told = "its table is right as of " + moment(*t.AsOf)
+	}
+	if t.Mended > 0 {
+		told += fmt.Sprintf("; rows of %d people that somebody else had changed were put right", t.Mended)
+	}
+	if t.Trouble != "" {
+		told += "; it cannot be kept now: " + t.Trouble
+	}
+	fmt.Fprintf(w, "\n%s: %s.\n", connection, told)
 }
 
 // counted are the columns of a table for how many there are in each status.
@@ -231,6 +250,9 @@ func tellAttempt(w io.Writer, a api.ChoiceAttempt) {
 		notes = append(notes, fmt.Sprintf("sent %s%s", sent.Type, since))
 	}
 	what := string(a.Status)
+	if a.Status == propagate.Pending {
+		what = "to be tried again"
+	}
 	if a.Reason != propagate.NoReason {
 		what += ": " + string(a.Reason)
 	}
@@ -238,7 +260,7 @@ func tellAttempt(w io.Writer, a api.ChoiceAttempt) {
 	for _, n := range slices.Compact(notes) {
 		fmt.Fprintf(w, "    %s\n", n)
 	}
-	if a.Message != "" {
+	if said := slices.ContainsFunc(a.Calls, func(c connector.Call) bool { return c.Reason == a.Message }); a.Message != "" && !said {
 		fmt.Fprintf(w, "    %s\n", a.Message)
 	}
 	for _, call := range a.Calls {

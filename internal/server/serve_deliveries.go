@@ -51,6 +51,11 @@ func (d deliveries) Lanes(ctx context.Context, tenant string) ([]propagate.LaneS
 	return lanes, err
 }
 
+// Tables implements api.Deliveries.
+func (d deliveries) Tables(ctx context.Context, tenant string) ([]propagate.Kept, error) {
+	return d.db.Permissions().Tables(ctx, tenant)
+}
+
 // Takers implements api.Deliveries: there are none without a configuration.
 func (d deliveries) Takers(ctx context.Context, tenant string) ([]propagate.Taker, error) {
 	e, release, err := d.latest.Use(ctx, tenant)
