@@ -214,8 +214,8 @@ func (w *writing) valuesOf(change connector.Change) (v values, masked map[string
 	masked = map[string]any{}
 	for _, column := range w.batch.Columns {
 		after[column] = change.After[column]
-		if differ := difference(change.Before[column], change.After[column]); differ != nil || !value.Equal(change.Before[column], change.After[column]) {
-			masked[column] = differ
+		if !value.Equal(change.Before[column], change.After[column]) {
+			masked[column] = difference(change.Before[column], change.After[column])
 		}
 	}
 	v["all_object_fields"], v["masked_object_fields"] = after, masked
@@ -285,9 +285,6 @@ func difference(before, after any) any {
 		if was, there := b[name]; !there || !value.Equal(was, a[name]) {
 			differ[name] = difference(was, a[name])
 		}
-	}
-	if len(differ) == 0 {
-		return nil
 	}
 	return differ
 }

@@ -1,0 +1,297 @@
+package http
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/internal/safehttp"
+	"volenti.dev/volenti/subject"
+)
+
+func batch(endpoint string, columns []string, changes ...connector.Change) connector.Batch {
+	return connector.Batch{Table: table(endpoint), KeyColumns: []string{"id", InputsColumn}, Columns: columns, Changes: changes}
+}
+
+func key(id any, inputs map[string]any) connector.Tuple { return connector.Tuple{id, inputs} }
+
+func statuses(all []connector.Outcome) string {
+	var texts []string
+	for _, o := range all {
+		texts = append(texts, string(o.Status))
+	}
+	return strings.Join(texts, " ")
+}
+
+// people is a vendor's store of people by id, of which handlers are made.
+type people struct {
+	mu  sync.Mutex
+	all map[string]string // JSON by id
+}
+
+func (p *people) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	id := strings.TrimPrefix(r.URL.Path, "/people/")
+	row, there := p.all[id]
+	if !there {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	switch r.Method {
+	case http.MethodPatch:
+		body, _ := io.ReadAll(r.Body)
+		parsed, _ := parseJSON([]byte(row))
+		more, err := parseJSON(body)
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		merged := merge(parsed.(map[string]any), more.(map[string]any))
+		p.all[id] = string(appendJSON(nil, merged))
+	case http.MethodDelete:
+		delete(p.all, id)
+	default:
+		_, _ = io.WriteString(w, row)
+	}
+}
+
+func merge(into, from map[string]any) map[string]any {
+	for name, v := range from {
+		inner, ok := v.(map[string]any)
+		if was, both := into[name].(map[string]any); ok && both {
+			v = merge(was, inner)
+		}
+		into[name] = v
+	}
+	return into
+}
+
+const crm = `
+  endpoints:
+  - name: people
+    requests:
+      read: {method: GET, path: /people/<who>, param_values: [{name: who, identity: external_id}]}
+      update:
+        method: PATCH
+        path: /people/<person>
+        body: '{<masked_object_fields>}'
+        headers: [{name: Idempotency-Key, value: <idempotency_key>}]
+        param_values: [{name: person, references: [{dataset: <instance_fides_key>, field: people.id, direction: from}]}]
+`
+
+func TestARowIsMaskedAndVerified(t *testing.T) { // H12
+	p := &people{all: map[string]string{"7": `{"id":"7","mail":"a@b.c","home":{"city":"Rome","zip":"1"},"plan":"pro"}`}}
+	v := newVendor(t, p.ServeHTTP)
+	c := v.open(t, describe(t, crm)).About(Facts{RequestID: "r1"})
+	change := connector.Change{
+		Key:    key("7", map[string]any{"who": "7"}),
+		Before: connector.Row{"mail": "a@b.c", "home": map[string]any{"city": "Rome", "zip": "1"}},
+		After:  connector.Row{"mail": nil, "home": map[string]any{"city": "Rome", "zip": "0"}},
+	}
+	b := batch("people", []string{"mail", "home"}, change)
+	if before, err := c.Verify(t.Context(), b); err != nil || statuses(before) != "conflict" {
+		t.Errorf("before: %v, %v", before, err)
+	}
+	guarded := 0
+	b.Guard = func(context.Context) error { guarded++; return nil }
+	out, err := c.Mask(t.Context(), b)
+	if err != nil || statuses(out) != "changed" || guarded != 1 {
+		t.Fatalf("%v, %v, guarded %d times", out, err, guarded)
+	}
+	same(t, "the call", v.made()[1:], []string{`PATCH /people/7 {"home":{"zip":"0"},"mail":null}`})
+	if p.all["7"] != `{"home":{"city":"Rome","zip":"0"},"id":"7","mail":null,"plan":"pro"}` {
+		t.Errorf("the vendor has %s", p.all["7"])
+	}
+	if after, err := c.Verify(t.Context(), b); err != nil || statuses(after) != "already_done" || after[0].Reason != "" {
+		t.Errorf("after: %v, %v", after, err)
+	}
+	if _, err := c.Mask(t.Context(), b); err != nil {
+		t.Error(err)
+	}
+	v.mu.Lock()
+	first, again := v.heads[1].Get("Idempotency-Key"), v.heads[3].Get("Idempotency-Key")
+	v.mu.Unlock()
+	if first == "" || first != again {
+		t.Errorf("the keys are %q and %q", first, again)
+	}
+	b.Changes[0].After = b.Changes[0].Before
+	calls := len(v.made())
+	if out, err := c.Mask(t.Context(), b); err != nil || statuses(out) != "already_done" || len(v.made()) != calls {
+		t.Errorf("without a change: %v, %v", out, err)
+	}
+	b.Changes[0] = connector.Change{Key: key("8", map[string]any{"who": "8"}), Before: connector.Row{"mail": "x"}, After: connector.Row{"mail": nil}}
+	if out, err := c.Mask(t.Context(), b); err != nil || statuses(out) != "missing" {
+		t.Errorf("a row that is gone: %v, %v", out, err)
+	}
+	if out, err := c.Verify(t.Context(), b); err != nil || statuses(out) != "already_done" {
+		t.Errorf("a row that is gone, verified: %v, %v", out, err)
+	}
+}
+
+func TestTheFirstRequestThatCanMasks(t *testing.T) { // H12
+	const head = `
+  endpoints:
+  - name: people
+    requests:
+      read: {method: GET, path: /people/<who>, param_values: [{name: who, identity: external_id}]}
+`
+	const erase = `      delete: {method: DELETE, path: /people/<who>, param_values: [{name: who, identity: external_id}]}
+`
+	const forget = `
+  data_protection_request: {method: POST, path: /forget, body: '{"who": "<who>", "all": {<all_object_fields>}, "of": "<privacy_request_id>"}', param_values: [{name: who, identity: external_id}]}`
+	change := connector.Change{Key: key("7", map[string]any{"who": "7"}), Before: connector.Row{"mail": "x", "n": int64(1)}, After: connector.Row{"mail": nil, "n": int64(1)}}
+	for want, text := range map[string]string{
+		"DELETE /people/7": head + erase,
+		`POST /forget {"who": "7", "all": {"mail":null,"n":1}, "of": "r1"}`: forget + head + erase,
+	} {
+		v := newVendor(t, says(`{}`))
+		c := v.open(t, describe(t, text)).About(Facts{RequestID: "r1"})
+		out, err := c.Mask(t.Context(), batch("people", []string{"mail", "n"}, change, change))
+		if err != nil || statuses(out) != "changed changed" {
+			t.Errorf("%v, %v", out, err)
+		}
+		same(t, "the one call for both", v.made(), []string{want})
+	}
+	v := newVendor(t, says(`{}`))
+	c := v.open(t, describe(t, head))
+	if _, err := c.Mask(t.Context(), batch("people", []string{"mail"}, change)); err == nil || !strings.Contains(err.Error(), "no update, no delete and no data_protection_request") {
+		t.Errorf("without any request: %v", err)
+	}
+}
+
+func TestRowsAreDeleted(t *testing.T) { // H12
+	p := &people{all: map[string]string{"7": `{"id":"7"}`}}
+	v := newVendor(t, p.ServeHTTP)
+	c := v.open(t, describe(t, `
+  endpoints:
+  - name: people
+    requests:
+      read: {method: GET, path: /people/<who>, ignore_errors: [404], param_values: [{name: who, identity: external_id}]}
+      delete: {method: DELETE, path: /people/<who>, param_values: [{name: who, references: [{dataset: x, field: people.id}]}]}
+`))
+	b := batch("people", nil, connector.Change{Key: key("7", map[string]any{"who": "7"})}, connector.Change{Key: key("9", map[string]any{"who": "9"})})
+	for _, want := range []string{"changed already_done", "already_done already_done"} {
+		if out, err := c.Delete(t.Context(), b); err != nil || statuses(out) != want {
+			t.Errorf("%v, %v", out, err)
+		}
+	}
+	if out, err := c.Verify(t.Context(), b); err != nil || statuses(out) != "already_done already_done" {
+		t.Errorf("%v, %v", out, err)
+	}
+	p.all["9"] = `{"id":"9"}`
+	if out, err := c.Verify(t.Context(), b); err != nil || statuses(out) != "already_done conflict" {
+		t.Errorf("%v, %v", out, err)
+	}
+	d := describe(t, crm)
+	readOnly, err := d.Open(connector.Settings{Key: "k", ReadOnly: true, Secrets: map[string]string{"domain": v.host()}}, Options{Client: safehttp.NewClient(safehttp.Options{AllowPrivate: true})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readOnly.Mask(t.Context(), b); connector.KindOf(err) != connector.Denied {
+		t.Errorf("a connection that may only read: %v", err)
+	}
+}
+
+func TestARowThatIsRefusedFailsAlone(t *testing.T) { // H12
+	v := newVendor(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/7") {
+			http.Error(w, "no", http.StatusUnprocessableEntity)
+		}
+	})
+	c := v.open(t, describe(t, crm))
+	at := func(id any) connector.Change {
+		return connector.Change{Key: key(id, nil), Before: connector.Row{"mail": "a@b.c"}, After: connector.Row{"mail": nil}}
+	}
+	out, err := c.Mask(t.Context(), batch("people", []string{"mail"}, at("7"), at("8"), at(nil)))
+	if err != nil || statuses(out) != "failed changed failed" {
+		t.Fatalf("%v, %v", out, err)
+	}
+	if out[0].Reason != "PATCH /people/<person>: the vendor answered 422" || out[2].Reason != "PATCH /people/<person>: there is no value for <person> in the path" {
+		t.Errorf("the reasons are %q and %q", out[0].Reason, out[2].Reason)
+	}
+	c.about.Endpoints[0].Update.SkipMissing = true
+	if out, err = c.Mask(t.Context(), batch("people", []string{"mail"}, at(nil))); err != nil || statuses(out) != "already_done" || !strings.HasPrefix(out[0].Reason, "nothing was sent") {
+		t.Errorf("skipped: %v, %v", out, err)
+	}
+}
+
+func TestChoicesAreTold(t *testing.T) { // H15 P11
+	d := describe(t, `
+  consent_requests:
+    opt_in: {method: PUT, path: "/lists/<item>", body: '{"mail": "<mail>", "phone": "<phone?>"}', headers: [{name: Idempotency-Key, value: <idempotency_key>}], param_values: [{name: mail, identity: email}, {name: phone, identity: phone_number}]}
+    opt_out:
+    - {method: DELETE, path: "/lists/<item>/<mail>", param_values: [{name: mail, identity: email}]}
+    - {method: POST, path: /suppress, body: '{"mail": "<mail>", "for": "<purpose>", "is": <granted>}', param_values: [{name: mail, identity: email}]}
+  endpoints: []
+`)
+	status := map[string]int{}
+	v := newVendor(t, func(w http.ResponseWriter, r *http.Request) {
+		if s := status[r.URL.Path]; s != 0 {
+			w.Header().Set("Retry-After", "9")
+			w.WriteHeader(s)
+		}
+	})
+	c := v.open(t, d)
+	mail, err := subject.New("email", "a@b.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants := func(granted bool) connector.Preference {
+		return connector.Preference{Key: "vc_1", Identities: []subject.Identity{mail}, Purpose: "news", Items: []string{"l1", "l2"}, Granted: granted, Since: time.Now()}
+	}
+	told := func(p connector.Preference) string {
+		t.Helper()
+		v.calls, v.heads = nil, nil
+		calls, err := c.Prefer(t.Context(), []connector.Preference{p})
+		if err != nil {
+			return string(connector.KindOf(err))
+		}
+		var texts []string
+		for _, call := range calls[0] {
+			texts = append(texts, fmt.Sprintf("%s %s %s", call.Name, call.Outcome, call.RetryAfter))
+		}
+		return strings.Join(texts, ", ")
+	}
+	if got := told(wants(true)); got != "l1 arrived 0s, l2 arrived 0s" {
+		t.Errorf("granted: %s", got)
+	}
+	same(t, "the calls", v.made(), []string{`PUT /lists/l1 {"mail": "a@b.c", "phone": null}`, `PUT /lists/l2 {"mail": "a@b.c", "phone": null}`})
+	if a, b := v.heads[0].Get("Idempotency-Key"), v.heads[1].Get("Idempotency-Key"); a != "vc_1" || b == a || b == "" {
+		t.Errorf("the keys are %q and %q", a, b)
+	}
+	if got := told(wants(false)); got != "l1 arrived 0s, l2 arrived 0s, POST /suppress arrived 0s" {
+		t.Errorf("withdrawn: %s", got)
+	}
+	same(t, "the calls", v.made(), []string{`DELETE /lists/l1/a@b.c`, `DELETE /lists/l2/a@b.c`, `POST /suppress {"mail": "a@b.c", "for": "news", "is": false}`})
+	status["/lists/l1"], status["/lists/l2"] = 404, 503
+	if got := told(wants(true)); got != "l1 rejected 0s, l2 busy 9s" && got != "l1 rejected 9s, l2 busy 9s" {
+		t.Errorf("refused and busy: %s", got)
+	}
+	status["/lists/l1"], status["/lists/l2"] = 429, 0
+	if got := told(wants(true)); got != "l1 busy 9s, l2 not_made 0s" || len(v.made()) != 1 {
+		t.Errorf("busy at first: %s", got)
+	}
+	status["/lists/l1"] = 401
+	if got := told(wants(true)); got != "denied" {
+		t.Errorf("a wrong secret: %s", got)
+	}
+	nobody := wants(true)
+	nobody.Identities = nil
+	if got := told(nobody); got != "l1 not_made 0s, l2 not_made 0s" || len(v.made()) != 0 {
+		t.Errorf("without the identity: %s", got)
+	}
+	if d.Spec(Options{}).Prefers != 1 {
+		t.Error("the spec takes no preferences")
+	}
+	v.Close()
+	if got := told(wants(true)); got != "unreachable" {
+		t.Errorf("a vendor that is down: %s", got)
+	}
+}
