@@ -245,7 +245,7 @@ func (c *Connector) fetchGoogle(ctx context.Context, k *call) (Token, error) {
 		file.URI = "https://oauth2.googleapis.com/token"
 	}
 	u, err := url.Parse(file.URI)
-	if err != nil || !slices.Contains(c.options.TokenHosts, u.Host) || u.User != nil {
+	if err != nil || !slices.Contains(c.options.TokenHosts, u.Host) {
 		return wrong("has a token_uri that is not Google's")
 	}
 	scopes := a.Scopes

@@ -45,7 +45,6 @@ type answer struct {
 	header http.Header
 	body   []byte
 	data   any // of the body, once it is read
-	note   string
 }
 
 func (a *answer) good() bool { return a.status >= 200 && a.status < 300 }

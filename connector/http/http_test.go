@@ -210,6 +210,7 @@ func TestNothingIsAskedWithoutAValue(t *testing.T) { // H13
       read:
       - {method: GET, path: /by-mail/<email>, param_values: [{name: email, identity: email}]}
       - {method: GET, path: /by-phone, query_params: [{name: phone, value: <phone>}], param_values: [{name: phone, identity: phone_number}]}
+      - {method: GET, path: /both/<email>, query_params: [{name: phone, value: <phone>}], param_values: [{name: email, identity: email}, {name: phone, identity: phone_number}]}
   - name: orders
     requests:
       read: {method: GET, path: /orders, query_params: [{name: id, value: <id>}], param_values: [{name: id, references: [{dataset: shop, field: customers.id, direction: from}]}]}
@@ -218,7 +219,10 @@ func TestNothingIsAskedWithoutAValue(t *testing.T) { // H13
 	same(t, "rows", read(t, c, "orders", match("id")), []string{})
 	same(t, "calls", v.made(), nil)
 	same(t, "rows", read(t, c, "people", match("email", "a@b.c")), []string{`{"id":1}`})
-	same(t, "calls", v.made(), []string{"GET /by-mail/a@b.c"})
+	same(t, "calls", v.made(), []string{"GET /by-mail/a@b.c", "GET /both/a@b.c"})
+	v.calls = nil
+	same(t, "rows", read(t, c, "people", match("phone", "+1")), []string{`{"id":1}`})
+	same(t, "calls", v.made(), []string{"GET /by-phone?phone=%2B1"})
 }
 
 func TestProductsAndGroups(t *testing.T) { // H7

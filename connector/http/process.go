@@ -75,7 +75,7 @@ func (p Processor) holds(field any, wanted []any) bool {
 		text := p.folded(field)
 		for _, w := range wanted {
 			want := p.folded(w)
-			if text == want || p.Inexact && want != "" && strings.Contains(text, want) {
+			if want != "" && (text == want || p.Inexact && strings.Contains(text, want)) {
 				return true
 			}
 		}
@@ -84,11 +84,11 @@ func (p Processor) holds(field any, wanted []any) bool {
 }
 
 func (p Processor) folded(v any) string {
-	if text := value.Text(v); p.AnyCase {
+	text := value.Text(v)
+	if p.AnyCase {
 		return strings.ToLower(text)
-	} else {
-		return text
 	}
+	return text
 }
 
 // asRows takes an object for a row and a list for rows; null is none.

@@ -3,6 +3,7 @@ package http
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -39,7 +40,6 @@ type call struct {
 	form    bool   // body is JSON that is sent as a form
 	shown   string // method and path template, for people
 	once    bool   // the caller repeats it, not the connector
-	known   []string
 }
 
 // build fills a request in.
@@ -202,7 +202,7 @@ func form(name string, v any, pairs *[]Pair) {
 	switch v := v.(type) {
 	case nil:
 	case map[string]any:
-		for _, member := range sortedNames(v) {
+		for _, member := range slices.Sorted(maps.Keys(v)) {
 			inner := member
 			if name != "" {
 				inner = name + "[" + member + "]"
@@ -216,15 +216,6 @@ func form(name string, v any, pairs *[]Pair) {
 	default:
 		*pairs = append(*pairs, Pair{name, inText(v)})
 	}
-}
-
-func sortedNames(m map[string]any) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // encode writes pairs in their order.
