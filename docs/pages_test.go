@@ -287,6 +287,8 @@ func TestEveryKeyOfTheConfigurationIsExplained(t *testing.T) {
 		"requests.md": {"../config/connection.go"},
 		"desk.md":     {"../config/calendar.go"},
 		"manual.md":   {"../request/task/decode.go"},
+
+		"http-connectors.md": {"../connector/http/parse.go"},
 	} {
 		text := read(t, page)
 		for _, file := range files {

@@ -1,10 +1,13 @@
 package http
 
 import (
+	"net/http"
+	"os"
 	"strings"
 	"testing"
 
 	"volenti.dev/volenti/config/source"
+	"volenti.dev/volenti/connector"
 )
 
 // wrong parses and gives the problems, "line: message (fix)".
@@ -131,6 +134,36 @@ func TestEveryProblemIsReportedAtOnceWithItsLine(t *testing.T) { // H4
 func TestAFileWithoutADescriptionIsReported(t *testing.T) {
 	if got := wrong("dataset: []\n"); len(got) != 1 || !strings.Contains(got[0], "describes no vendor") {
 		t.Errorf("problems are %v", got)
+	}
+}
+
+func TestTheDescriptionOfTheManualRuns(t *testing.T) {
+	page, err := os.ReadFile("../../docs/http-connectors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "```yml\n")
+	text, _, _ = strings.Cut(text, "```")
+	d := must(t, text)
+	var calls []string
+	c, err := d.Open(connector.Settings{Key: "k", Secrets: map[string]string{"domain": "eu.letters.example", "api_key": "k-1"}}, Options{Client: &http.Client{Transport: answers(func(r *http.Request) (*http.Response, error) {
+		calls = append(calls, r.Method+" "+r.URL.String())
+		if r.URL.Query().Get("page") == "1" {
+			return answered(200, `{"subscribers": [{"id": 1}]}`), nil
+		}
+		return answered(200, `{"subscribers": []}`), nil
+	})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Test(t.Context()); err != nil {
+		t.Error(err)
+	}
+	same(t, "rows", read(t, c, "subscribers", match("email", "a@b.c")), []string{`{"id":1}`})
+	const host = "https://eu.letters.example/v1/"
+	same(t, "calls", calls, []string{"GET " + host + "ping", "GET " + host + "subscribers?email=a%40b.c&page=1", "GET " + host + "subscribers?email=a%40b.c&page=2"})
+	if _, err := d.Open(connector.Settings{Key: "k", Secrets: map[string]string{"domain": "letters.evil.test", "api_key": "k-1"}}, Options{}); err == nil {
+		t.Error("another host is taken")
 	}
 }
 
