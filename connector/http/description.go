@@ -68,6 +68,8 @@ type Endpoint struct {
 	After      []string // dataset.collection
 	EraseAfter []string
 	At         source.Position
+
+	masks []*Request // that may mask a row, the first of them does
 }
 
 // Request is a call with placeholders in it.

@@ -14,15 +14,15 @@ import (
 const mostCalls = 100_000
 
 // Input is something that an endpoint is asked by: a param value of its read
-// requests, or what one of their filters compares with. A connector.Match
-// names it as its column.
+// requests, or what is kept beside its rows for filters and for masks. A
+// connector.Match names it as its column.
 type Input struct {
 	Name       string
 	Identity   string      // the type of identity that it is, or
 	References []Reference // the fields that it comes from
 	// Group: it comes together with the other inputs of the group, in one Match.
 	Group bool
-	// Filter: nothing is asked by it; rows are compared with it.
+	// Filter: nothing is asked by it. Rows are compared with it, or masked by it.
 	Filter bool
 }
 
@@ -42,7 +42,46 @@ func (e *Endpoint) Inputs() []Input {
 			}
 		}
 	}
-	return all
+	return append(all, e.besides(all)...)
+}
+
+// besides gives what only masks need: identities and references of other
+// collections that no read is asked by.
+func (e *Endpoint) besides(asked []Input) []Input {
+	var more []Input
+	for _, r := range e.masks {
+		for _, in := range r.inputs() {
+			known := func(o Input) bool { return in.from(o) }
+			if e.own(in.References) || slices.ContainsFunc(asked, known) || slices.ContainsFunc(more, known) {
+				continue
+			}
+			if !in.Filter {
+				in.Name = "mask_" + in.Name
+			}
+			for slices.ContainsFunc(slices.Concat(asked, more), func(o Input) bool { return o.Name == in.Name }) {
+				in.Name += "_2"
+			}
+			in.Group, in.Filter = false, true
+			more = append(more, in)
+		}
+	}
+	return more
+}
+
+// from says whether two inputs hold the same values.
+func (in Input) from(o Input) bool {
+	if in.Identity != "" {
+		return in.Identity == o.Identity
+	}
+	return slices.ContainsFunc(in.References, func(ref Reference) bool { return slices.Contains(o.References, ref) })
+}
+
+// own says whether one of the references is to the endpoint's rows.
+func (e *Endpoint) own(all []Reference) bool {
+	return slices.ContainsFunc(all, func(ref Reference) bool {
+		collection, _, _ := strings.Cut(ref.Field, ".")
+		return ref.External == "" && collection == e.Name
+	})
 }
 
 // named is an input and what the request calls it.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"volenti.dev/volenti/connector"
@@ -15,13 +16,11 @@ import (
 
 // masking gives the request that masks a row of the endpoint: update, else
 // data_protection_request, else delete.
-func (c *Connector) masking(e *Endpoint) *Request {
-	for _, r := range []*Request{e.Update, c.about.Protection, e.Delete} {
-		if r != nil {
-			return r
-		}
+func (e *Endpoint) masking() *Request {
+	if len(e.masks) == 0 {
+		return nil
 	}
-	return nil
+	return e.masks[0]
 }
 
 // deleting gives the request that removes a row.
@@ -43,7 +42,7 @@ func (c *Connector) Mask(ctx context.Context, b connector.Batch) ([]connector.Ou
 	if err != nil {
 		return nil, err
 	}
-	return c.write(ctx, e, b, c.masking(e))
+	return c.write(ctx, e, b, e.masking())
 }
 
 // Delete asks the vendor to remove each row, under the contract of Mask.
@@ -100,21 +99,56 @@ func (w *writing) change(ctx context.Context, i int) (connector.Outcome, error) 
 			return connector.Outcome{}, err
 		}
 	}
-	var factors []factor
-	for _, p := range w.request.Values {
-		if found := v[p.Name]; found != nil {
-			factors = append(factors, alternatives(p.Name, []any{found}, p.Unpack))
-		}
+	rows, inputs, err := w.rowsOf(w.batch.Changes[i])
+	if err != nil {
+		return connector.Outcome{Status: connector.Failed, Reason: w.request.Method + " " + w.request.Path + ": " + err.Error()}, nil
 	}
 	worst := connector.Outcome{Status: connector.AlreadyDone}
-	for one := range product(factors) {
-		o, err := w.one(ctx, i, v, one)
-		if err != nil {
-			return o, err
+	for _, row := range rows {
+		for one := range product(w.factorsOf(row, inputs)) {
+			o, err := w.one(ctx, i, v, one)
+			if err != nil {
+				return o, err
+			}
+			worst = worse(worst, o)
 		}
-		worst = worse(worst, o)
 	}
 	return worst, nil
+}
+
+// rowsOf gives what a call is made for: the row, or what data_path and the
+// postprocessors find in it.
+func (w *writing) rowsOf(change connector.Change) (rows []map[string]any, inputs map[string]any, err error) {
+	row, inputs := w.rowOf(change)
+	steps := slices.DeleteFunc(slices.Clone(w.request.Processors), func(p Processor) bool { return p.Strategy == "extract_for_execution_log" })
+	if w.request.DataPath == "" && len(steps) == 0 {
+		return []map[string]any{row}, inputs, nil
+	}
+	rows, _, err = process(dig(row, w.request.DataPath), steps, func(p Processor) []any {
+		if p.Literal != nil {
+			return []any{*p.Literal}
+		}
+		of := Request{Processors: []Processor{p}}
+		return w.valueOf(of.inputs()[0], nil, inputs)
+	})
+	return rows, inputs, err
+}
+
+// factorsOf gives the alternatives of each param value of a row.
+func (w *writing) factorsOf(row, inputs map[string]any) []factor {
+	var factors []factor
+	for _, p := range w.request.Values {
+		var found []any
+		if p.Param == "" {
+			found = w.valueOf(Input{Identity: p.Identity, References: p.References}, row, inputs)
+		} else if secret := w.secrets[p.Param]; secret != nil {
+			found = []any{secret}
+		}
+		if f := alternatives(p.Name, found, p.Unpack); len(f) > 0 {
+			factors = append(factors, f)
+		}
+	}
+	return factors
 }
 
 // worse gives the outcome that says more of what was not done.
@@ -205,11 +239,7 @@ func (w *writing) noteOf(k *call, a *answer, chosen values) {
 // valuesOf gives what the placeholders stand for in the calls of a row, and
 // what of it is masked.
 func (w *writing) valuesOf(change connector.Change) (v values, masked map[string]any) {
-	row, inputs := w.rowOf(change)
 	v = w.standing()
-	for _, p := range w.request.Values {
-		v[p.Name] = w.valueOf(p, row, inputs)
-	}
 	after := map[string]any{}
 	masked = map[string]any{}
 	for _, column := range w.batch.Columns {
@@ -238,36 +268,26 @@ func (w *writing) rowOf(change connector.Change) (row, inputs map[string]any) {
 	return row, inputs
 }
 
-// valueOf finds a param value: in the row where it refers to the endpoint
-// itself, else among what the row was found by.
-func (w *writing) valueOf(p Value, row, inputs map[string]any) any {
-	if p.Param != "" {
-		return w.secrets[p.Param]
-	}
-	for _, ref := range p.References {
-		if collection, path, _ := strings.Cut(ref.Field, "."); ref.External == "" && collection == w.endpoint.Name {
+// valueOf finds what is meant: in the row where it refers to the endpoint
+// itself, else among what the row was found by, which may be several.
+func (w *writing) valueOf(meant Input, row, inputs map[string]any) []any {
+	for _, ref := range meant.References {
+		if w.endpoint.own([]Reference{ref}) {
+			_, path, _ := strings.Cut(ref.Field, ".")
 			if found := dig(row, path); found != nil {
-				return found
+				return []any{found}
 			}
 		}
 	}
 	for _, in := range w.endpoint.Inputs() {
-		same := p.Identity != "" && p.Identity == in.Identity
-		for _, ref := range p.References {
-			for _, of := range in.References {
-				same = same || ref == of
-			}
-		}
-		if !same {
+		found := inputs[in.Name]
+		if found == nil || !meant.from(in) {
 			continue
 		}
-		found := inputs[in.Name]
-		if list, ok := found.([]any); ok && in.Filter && len(list) == 1 {
-			found = list[0]
+		if list, ok := found.([]any); ok && in.Filter {
+			return list
 		}
-		if found != nil {
-			return found
-		}
+		return []any{found}
 	}
 	return nil
 }
@@ -305,7 +325,7 @@ func (c *Connector) ResumeMask(ctx context.Context, b connector.Batch, kept []by
 	if err != nil {
 		return nil, err
 	}
-	w := &writing{Connector: c, endpoint: e, batch: b, request: c.masking(e), doing: "erase in " + e.Name}
+	w := &writing{Connector: c, endpoint: e, batch: b, request: e.masking(), doing: "erase in " + e.Name}
 	if len(b.Columns) == 0 {
 		w.request = c.deleting(e)
 	}

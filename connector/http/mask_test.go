@@ -199,6 +199,45 @@ func TestRowsAreDeleted(t *testing.T) { // H12
 	}
 }
 
+func TestMasksKnowWhatNoReadIsAskedBy(t *testing.T) { // H12
+	v := newVendor(t, says(`{"id": 7, "mails": [{"to": "A@b.c", "n": 1}, {"to": "other@b.c", "n": 2}]}`))
+	c := v.open(t, describe(t, `
+  endpoints:
+  - name: orders
+    requests:
+      read: {method: GET, path: /orders/<customer>, param_values: [{name: customer, references: [{dataset: shop, field: customers.id}]}]}
+      update:
+        method: PUT
+        path: /orders/<customer>/<n>
+        body: '{"mail": "<mail>", "shop": "<shop?>"}'
+        data_path: mails
+        postprocessors: [{strategy: filter, configuration: {field: to, value: {identity: email}, case_sensitive: false}}]
+        param_values:
+        - {name: mail, identity: email}
+        - {name: customer, references: [{dataset: shop, field: customers.id}]}
+        - {name: n, references: [{dataset: x, field: orders.n}]}
+        - {name: shop, references: [{dataset: shop, field: shops.id}]}
+`))
+	var names []string
+	for _, in := range c.Inputs("orders", "x") {
+		names = append(names, fmt.Sprint(in.Name, in.Filter))
+	}
+	same(t, "the inputs", names, []string{"customerfalse", "mask_mailtrue", "mask_shoptrue"})
+	var b connector.Batch
+	_, err := c.Read(t.Context(), connector.Read{Table: table("orders"), Where: []connector.Match{match("customer", "c"), match("mask_mail", "a@b.c", "z@b.c")}}, func(r connector.Row) error {
+		b = batch("orders", nil, connector.Change{Key: key(r["id"], r[InputsColumn].(map[string]any)), Before: connector.Row{"mails": r["mails"]}})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.Mask(t.Context(), b)
+	if err != nil || statuses(out) != "changed" {
+		t.Fatalf("%v, %v", out, err)
+	}
+	same(t, "the calls", v.made()[1:], []string{`PUT /orders/c/1 {"mail": "a@b.c", "shop": null}`, `PUT /orders/c/1 {"mail": "z@b.c", "shop": null}`})
+}
+
 func TestARowThatIsRefusedFailsAlone(t *testing.T) { // H12
 	v := newVendor(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/7") {

@@ -30,6 +30,14 @@ func Parse(file string, data []byte, r *source.Report) *Description {
 func Decode(n *source.Node, r *source.Report) *Description {
 	d := decoder{report: r, made: &Description{At: n.At}}
 	d.description(n.Mapping("saas_config", r))
+	for i := range d.made.Endpoints {
+		e := &d.made.Endpoints[i]
+		for _, r := range []*Request{e.Update, d.made.Protection, e.Delete} { // H12
+			if r != nil {
+				e.masks = append(e.masks, r)
+			}
+		}
+	}
 	d.check()
 	return d.made
 }

@@ -91,13 +91,20 @@ type reading struct {
 	given    given
 	each     func(connector.Row) error
 	doing    string
+	besides  []Input // kept with the rows for masks
 	seen     map[[sha256.Size]byte]bool
 	pending  []pending
 	result   connector.ReadResult
 }
 
 func (c *Connector) newReading(e *Endpoint, r connector.Read, each func(connector.Row) error) *reading {
-	return &reading{Connector: c, endpoint: e, read: r, given: take(r.Where), each: each, doing: "read " + e.Name, seen: map[[sha256.Size]byte]bool{}}
+	p := &reading{Connector: c, endpoint: e, read: r, given: take(r.Where), each: each, doing: "read " + e.Name, seen: map[[sha256.Size]byte]bool{}}
+	for _, in := range e.Inputs() {
+		if in.Filter {
+			p.besides = append(p.besides, in)
+		}
+	}
+	return p
 }
 
 // one makes the calls for one choice of inputs.
@@ -232,13 +239,13 @@ func (p *reading) emit(i int, chosen, v values, row map[string]any) error {
 func (p *reading) inputsOf(i int, chosen values) map[string]any {
 	by := map[string]any{}
 	for _, in := range p.endpoint.named(i) {
-		switch v, ok := chosen[in.as]; {
-		case in.Filter:
-			if found := p.given.single[in.Name]; len(found) > 0 {
-				by[in.Name] = found
-			}
-		case ok:
+		if v, ok := chosen[in.as]; ok && !in.Filter {
 			by[in.Name] = v
+		}
+	}
+	for _, in := range p.besides {
+		if found := p.given.single[in.Name]; len(found) > 0 {
+			by[in.Name] = found
 		}
 	}
 	return by

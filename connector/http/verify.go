@@ -18,7 +18,7 @@ func (c *Connector) Verify(ctx context.Context, b connector.Batch) ([]connector.
 	if err != nil {
 		return nil, err
 	}
-	w := &writing{Connector: c, endpoint: e, batch: b, request: c.masking(e), doing: "verify " + e.Name}
+	w := &writing{Connector: c, endpoint: e, batch: b, request: e.masking(), doing: "verify " + e.Name}
 	read := map[string][]connector.Row{}
 	outcomes := make([]connector.Outcome, len(b.Changes))
 	for i, change := range b.Changes {
