@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"volenti.dev/volenti/connector"
@@ -32,7 +33,7 @@ func (w *Waiting) Error() string {
 // pending is one answer that is still to come.
 type pending struct {
 	Request int       `json:"request,omitempty"` // which read request
-	Change  int       `json:"change,omitempty"`  // which change of a batch
+	Changes []int     `json:"changes,omitempty"` // which changes of a batch
 	Values  []byte    `json:"values"`            // what the call was made with
 	ID      string    `json:"id,omitempty"`      // the vendor's; "" where it calls back
 	Since   time.Time `json:"since"`
@@ -216,7 +217,7 @@ func readState(kept []byte, good func(pending) bool) (s state, err error) {
 		return s, errors.New("what was kept of the calls cannot be read")
 	}
 	for _, o := range s.Pending {
-		if o.Request < 0 || o.Change < 0 || !good(o) {
+		if o.Request < 0 || slices.ContainsFunc(o.Changes, func(i int) bool { return i < 0 }) || !good(o) {
 			return s, errors.New("the description has changed since the calls were made: begin again")
 		}
 	}

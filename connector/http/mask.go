@@ -62,11 +62,12 @@ type writing struct {
 	request  *Request
 	doing    string
 	made     map[string]connector.Outcome // calls that were made, by all that they hold
+	begun    map[string]int               // those that are answered later, in state.Pending
 	state    state
 }
 
 func (c *Connector) write(ctx context.Context, e *Endpoint, b connector.Batch, r *Request) ([]connector.Outcome, error) {
-	w := &writing{Connector: c, endpoint: e, batch: b, request: r, doing: "erase in " + e.Name, made: map[string]connector.Outcome{}}
+	w := &writing{Connector: c, endpoint: e, batch: b, request: r, doing: "erase in " + e.Name, made: map[string]connector.Outcome{}, begun: map[string]int{}}
 	switch {
 	case c.readOnly:
 		return nil, &connector.Error{Kind: connector.Denied, Connection: c.key, Doing: w.doing, Reason: "the connection may only read: give it access: write"}
@@ -179,8 +180,16 @@ func (w *writing) one(ctx context.Context, i int, v, chosen values) (connector.O
 	if o, made := w.made[key]; made {
 		return o, nil
 	}
+	if at, begun := w.begun[key]; begun {
+		w.state.Pending[at].Changes = append(w.state.Pending[at].Changes, i)
+		return connector.Outcome{}, nil
+	}
 	o, err := w.make(ctx, i, k, chosen)
-	if err == nil {
+	switch {
+	case err != nil:
+	case o.Status == "":
+		w.begun[key] = len(w.state.Pending) - 1
+	default:
 		w.made[key] = o
 	}
 	return o, err
@@ -191,7 +200,7 @@ func (w *writing) make(ctx context.Context, i int, k *call, chosen values) (conn
 	if w.request.Async != nil {
 		begun, err := w.start(ctx, k, chosen)
 		if begun != nil {
-			begun.Change = i
+			begun.Changes = []int{i}
 			w.state.Pending = append(w.state.Pending, *begun)
 			return connector.Outcome{}, nil
 		}
@@ -330,7 +339,7 @@ func (c *Connector) ResumeMask(ctx context.Context, b connector.Batch, kept []by
 		w.request = c.deleting(e)
 	}
 	s, err := readState(kept, func(p pending) bool {
-		return p.Change < len(b.Changes) && w.request != nil && w.request.Async != nil
+		return w.request != nil && w.request.Async != nil && !slices.ContainsFunc(p.Changes, func(i int) bool { return i >= len(b.Changes) })
 	})
 	if err == nil && len(s.Outcomes) != len(b.Changes) {
 		err = errors.New("the batch is not the one that waits")
@@ -349,25 +358,31 @@ func (c *Connector) ResumeMask(ctx context.Context, b connector.Batch, kept []by
 		}
 	}
 	for _, p := range w.state.Pending {
-		w.state.Outcomes[p.Change] = connector.Outcome{}
+		for _, i := range p.Changes {
+			w.state.Outcomes[i] = connector.Outcome{}
+		}
 	}
 	return w.state.Outcomes, w.waiting()
 }
 
 func (w *writing) resume(ctx context.Context, p pending) error {
 	_, _, done, err := w.ask(ctx, p, w.request.Async, w.doing)
+	outcome := connector.Outcome{Status: connector.Changed}
 	switch {
 	case err != nil && connector.Retryable(err):
 		return err
 	case err != nil:
-		w.state.Outcomes[p.Change] = connector.Outcome{Status: connector.Failed, Reason: err.Error()}
-	case done:
-		w.state.Outcomes[p.Change] = worse(connector.Outcome{Status: connector.Changed}, w.state.Outcomes[p.Change])
-		if w.state.Outcomes[p.Change].Status == "" {
-			w.state.Outcomes[p.Change] = connector.Outcome{Status: connector.Changed}
-		}
-	default:
+		outcome = connector.Outcome{Status: connector.Failed, Reason: err.Error()}
+	case !done:
 		w.state.Pending = append(w.state.Pending, p)
+		return nil
+	}
+	for _, i := range p.Changes {
+		was := w.state.Outcomes[i]
+		if was.Status == "" {
+			was = outcome
+		}
+		w.state.Outcomes[i] = worse(was, outcome)
 	}
 	return nil
 }
