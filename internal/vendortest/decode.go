@@ -18,11 +18,11 @@ func decode(contentType string, text []byte) (Row, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the type of the content: %w", err)
 	}
-	switch kind {
-	case "application/json":
+	switch {
+	case kind == "application/json", strings.HasSuffix(kind, "+json"):
 		body := Row{}
 		return body, json.Unmarshal(text, &body)
-	case "application/x-www-form-urlencoded":
+	case kind == "application/x-www-form-urlencoded":
 		form, err := url.ParseQuery(string(text))
 		if err != nil {
 			return nil, err

@@ -12,8 +12,9 @@ import (
 // user, lists by offset and count, members that are found by their address or
 // the MD5 of it, and the permanent deletion of a member.
 //
-// Tables: lists; members hold {id, list_id, email_address, status, ...}; notes
-// and activity hold {list_id, member, ...} with the id of the member.
+// Tables: lists; members, put there by PutMember, with "compliance" where they
+// have unsubscribed by a link of Mailchimp; notes and activity hold the member
+// as LIST/HASH.
 //
 // From mailchimp.com/developer/marketing/docs: fundamentals, errors; and
 // mailchimp.com/developer/marketing/api: lists, list-members, member-notes,
@@ -119,10 +120,10 @@ func mailchimpPut(v *Vendor, r request) answer {
 	return ok(member)
 }
 
-// mailchimpUpdate lets nobody be subscribed again who has unsubscribed: they
-// have to confirm it, which is the status pending.
+// mailchimpUpdate lets nobody be subscribed who has unsubscribed by themselves:
+// they have to confirm it, which is the status pending.
 func mailchimpUpdate(_ *Vendor, r request, member Row) answer {
-	if member["status"] == "unsubscribed" && r.body["status"] == "subscribed" {
+	if member["compliance"] == true && r.body["status"] == "subscribed" {
 		return mailchimpError(http.StatusBadRequest, "Member In Compliance State",
 			"The member is in a compliance state due to unsubscribe, bounce or compliance review and cannot be subscribed.")
 	}

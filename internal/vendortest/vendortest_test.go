@@ -302,6 +302,7 @@ func TestMailchimpListsByOffset(t *testing.T) {
 func TestMailchimpDoesNotSubscribeAgainWhoLeft(t *testing.T) {
 	v := vendortest.Mailchimp()
 	v.Put("lists", vendortest.Row{"id": "l1"})
+	vendortest.PutMember(v, "l1", vendortest.Row{"email_address": "bob@example.com", "status": "unsubscribed", "compliance": true})
 	c := reach(t, v, basic("any", v.Secret))
 	put := func(address, ifNew, status string) (int, vendortest.Row) {
 		return c.call("PUT", "/3.0/lists/l1/members/"+address, vendortest.Row{"email_address": address, "status_if_new": ifNew, "status": status})
@@ -310,15 +311,17 @@ func TestMailchimpDoesNotSubscribeAgainWhoLeft(t *testing.T) {
 	want(t, "status of a new member", status, 200)
 	want(t, "id", at(body, "id"), "6b56db1f84a3997b902509d3fbf0a306")
 	put("anna@example.com", "unsubscribed", "unsubscribed")
-	status, body = put("anna@example.com", "subscribed", "subscribed")
+	status, _ = put("anna@example.com", "subscribed", "subscribed")
+	want(t, "status of who was unsubscribed by us", status, 200)
+	status, body = put("bob@example.com", "subscribed", "subscribed")
 	want(t, "status", status, 400)
 	want(t, "title", at(body, "title"), "Member In Compliance State")
-	_, body = put("anna@example.com", "pending", "pending")
+	_, body = put("bob@example.com", "pending", "pending")
 	want(t, "member", at(body, "status"), "pending")
 
 	v.Put("notes", vendortest.Row{"list_id": "l1", "member": "l1/" + at(body, "id"), "note": "called"})
-	status, _ = c.call("POST", "/3.0/lists/l1/members/anna@example.com/actions/delete-permanent", nil)
+	status, _ = c.call("POST", "/3.0/lists/l1/members/bob@example.com/actions/delete-permanent", nil)
 	want(t, "status", status, 204)
-	want(t, "members", len(v.Rows("members")), 0)
+	want(t, "members", len(v.Rows("members")), 1)
 	want(t, "notes", len(v.Rows("notes")), 0)
 }
