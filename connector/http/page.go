@@ -123,16 +123,29 @@ func (k *call) param(name string) string {
 // it stands there, else in the query.
 func (k *call) with(name string, v any) (*call, error) {
 	following := *k
-	if body, err := parseJSON(k.body); err == nil {
-		if object, ok := body.(map[string]any); ok && object[name] != nil {
-			object[name] = v
-			following.body = appendJSON(nil, object)
-			return &following, nil
-		}
+	if body, err := parseJSON(k.body); err == nil && put(body, name, v) {
+		following.body = appendJSON(nil, body)
+		return &following, nil
 	}
 	following.query = slices.DeleteFunc(slices.Clone(k.query), func(q Pair) bool { return q.Name == name })
 	following.query = append(following.query, Pair{name, inText(v)})
 	return &following, nil
+}
+
+// put sets a member of a body that is there, or one of an object in it, "a.b",
+// which need not be there on the first page.
+func put(body any, name string, v any) bool {
+	object, _ := body.(map[string]any)
+	if of, member, inner := strings.Cut(name, "."); inner && object[name] == nil {
+		if object, _ = object[of].(map[string]any); object == nil {
+			return false
+		}
+		name = member
+	} else if object[name] == nil {
+		return false
+	}
+	object[name] = v
+	return true
 }
 
 // nextLink follows a link, which may be relative, to a host of the connector.

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -100,6 +101,20 @@ func TestPagesAreFollowedToTheirEnd(t *testing.T) { // H9
 					next = strconv.Itoa(at + 2)
 				}
 				_, _ = fmt.Fprintf(w, `{"items": [%s], "next": {"at": "%s"}}`, rows(number(r, "at")), next)
+			}, 3,
+		},
+		"cursor inside the body": {
+			"        body: '{\"page\": {\"size\": 2}}'\n        data_path: items\n        pagination: {strategy: cursor, configuration: {cursor_param: page.at, field: next}}\n",
+			func(w http.ResponseWriter, r *http.Request) {
+				var asked struct{ Page struct{ At, Size int } }
+				if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || asked.Page.Size != 2 {
+					t.Errorf("asked for %+v: %v", asked, err)
+				}
+				next := "null"
+				if at := asked.Page.At; at < 4 {
+					next = strconv.Itoa(at + 2)
+				}
+				_, _ = fmt.Fprintf(w, `{"items": [%s], "next": %s}`, rows(asked.Page.At), next)
 			}, 3,
 		},
 	} {

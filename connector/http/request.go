@@ -197,10 +197,12 @@ func (k *call) encoded() []byte {
 }
 
 // form writes a value as the fields of a form: members as a[b], elements as
-// a[0], as most vendors that take forms read them. Null is left out.
+// a[0], as most vendors that take forms read them. Null is an empty text, which
+// unsets: left out it would leave what is to be masked as it is.
 func form(name string, v any, pairs *[]Pair) {
 	switch v := v.(type) {
 	case nil:
+		*pairs = append(*pairs, Pair{name, ""})
 	case map[string]any:
 		for _, member := range slices.Sorted(maps.Keys(v)) {
 			inner := member
