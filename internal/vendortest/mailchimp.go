@@ -42,6 +42,13 @@ func Mailchimp() *Vendor {
 				v.remove("members", "member", member["member"])
 				return answer{status: http.StatusNoContent}
 			}),
+			"DELETE /3.0/lists/{list}/members/{member}/notes/{id}": mailchimpMember(func(v *Vendor, r request, _ Row) answer {
+				if v.find("notes", r.PathValue("id")) == nil {
+					return mailchimpMissing
+				}
+				v.remove("notes", "id", r.PathValue("id"))
+				return answer{status: http.StatusNoContent}
+			}),
 			"GET /3.0/lists/{list}/members/{member}/notes":         mailchimpMember(mailchimpBelonging("notes", "notes")),
 			"GET /3.0/lists/{list}/members/{member}/activity-feed": mailchimpMember(mailchimpBelonging("activity", "activity")),
 		},
