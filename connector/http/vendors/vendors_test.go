@@ -294,19 +294,29 @@ func TestCallsGoToTheVendorOnlyAndByHTTPS(t *testing.T) { // H18
 func TestWhatLeadsToRowsIsDeletedInAnOrderThatIsSaid(t *testing.T) {
 	each(t, func(t *testing.T, d described, _ scenario, _ []subject.Identity) {
 		for _, e := range d.about.Endpoints {
-			for _, in := range e.Inputs() {
-				for _, ref := range in.References {
-					collection, _, _ := strings.Cut(ref.Field, ".")
-					from := d.about.Endpoint(collection)
-					switch {
-					case from == nil:
-						t.Errorf("%s refers to %s, which is not there", e.Name, ref.Field)
-					case e.Update == nil && e.Delete == nil, from.Delete == nil:
-					case !slices.Contains(from.EraseAfter, vendor.Instance+"."+e.Name) && !slices.Contains(e.EraseAfter, vendor.Instance+"."+collection):
-						t.Errorf("%s is found by %s, and nothing says which is erased first", e.Name, collection)
-					}
+			for _, from := range ancestors(t, d, e.Name) {
+				if e.Update == nil && e.Delete == nil || d.about.Endpoint(from).Delete == nil {
+					continue
+				}
+				if !slices.Contains(d.about.Endpoint(from).EraseAfter, vendor.Instance+"."+e.Name) && !slices.Contains(e.EraseAfter, vendor.Instance+"."+from) {
+					t.Errorf("%s is found by %s, and nothing says which is erased first", e.Name, from)
 				}
 			}
 		}
 	})
+}
+
+// ancestors are the endpoints that lead to one, over others too.
+func ancestors(t *testing.T, d described, name string) (all []string) {
+	t.Helper()
+	for _, in := range d.about.Endpoint(name).Inputs() {
+		for _, ref := range in.References {
+			from, _, _ := strings.Cut(ref.Field, ".")
+			if d.about.Endpoint(from) == nil {
+				t.Fatalf("%s refers to %s, which is not there", name, ref.Field)
+			}
+			all = append(append(all, from), ancestors(t, d, from)...)
+		}
+	}
+	return all
 }
