@@ -217,6 +217,8 @@ func hubspotSetStatus(v *Vendor, r request) answer {
 	switch {
 	case r.body["channel"] != "EMAIL" || !isNumber:
 		return hubspotError(http.StatusBadRequest, "VALIDATION_ERROR", "channel must be EMAIL and subscriptionId a number")
+	case r.body["legalBasis"] == nil || r.body["legalBasisExplanation"] == nil: // as with privacy settings
+		return hubspotError(http.StatusBadRequest, "VALIDATION_ERROR", "legalBasis and legalBasisExplanation are required")
 	case state != "SUBSCRIBED" && state != "UNSUBSCRIBED" && state != "NOT_SPECIFIED":
 		return hubspotError(http.StatusBadRequest, "VALIDATION_ERROR", "statusState must be SUBSCRIBED, UNSUBSCRIBED or NOT_SPECIFIED")
 	}

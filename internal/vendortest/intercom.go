@@ -8,11 +8,12 @@ import (
 // Intercom speaks Intercom's API: searches by POST, whose cursor goes into the
 // body, and the deletion of contacts and conversations.
 //
-// Tables: contacts; conversations with the id of the contact in "contact".
+// Tables: contacts; conversations with the id of the contact in "contact"; parts
+// with that of the conversation in "conversation".
 //
 // From developers.intercom.com/docs/references/2.14/rest-api: contacts
-// (search, delete), conversations (search, delete), errors, rate limiting,
-// pagination.
+// (search, delete), conversations (search, retrieve, delete), errors, rate
+// limiting, pagination.
 func Intercom() *Vendor {
 	return vendor("canarydG9rOmM1ZTY3", rules{
 		hosts:   []string{"api.intercom.io", "api.eu.intercom.io"},
@@ -24,6 +25,7 @@ func Intercom() *Vendor {
 			"POST /contacts/search":      intercomSearch("contacts", map[string]string{"email": "email", "external_id": "external_id"}),
 			"DELETE /contacts/{id}":      intercomDelete("contacts", "contact"),
 			"POST /conversations/search": intercomSearch("conversations", map[string]string{"contact_ids": "contact"}),
+			"GET /conversations/{id}":    intercomConversation,
 			"DELETE /conversations/{id}": intercomDelete("conversations", "conversation"),
 		},
 	})
@@ -74,6 +76,18 @@ func intercomDelete(table, kind string) func(*Vendor, request) answer {
 			return intercomError(http.StatusNotFound, "not_found", "Resource Not Found")
 		}
 		v.remove(table, "id", id)
+		v.remove("parts", "conversation", id)
 		return ok(Row{"type": kind, "object": kind, "id": id, "deleted": true})
 	}
+}
+
+func intercomConversation(v *Vendor, r request) answer {
+	conversation := v.find("conversations", r.PathValue("id"))
+	if conversation == nil {
+		return intercomError(http.StatusNotFound, "not_found", "Resource Not Found")
+	}
+	parts := v.where("parts", "conversation", conversation["id"])
+	whole := Row{"conversation_parts": Row{"type": "conversation_part.list", "conversation_parts": parts, "total_count": len(parts)}}
+	merge(whole, conversation)
+	return ok(whole)
 }

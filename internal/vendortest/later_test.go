@@ -139,9 +139,13 @@ func TestIntercomSearchesByACursorInTheBody(t *testing.T) {
 	_, body = c.call("POST", "/conversations/search", ask)
 	want(t, "second page", ids(body["conversations"], "id"), []string{"c2"})
 	want(t, "next", at(body, "pages", "next"), "<nil>")
+	v.Put("parts", vendortest.Row{"conversation": "c2", "body": "hello"}, vendortest.Row{"conversation": "c1"})
+	_, body = c.call("GET", "/conversations/c2", nil)
+	want(t, "parts", at(body, "conversation_parts", "conversation_parts", 0, "body"), "hello")
 	status, _ := c.call("DELETE", "/conversations/c2", nil)
 	want(t, "status", status, 200)
 	want(t, "left", len(v.Rows("conversations")), 2)
+	want(t, "parts left", len(v.Rows("parts")), 1)
 }
 
 func TestAmplitudeFindsByTheBeginningOfAnID(t *testing.T) {

@@ -274,14 +274,19 @@ func TestHubSpotSetsOneSubscription(t *testing.T) {
 	c := reach(t, v, bearer(v.Secret))
 	for _, state := range []string{"SUBSCRIBED", "UNSUBSCRIBED"} {
 		status, _ := c.call("POST", "/communication-preferences/v4/statuses/anna@example.com",
-			vendortest.Row{"channel": "EMAIL", "statusState": state, "subscriptionId": 42})
+			vendortest.Row{"channel": "EMAIL", "statusState": state, "subscriptionId": 42, "legalBasis": "CONSENT_WITH_NOTICE", "legalBasisExplanation": "asked"})
 		want(t, "status", status, 200)
 	}
 	_, body := c.call("GET", "/communication-preferences/v4/statuses/anna@example.com?channel=EMAIL", nil)
 	want(t, "statuses", ids(body["results"], "status"), []string{"UNSUBSCRIBED"})
-	status, _ := c.call("POST", "/communication-preferences/v4/statuses/anna@example.com",
-		vendortest.Row{"channel": "EMAIL", "statusState": "GONE", "subscriptionId": 42})
-	want(t, "status of a wrong state", status, 400)
+	for what, body := range map[string]vendortest.Row{
+		"a wrong state":      {"channel": "EMAIL", "statusState": "GONE", "subscriptionId": 42, "legalBasis": "CONSENT_WITH_NOTICE", "legalBasisExplanation": "asked"},
+		"no legal basis":     {"channel": "EMAIL", "statusState": "SUBSCRIBED", "subscriptionId": 42},
+		"an id that is text": {"channel": "EMAIL", "statusState": "SUBSCRIBED", "subscriptionId": "42", "legalBasis": "CONSENT_WITH_NOTICE", "legalBasisExplanation": "asked"},
+	} {
+		status, _ := c.call("POST", "/communication-preferences/v4/statuses/anna@example.com", body)
+		want(t, "status of "+what, status, 400)
+	}
 }
 
 func TestMailchimpListsByOffset(t *testing.T) {

@@ -221,8 +221,10 @@ func intercom() scenario {
 				row{"id": "k9", "role": "user", "external_id": "u1", "email": "other anna", "name": "anna"}),
 			"conversations": many(5, func(i int) row { return row{"id": fmt.Sprint("c", i), "contact": "k1", "title": "anna asks"} },
 				func(i int) row { return row{"id": fmt.Sprint("bc", i), "contact": "b1", "title": "bob asks"} }),
+			"parts": many(3, func(i int) row { return row{"conversation": fmt.Sprint("c", i), "body": "anna says"} },
+				func(i int) row { return row{"conversation": fmt.Sprint("bc", i), "body": "bob says"} }),
 		},
-		rows: map[string]int{"contacts": 4, "conversations": 5},
+		rows: map[string]int{"contacts": 4, "conversations": 5, "messages": 3},
 	}
 }
 
