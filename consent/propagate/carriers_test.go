@@ -480,3 +480,49 @@ func TestEndIsInOrder(t *testing.T) { // R1
 		}
 	})
 }
+
+// The store refuses for a while, in the middle of things: nothing is lost, and what
+// is made again is made under the same key.
+func TestStoreThatRefusesForAWhileLosesNothing(t *testing.T) { // R3, P2
+	synctest.Test(t, func(t *testing.T) {
+		const all = 300
+		v := &vendor{answer: func(context.Context, told) ([]connector.Call, error) {
+			<-time.After(50 * time.Millisecond)
+			return one(connector.Arrived, 0), nil
+		}}
+		m := newMemory(t, "a")
+		for n := range all {
+			m.choose(n, consent.Granted)
+		}
+		c := carriers(m, newOffice(map[string]*vendor{"a": v}), "one")
+		refuse := func(err error) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.broken = err
+		}
+		for range 3 {
+			pass(520 * time.Millisecond)
+			refuse(errors.New("the database is away"))
+			pass(7 * time.Second)
+			refuse(nil)
+		}
+		pass(time.Minute)
+		if n := m.count("a"); n[Complete] != all {
+			t.Errorf("%v", n)
+		}
+		keys, again := map[string]string{}, 0
+		for _, call := range v.seen() {
+			if call.try > 1 {
+				again++
+			}
+			if before := keys[call.subject]; before != "" && before != call.key {
+				t.Errorf("%s was told under %s and %s", call.subject, before, call.key)
+			}
+			keys[call.subject] = call.key
+		}
+		if again == 0 {
+			t.Error("no call was made again")
+		}
+		c.Stop()
+	})
+}

@@ -25,6 +25,7 @@ type memory struct {
 	sides   map[string]*side // by connection
 	writes  int              // commits for deliveries
 	stale   int              // outcomes that were dropped
+	broken  error            // what all writes of lanes fail with
 }
 
 // side is what is stored of one connection.
@@ -153,6 +154,9 @@ func (m *memory) Claim(_ context.Context, l Lane, ttl time.Duration) (Lane, Weat
 
 func (m *memory) held(l Lane) (*side, error) {
 	s := m.sides[l.Connection]
+	if m.broken != nil {
+		return s, m.broken
+	}
 	if s.owner != l.Owner || s.fence != l.Fence {
 		return nil, ErrFenced
 	}
