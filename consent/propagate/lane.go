@@ -194,7 +194,7 @@ func (l *lane) fill(ctx context.Context) error {
 	if !carried {
 		return errGone
 	}
-	most := 1
+	var most int
 	b.preferrer, most, b.err = e.Connect(t.Key)
 	if t.Schedule.Every == 0 || b.err != nil || most < 1 {
 		most = 1
