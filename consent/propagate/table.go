@@ -91,8 +91,7 @@ type Kept struct {
 	Quiet   time.Time // no try is made until then
 	Trouble string    // why the last one failed; no value of a person
 
-	Unsettled bool // deliveries wait that the table has
-	Linked    bool // there are Links
+	Linked bool // there are Links
 }
 
 // table is the permission table as its connector knows it.

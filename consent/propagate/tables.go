@@ -91,7 +91,7 @@ func (f *Tables) due(k Kept, h Horizon, t Target, name catalogue.Name) bool {
 	if k.Quiet.After(h.Now) {
 		return false
 	}
-	return k.Cursor < h.Size || k.Unsettled || k.Linked || k.Walking || h.Now.Sub(k.Checked) >= or(f.Look, 30*time.Second) ||
+	return k.Cursor < h.Size || k.Linked || k.Walking || h.Now.Sub(k.Checked) >= or(f.Look, 30*time.Second) ||
 		k.Shape != shape(name, t.Identities, t.takes(h.Rules)) || f.walks(k, h)
 }
 

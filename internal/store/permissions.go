@@ -27,14 +27,13 @@ func (db *DB) Permissions() *Permissions { return &Permissions{db} }
 
 const selectKept = `SELECT connection, keeper, shape, seq, stamp, judged, walking = 1, walk, stale = 1, walked, wanted, begun, holds = 1, as_of, checked,
 	mended, failing, quiet, trouble, fence,
-	EXISTS (SELECT 1 FROM deliveries d {index deliveries_by_connection} WHERE d.tenant = p.tenant AND d.connection = p.connection AND d.status = 'pending' AND d.seq < p.seq),
 	EXISTS (SELECT 1 FROM permission_links l WHERE l.tenant = p.tenant AND l.connection = p.connection)
 	FROM permission_tables p WHERE tenant = $1`
 
 func scanKept(s scanner) (k propagate.Kept, err error) {
 	var judged, walked, asOf, checked, quiet int64
 	err = s.Scan(&k.Connection, &k.Keeper, &k.Shape, &k.Cursor, &k.Stamp, &judged, &k.Walking, &k.Walk, &k.Stale, &walked, &k.Wanted, &k.Begun, &k.Holds, &asOf, &checked,
-		&k.Mended, &k.Failing, &quiet, &k.Trouble, &k.Fence, &k.Unsettled, &k.Linked)
+		&k.Mended, &k.Failing, &quiet, &k.Trouble, &k.Fence, &k.Linked)
 	k.Judged, k.Walked, k.AsOf, k.Checked, k.Quiet = instant(judged), instant(walked), instant(asOf), instant(checked), instant(quiet)
 	return k, err
 }
