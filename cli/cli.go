@@ -58,10 +58,9 @@ type commands struct {
 	Catalogue struct {
 		Refresh catalogueRefreshCommand `cmd:"" help:"Read again what the databases say of themselves."`
 	} `cmd:"" help:"Look after the stored catalogues that plans are made from."`
-	Connection struct {
-		Test connectionTestCommand `cmd:"" help:"Try a connection out."`
-	} `cmd:"" help:"Look after the connections of a configuration."`
-	Request struct {
+	System     systemCommands     `cmd:"" help:"Say which systems the company has, and what they use data for."`
+	Connection connectionCommands `cmd:"" help:"Look after the ways to the company's systems."`
+	Request    struct {
 		Plan     planCommand     `cmd:"" help:"Show what a request would do. Changes nothing."`
 		Run      runCommand      `cmd:"" help:"Carry a request out here, without a server."`
 		New      newCommand      `cmd:"" help:"Submit a request to a server."`

@@ -77,6 +77,9 @@ func (r remote) send(s *session, method, path, key, kind string, within time.Dur
 	if answer.StatusCode >= http.StatusMultipleChoices {
 		return refusal(answer.StatusCode, text)
 	}
+	if into == nil {
+		return nil
+	}
 	if err := json.Unmarshal(text, into); err != nil {
 		return fmt.Errorf("the answer of %s is not that of a Volenti server: %w", r.Server, err)
 	}
