@@ -191,6 +191,10 @@ func (l *loader) secrets(c Connection, at source.Position, m *source.Mapping, sp
 		text, complete := n.Scalar("the secret "+s.Name, &l.report), true
 		if !l.elsewhere[n.At.File] {
 			text, complete = l.expand(text, n.At, c)
+		} else if s.Local != nil {
+			if err := s.Local(text); err != nil {
+				l.report.Errorf(n.At, "or keep the connection in a configuration directory", "the secret %s of a connection that is made over HTTP uses nothing of the server itself: %s", s.Name, err)
+			}
 		}
 		if complete && text == "" && s.Required && !c.Disabled {
 			l.report.Errorf(n.At, s.Help, "the secret %s of the connection %s is empty", s.Name, c.Key)

@@ -60,6 +60,10 @@ type Setting struct {
 	Help     string
 	// Check says what is wrong with a value, without quoting it; nil takes any.
 	Check func(value string) error
+	// Local says what of the machine that Volenti runs on a value would make it use,
+	// such as a file or the environment, without quoting it; nil where no value does.
+	// A connection that is made over HTTP may use nothing of it.
+	Local func(value string) error
 }
 
 // Settings is what a connection of the configuration hands to a constructor.

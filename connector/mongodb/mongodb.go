@@ -66,7 +66,9 @@ func Spec() connector.Spec {
 		Summary: "A MongoDB database, or one that speaks its protocol.",
 		Secrets: []connector.Setting{
 			{Name: "url", Required: true, Help: "mongodb://USER:PASSWORD@HOST:PORT/DATABASE; several hosts are separated by commas, and " +
-				"?authSource=admin&tls=true and the other options of MongoDB's connection strings may follow"},
+				"?authSource=admin&tls=true and the other options of MongoDB's connection strings may follow", Local: func(value string) error {
+				return connector.Remote(value, "authSource", "connectTimeoutMS", "directConnection", "readPreference", "replicaSet", "retryWrites", "serverSelectionTimeoutMS", "tls")
+			}},
 		},
 		New: func(s connector.Settings) (connector.Connector, error) { return Open(s) },
 	}

@@ -45,7 +45,9 @@ func Spec() connector.Spec {
 		Summary: "A Microsoft SQL Server database, 2016 or later, or Azure SQL.",
 		Secrets: []connector.Setting{
 			{Name: "url", Required: true, Help: "sqlserver://USER:PASSWORD@HOST:PORT?database=DATABASE; the connection is " +
-				"encrypted and the certificate checked, except on this machine; ?encrypt= and ?trustservercertificate= say otherwise"},
+				"encrypted and the certificate checked, except on this machine; ?encrypt= and ?trustservercertificate= say otherwise", Local: func(value string) error {
+				return connector.Remote(value, "app name", "connection timeout", "database", "dial timeout", "encrypt", "trustservercertificate")
+			}},
 		},
 		New: func(s connector.Settings) (connector.Connector, error) { return Open(s) },
 	}

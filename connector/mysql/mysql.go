@@ -35,7 +35,9 @@ func Spec() connector.Spec {
 		Summary: "A MariaDB or MySQL database.",
 		Secrets: []connector.Setting{
 			{Name: "url", Required: true, Help: "mysql://USER:PASSWORD@HOST:PORT/DATABASE; ?ssl-mode=VERIFY_IDENTITY&ssl-ca=FILE " +
-				"for TLS, ?max_statement_time=60&lock_wait_timeout=5 set the time limits, in seconds"},
+				"for TLS, ?max_statement_time=60&lock_wait_timeout=5 set the time limits, in seconds", Local: func(value string) error {
+				return connector.Remote(value, "lock_wait_timeout", "max_statement_time", "ssl-mode")
+			}},
 		},
 		Permits: true,
 		New:     func(s connector.Settings) (connector.Connector, error) { return Open(s) },

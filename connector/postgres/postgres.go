@@ -7,7 +7,9 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -51,7 +53,7 @@ func Spec() connector.Spec {
 		Summary: "A PostgreSQL database, or one that speaks its protocol.",
 		Secrets: []connector.Setting{
 			{Name: "url", Required: true, Help: "postgres://USER:PASSWORD@HOST:PORT/DATABASE; " +
-				"?statement_timeout=60000&lock_timeout=5000 set the time limits, in milliseconds"},
+				"?statement_timeout=60000&lock_timeout=5000 set the time limits, in milliseconds", Local: ofThisMachine},
 		},
 		Permits: true,
 		New:     func(s connector.Settings) (connector.Connector, error) { return Open(s) },
@@ -83,6 +85,14 @@ func Open(s connector.Settings) (*relational.DB, error) {
 		config = reads
 	}
 	return relational.New(s, stdlib.OpenDB(*config), dialect()).ReadFrom(stdlib.OpenDB(*reads)), nil
+}
+
+// ofThisMachine says what a URL leaves to files and the environment.
+func ofThisMachine(value string) error {
+	if u, err := url.Parse(value); err != nil || !isURL(value) || strings.Trim(u.Path, "/") == "" {
+		return errors.New("it must be postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+	}
+	return connector.Remote(value, "application_name", "connect_timeout", "lock_timeout", "search_path", "sslmode", "statement_timeout", "target_session_attrs")
 }
 
 func isURL(s string) bool {

@@ -31,7 +31,9 @@ func Spec() connector.Spec {
 		Type:    "sqlite",
 		Summary: "An SQLite database file on this machine.",
 		Secrets: []connector.Setting{
-			{Name: "url", Required: true, Help: "sqlite:PATH, the path of the database file"},
+			{Name: "url", Required: true, Help: "sqlite:PATH, the path of the database file", Local: func(string) error {
+				return errors.New("it is a file of the server")
+			}},
 		},
 		Permits: true,
 		New:     func(s connector.Settings) (connector.Connector, error) { return Open(s) },
