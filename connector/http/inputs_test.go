@@ -70,7 +70,7 @@ func TestInputsAreMultipliedAsSlowlyAsCanBe(t *testing.T) { // H7
 		as := rapid.SliceOfN(small, 0, 4).Draw(t, "a")
 		bs := rapid.SliceOfN(rapid.SliceOfN(small, 0, 3), 0, 3).Draw(t, "b")
 		ps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) connector.Tuple {
-			return connector.Tuple{[]any(rapid.SliceOfN(small, 0, 3).Draw(t, "q")), small.Draw(t, "p")}
+			return connector.Tuple{rapid.SliceOfN(small, 0, 3).Draw(t, "q"), small.Draw(t, "p")}
 		}), 0, 4).Draw(t, "groups")
 
 		want := map[string]bool{}
@@ -89,7 +89,7 @@ func TestInputsAreMultipliedAsSlowlyAsCanBe(t *testing.T) { // H7
 		}
 		where := []connector.Match{match("a", as...), {Columns: []string{"b"}}, {Columns: []string{"q", "p"}, Tuples: ps}}
 		for _, b := range bs {
-			where[1].Tuples = append(where[1].Tuples, connector.Tuple{[]any(b)})
+			where[1].Tuples = append(where[1].Tuples, connector.Tuple{b})
 		}
 		got := map[string]bool{}
 		if factors, made := e.factors(0, take(where), nil); made {
