@@ -124,6 +124,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 		"policy-webhooks.md":   {"calls ask-crm before (connection crm, two_way, may add identities of type phone_number)", `"status":"paused"`, `"status":"complete"`},
 		"delivery.md":          {`"status":"complete"`, `"left":5`, `{"items":[]}`},
 		"email.md":             {"shop: succeeded", "0 errors, 0 warnings", "Subject: Was Menschen bei "},
+		"systems.md":           {"System crm uses data for: marketing", "newsletter belongs to crm.", "secrets  secret, url", `[{"system_key":"crm","system_name":"Customer relations"`, "newsletter belongs to no system", "System crm is removed"},
 		"banner.md":            {"added    google_analytics", "Version 1 of site", "! added    vendor matomo", "must be asked again", "Version 2 of site"},
 		"banner-registry.md":   {`"key":"matomo"`, `"key":"google_analytics"`, `"key":"vimeo"`, `"revision":2,"added":["matomo","vimeo"]`, `"revision":2,"added":[]`},
 		"propagation.md":       {"ads of marketing: error: vendor_refused", "letters of marketing: complete", "sent email, known since record", "Sent again: 1.", `/ads {"subject":`, `"items":["list_42"],"granted":true`, "2 status maps: 1 taken over, 1 error."},
