@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"volenti.dev/volenti/api"
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/config/source"
 	"volenti.dev/volenti/datamap/inventory"
@@ -66,6 +67,11 @@ connection:
 	says("c-1 analytics 1")
 	choose(false)
 	says("c-1 analytics 0")
+	var states api.ConnectionStates
+	s.ask("GET", "/api/v1/deliveries/connections", "", http.StatusOK, &states)
+	if len(states.Items) != 1 || states.Items[0].Table == nil {
+		t.Errorf("the table is said to be %+v", states.Items)
+	}
 	_, err = warehouse.Exec(`UPDATE consent_permissions SET allowed = 1`)
 	s.must(err)
 	if got := s.postAs(s.key, rebuild, ""); got.status != http.StatusNoContent {
