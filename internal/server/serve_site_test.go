@@ -236,7 +236,7 @@ func (s *site) path(route api.Route, tenant string) string {
 		if strings.Contains(route.Path, "{consent}") {
 			visitor = s.visits(key).choose(true).ID
 		}
-	case strings.Contains(route.Path, "/deliveries/"):
+	case strings.Contains(route.Path, "/deliveries/changes/"):
 		record = s.makeDelivery(tenant)
 	case strings.Contains(route.Path, "/operators/"):
 		id = s.makeOperator(tenant, auth.Viewer).ID
