@@ -2,6 +2,7 @@ package docs_test
 
 import (
 	"cmp"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -42,5 +43,35 @@ func TestLimitsOfPropagationAreThoseOfTheCode(t *testing.T) {
 		if !strings.Contains(code, inCode) || !strings.Contains(text, inText) {
 			t.Errorf("the code must say %q and propagation.md %q", inCode, inText)
 		}
+	}
+}
+
+func TestThePageSaysWhoReadsTheRollUpAndWhatReadersMustChange(t *testing.T) { // C3, C14
+	page, news := read(t, "propagation.md"), read(t, "../changelog/unreleased/propagation.md")
+	for _, said := range []string{"for readers who know systems only", "Nothing of ours decides by the roll-up", "Queries that look for the key of a system find nothing there: use `systems`"} {
+		if !strings.Contains(page, said) {
+			t.Errorf("propagation.md does not say %q", said)
+		}
+	}
+	for _, said := range []string{"**High risk**", "Old rows are not rewritten", "Change each query that looks for the key of a system"} {
+		if !strings.Contains(news, said) {
+			t.Errorf("the changelog does not say %q", said)
+		}
+	}
+	// Nobody else makes a roll-up, so that nothing can decide by one.
+	var makers []string
+	for _, pattern := range []string{"../*/*.go", "../*/*/*.go", "../*/*/*/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if !strings.HasSuffix(file, "_test.go") && strings.Contains(read(t, file), "propagate.RollUp(") {
+				makers = append(makers, file)
+			}
+		}
+	}
+	if d := diff.Diff([]string{"../api/deliveries.go", "../internal/store/propagation_read.go"}, makers); d != "" {
+		t.Errorf("who makes roll-ups (-known +found):\n%s", d)
 	}
 }

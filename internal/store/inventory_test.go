@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -441,6 +442,35 @@ func TestLinksThatArePutAtOnceAreNeverTwo(t *testing.T) { // C23, C32, R4
 		}
 		if now := s.links("a"); !strings.HasPrefix(now, last+":") {
 			t.Errorf("it belongs to %s, and the last of %d acts says %s", now, acts, last)
+		}
+	})
+}
+
+func TestListsWithLinksAreOneStatementHoweverManyThereAre(t *testing.T) { // C28
+	onShelf(t, func(t *testing.T, s shelf) {
+		for i := range 20 {
+			key := fmt.Sprintf("k%02d", i)
+			s.system(key)
+			s.connection(key)
+			_, err := s.link(key, key)
+			must(t, err)
+		}
+		for name, list := range map[string]func() int{
+			"connections": func() int {
+				all, err := s.db.Connections().List(ctx, tenant)
+				must(t, err)
+				return len(slices.DeleteFunc(all, func(c inventory.Connection) bool { return len(c.Links) != 1 }))
+			},
+			"systems": func() int {
+				all, err := s.db.Systems().List(ctx, tenant)
+				must(t, err)
+				return len(slices.DeleteFunc(all, func(s inventory.System) bool { return len(s.Connections) != 1 }))
+			},
+		} {
+			n := 0
+			if read := s.db.Statements(func() { n = list() }); read != 1 || n != 20 {
+				t.Errorf("%s: %d with their links by %d statements", name, n, read)
+			}
 		}
 	})
 }
