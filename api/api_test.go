@@ -27,7 +27,7 @@ func TestRouteWithoutAScopeIsNotBuilt(t *testing.T) { // SE13
 		"no sentence":                {{Method: "GET", Path: "/x", Act: act, Public: true}},
 		"reveals in public":          {{Method: "GET", Path: "/x", Does: "x", Act: act, Public: true, Reveals: "x.y"}},
 		"changes in public":          {{Method: "POST", Path: "/x", Does: "x", Act: act, Public: true}},
-		"a method without keys":      {{Method: "DELETE", Path: "/x", Does: "x", Act: act, Scope: auth.ReadAudit}},
+		"a method without keys":      {{Method: "PATCH", Path: "/x", Does: "x", Act: act, Scope: auth.ReadAudit}},
 		"a GET that is repeated":     {{Method: "GET", Path: "/x", Does: "x", Act: act, Scope: auth.ReadAudit, Repeats: Harmless}},
 		"a GET with a body":          {{Method: "GET", Path: "/x", Does: "x", Act: act, Scope: auth.ReadAudit, Example: "{}"}},
 		"twice":                      {{Method: "GET", Path: "/x", Does: "x", Act: act, Public: true}, {Method: "GET", Path: "/x", Does: "x", Act: act, Public: true}},

@@ -28,6 +28,7 @@ type propagateCommands struct {
 	List    propagateListCommand    `cmd:"" help:"List what became of choices at connections."`
 	Explain propagateExplainCommand `cmd:"" help:"Say why connections did, or did not, receive what a person chose."`
 	Retry   propagateRetryCommand   `cmd:"" help:"Send again what did not arrive at a connection."`
+	Rebuild propagateRebuildCommand `cmd:"" help:"Compare the permission table of a connection with all that stands, and mend it."`
 	Import  propagateImportCommand  `cmd:"" help:"Take over the statuses of another platform."`
 }
 
@@ -310,6 +311,20 @@ func (c *propagateRetryCommand) Run(s *session) error {
 			fmt.Fprintf(s.Out, "%d left as it was: %s %s\n", n, reason.Sentence(), reason.Mend())
 		}
 	}
+	return nil
+}
+
+type propagateRebuildCommand struct {
+	remote
+	Connection string `arg:"" help:"Key of the connection."`
+}
+
+// Run asks for it. The server begins within a second or so.
+func (c *propagateRebuildCommand) Run(s *session) error {
+	if err := c.post(s, "/deliveries/connections/"+url.PathEscape(c.Connection)+"/rebuild", nil, nil); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Out, "The rows of the permission table of %s are compared now. `volenti propagate status` says how many people's were mended.\n", c.Connection)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -174,4 +175,35 @@ func TestStatusesOfAnotherPlatformAreImported(t *testing.T) { // C10
 		}
 	}
 	k.does(4, "propagate", "import", filepath.Join(k.dir, "missing.jsonl"))
+}
+
+const warehouse = `
+connection:
+- {key: warehouse, type: sqlite, access: write, secrets: {url: "sqlite:%s"}, consent: {table: consent_permissions, identities: [email], purposes: {newsletter: [news]}}}
+`
+
+func TestAPermissionTableIsComparedWhenItIsAskedFor(t *testing.T) {
+	k, _ := openMarketing(t)
+	k.does(4, "propagate", "rebuild", "letters")
+	path := k.write("warehouse.db", "")
+	k.write("warehouse.yml", fmt.Sprintf(warehouse, path))
+	k.run(0, "apply", "--data", k.data, k.dir)
+	k.says("warehouse", "propagate", "status")
+	k.agree("anna@example.org")
+	k.says("newsletter", "propagate", "list", "--connection", "warehouse", "--status", "complete")
+	k.says("is right as of", "propagate", "status")
+
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if _, err := db.ExecContext(t.Context(), `UPDATE consent_permissions SET allowed = 0`); err != nil {
+		t.Fatal(err)
+	}
+	if out, _ := k.does(0, "propagate", "rebuild", "warehouse"); !strings.Contains(out, "table of warehouse are compared now") {
+		t.Error(out)
+	}
+	k.says("rows of 1 people", "propagate", "status")
+	k.does(4, "propagate", "rebuild", "nowhere")
 }
