@@ -33,8 +33,8 @@ connection:
 `
 
 // openMarketing gives a shell with a server that tells two programs what people
-// choose; ads answers no until it is mended.
-func openMarketing(t *testing.T) (k shopkeeper, mended *atomic.Bool) {
+// choose; ads answers no until it is mended. More is configuration besides.
+func openMarketing(t *testing.T, more ...string) (k shopkeeper, mended *atomic.Bool) {
 	t.Helper()
 	mended = &atomic.Bool{}
 	told := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -45,6 +45,9 @@ func openMarketing(t *testing.T) (k shopkeeper, mended *atomic.Bool) {
 	t.Cleanup(told.Close)
 	k = shopkeeper{shell: shell{t: t, data: filepath.Join(t.TempDir(), "data")}, dir: t.TempDir()}
 	k.write("config.yml", fmt.Sprintf(marketing, told.URL, "whsec_"+strings.Repeat("AAAA", 8)))
+	for i, text := range more {
+		k.write(fmt.Sprintf("more.%d.yml", i), text)
+	}
 	k.does(0, "apply", "--data", k.data, k.dir)
 	key, _ := k.does(0, "apikey", "create", "--data", k.data, "--scope", "consents:write", "--scope", "deliveries:read", "--scope", "deliveries:retry")
 	k.key = strings.TrimSpace(key)
@@ -183,11 +186,11 @@ connection:
 `
 
 func TestAPermissionTableIsComparedWhenItIsAskedFor(t *testing.T) {
-	k, _ := openMarketing(t)
-	k.does(4, "propagate", "rebuild", "letters")
-	path := k.write("warehouse.db", "")
-	k.write("warehouse.yml", fmt.Sprintf(warehouse, path))
-	k.run(0, "apply", "--data", k.data, k.dir)
+	path := filepath.Join(t.TempDir(), "warehouse.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil { // an empty file is an empty database
+		t.Fatal(err)
+	}
+	k, _ := openMarketing(t, fmt.Sprintf(warehouse, path))
 	k.says("warehouse", "propagate", "status")
 	k.agree("anna@example.org")
 	k.says("newsletter", "propagate", "list", "--connection", "warehouse", "--status", "complete")
@@ -205,5 +208,5 @@ func TestAPermissionTableIsComparedWhenItIsAskedFor(t *testing.T) {
 		t.Error(out)
 	}
 	k.says("rows of 1 people", "propagate", "status")
-	k.does(4, "propagate", "rebuild", "nowhere")
+	k.does(4, "propagate", "rebuild", "letters")
 }

@@ -2,13 +2,10 @@ package http
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
-	"math"
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"volenti.dev/volenti/datamap/value"
 )
@@ -214,80 +211,18 @@ func inQuotes(v any) string {
 // appendJSON writes a value as vendors read it: numbers as numbers, however
 // large, and nothing escaped for HTML.
 func appendJSON(dst []byte, v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(forVendor(v)); err != nil { // outside the contract of package value
-		return append(dst, "null"...)
+	text, err := value.EncodeJSON(v)
+	if err != nil { // outside the contract of package value
+		text = "null"
 	}
-	return append(dst, bytes.TrimRight(b.Bytes(), "\n")...)
-}
-
-func forVendor(v any) any {
-	switch v := v.(type) {
-	case value.Decimal:
-		if json.Valid([]byte(v)) {
-			return json.Number(v)
-		}
-		return string(v)
-	case float64:
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil
-		}
-	case time.Time:
-		return v.UTC().Format(time.RFC3339Nano)
-	case value.Date:
-		return string(v)
-	case []byte:
-		return base64.StdEncoding.EncodeToString(v)
-	case []any:
-		list := make([]any, len(v))
-		for i := range v {
-			list[i] = forVendor(v[i])
-		}
-		return list
-	case map[string]any:
-		object := make(map[string]any, len(v))
-		for name := range v {
-			object[name] = forVendor(v[name])
-		}
-		return object
-	}
-	return v
+	return append(dst, text...)
 }
 
 // parseJSON reads an answer into the types of package value.
 func parseJSON(data []byte) (any, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
+	v, ok := value.DecodeJSON(string(data))
+	if !ok {
 		return nil, errNoJSON
 	}
-	if d.More() {
-		return nil, errNoJSON
-	}
-	return ours(v), nil
-}
-
-func ours(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if i, err := strconv.ParseInt(string(v), 10, 64); err == nil {
-			return i
-		}
-		if f, err := strconv.ParseFloat(string(v), 64); err == nil && value.Equal(f, value.Decimal(v)) {
-			return f
-		}
-		return value.Decimal(v)
-	case []any:
-		for i := range v {
-			v[i] = ours(v[i])
-		}
-	case map[string]any:
-		for name := range v {
-			v[name] = ours(v[name])
-		}
-	}
-	return v
+	return v, nil
 }

@@ -11,7 +11,6 @@ import (
 
 	driver "github.com/microsoft/go-mssqldb"
 
-	"volenti.dev/volenti/connector/relational"
 	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/datamap/value"
 )
@@ -73,7 +72,7 @@ func decodeText(c *catalogue.Column, s string) any {
 			}
 		}
 	case value.JSON:
-		if v, ok := relational.DecodeJSON(s); ok {
+		if v, ok := value.DecodeJSON(s); ok {
 			return v
 		}
 	}
@@ -82,7 +81,7 @@ func decodeText(c *catalogue.Column, s string) any {
 
 func encode(c *catalogue.Column, v any) (any, error) {
 	if c.Type.Kind == value.JSON {
-		return relational.EncodeJSON(v)
+		return value.EncodeJSON(v)
 	}
 	switch v := v.(type) {
 	case bool:

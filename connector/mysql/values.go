@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/text/encoding/charmap"
 
-	"volenti.dev/volenti/connector/relational"
 	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/datamap/value"
 )
@@ -90,7 +89,7 @@ func decodeText(c *catalogue.Column, s string) any {
 	case value.Clock:
 		return shortened(s)
 	case value.JSON:
-		if v, ok := relational.DecodeJSON(s); ok {
+		if v, ok := value.DecodeJSON(s); ok {
 			return v
 		}
 	case value.String:
@@ -118,7 +117,7 @@ var (
 func encode(c *catalogue.Column, v any) (any, error) {
 	switch c.Type.Kind {
 	case value.JSON:
-		return relational.EncodeJSON(v)
+		return value.EncodeJSON(v)
 	case value.Boolean:
 		if v == true {
 			return int64(1), nil

@@ -10,7 +10,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"volenti.dev/volenti/connector/relational"
 	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/datamap/value"
 )
@@ -68,7 +67,7 @@ func decodeText(c *catalogue.Column, s string) any {
 			return value.Date(s)
 		}
 	case value.JSON:
-		if v, ok := relational.DecodeJSON(s); ok {
+		if v, ok := value.DecodeJSON(s); ok {
 			return v
 		}
 	case value.Other:
@@ -125,7 +124,7 @@ func encodeText(c *catalogue.Column, v any) (string, error) {
 		}
 	}
 	if c.Type.Kind == value.JSON {
-		s, err := relational.EncodeJSON(v)
+		s, err := value.EncodeJSON(v)
 		if strings.Contains(s, `\u0000`) {
 			return "", errors.New("not a text that PostgreSQL can hold")
 		}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"volenti.dev/volenti/connector/relational"
 	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/datamap/value"
 )
@@ -49,7 +48,7 @@ func decode(c *catalogue.Column, v any) any {
 		return day(v)
 	case value.JSON:
 		if s, ok := v.(string); ok {
-			if decoded, ok := relational.DecodeJSON(s); ok {
+			if decoded, ok := value.DecodeJSON(s); ok {
 				return decoded
 			}
 		}
@@ -131,7 +130,7 @@ func day(v any) any {
 
 func encode(c *catalogue.Column, v any) (any, error) {
 	if c.Type.Kind == value.JSON {
-		return relational.EncodeJSON(v)
+		return value.EncodeJSON(v)
 	}
 	switch v := v.(type) {
 	case bool:

@@ -1,4 +1,4 @@
-package relational
+package value
 
 import (
 	"bytes"
@@ -11,11 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"volenti.dev/volenti/datamap/value"
 )
 
-// DecodeJSON reads a JSON document into the types of package value. A number
+// DecodeJSON reads a JSON document into the types of this package. A number
 // is an int64 when it is written as an integer that fits, a float64 when that
 // is exactly what was written, else a Decimal: no digit is lost.
 func DecodeJSON(text string) (any, bool) {
@@ -46,7 +44,7 @@ func EncodeJSON(v any) (string, error) {
 func fromJSON(v any) any {
 	switch v := v.(type) {
 	case json.Number:
-		return number(string(v))
+		return numberOf(string(v))
 	case []any:
 		for i := range v {
 			v[i] = fromJSON(v[i])
@@ -59,32 +57,32 @@ func fromJSON(v any) any {
 	return v
 }
 
-func number(s string) any {
+func numberOf(s string) any {
 	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return i
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil || f == 0 || len(s) > 30 {
-		return value.Decimal(s)
+		return Decimal(s)
 	}
 	written, ok := new(big.Rat).SetString(s)
 	shortest, _ := new(big.Rat).SetString(strconv.FormatFloat(f, 'g', -1, 64))
 	if !ok || written.Cmp(shortest) != 0 {
-		return value.Decimal(s)
+		return Decimal(s)
 	}
 	return f
 }
 
 func toJSON(v any) any {
 	switch v := v.(type) {
-	case value.Decimal:
+	case Decimal:
 		if json.Valid([]byte(v)) {
 			return json.Number(v)
 		}
 		return string(v)
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return value.Text(v)
+			return Text(v)
 		}
 	case time.Time:
 		return v.UTC().Format(time.RFC3339Nano)
