@@ -113,7 +113,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 		"requests.md":          {": complete", "deleted    the whole row", "is canceled"},
 		"intake.md":            {`"policy":"my-data"`, "a code of 8 digits is on its way", `"status":403`},
 		"holds.md":             {"under legal hold, nothing of it may be erased: the person, by an identity of type email", "tax audit 2026", "Lifted ", ": complete"},
-		"permission-tables.md": {"anna@example.org analytics 1 granted", "ben@example.org analytics 0 refused"},
+		"permission-tables.md": {"anna@example.org analytics 1 granted", "ben@example.org analytics 0 refused", "table of warehouse are compared now"},
 		"manual.md":            {"people are asked, and the request waits for them", `"contract": "K-77"`, ": complete"},
 		"audit.md":             {"Verified: ", "forged.jsonl does not verify: line "},
 		"consent.md":           {"yes: granted", "no: refused", "no: reconsent_due", "line 4: granted", "3 rows: 1 recorded, 0 as before, 1 older", "forged.json does not verify", "no: no_record"},
@@ -213,7 +213,8 @@ func TestRightsOfThePagesAreEnough(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := map[string]string{"WEBSHOP_URL": webshop.String(), "STAFF_DIR": dir, "FEEDBACK_URL": feedback,
-		"SESSIONS_KEY_ID": "unused", "SESSIONS_KEY": "unused", "ERP_URL": "sqlserver://unused/?database=unused"}
+		"SESSIONS_KEY_ID": "unused", "SESSIONS_KEY": "unused", "ERP_URL": "sqlserver://unused/?database=unused",
+		"ANALYTICS_URL": "postgres://unused/unused", "CAMPAIGNS_URL": "https://unused.example/", "CAMPAIGNS_SECRET": "whsec_" + strings.Repeat("AAAA", 8)}
 	files := configuration(t)
 	mailboxes, err := filepath.Glob(filepath.Join(files, "email.md.*")) // the command line writes to nobody
 	if err != nil {
