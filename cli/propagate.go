@@ -85,7 +85,7 @@ func tellTable(w io.Writer, connection string, t api.TableState) {
 		told = "its table is right as of " + moment(*t.AsOf)
 	}
 	if t.Mended > 0 {
-		told += fmt.Sprintf("; rows of %d people that somebody else had changed were put right", t.Mended)
+		told += fmt.Sprintf("; people whose rows somebody else had changed, and it put right: %d", t.Mended)
 	}
 	if t.Trouble != "" {
 		told += "; it cannot be kept now: " + t.Trouble

@@ -207,6 +207,6 @@ func TestAPermissionTableIsComparedWhenItIsAskedFor(t *testing.T) {
 	if out, _ := k.does(0, "propagate", "rebuild", "warehouse"); !strings.Contains(out, "table of warehouse are compared now") {
 		t.Error(out)
 	}
-	k.says("rows of 1 people", "propagate", "status")
+	k.says("put right: 1", "propagate", "status")
 	k.does(4, "propagate", "rebuild", "letters")
 }
