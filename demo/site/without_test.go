@@ -102,6 +102,7 @@ func noScripts(s *stage) { // W15
 	b.Open(s.shop)
 	b.Use("button", "Add Sencha to the basket")
 	b.AwaitThing("link", "Basket 1")
+	b.AwaitThing("link", "Imprint") // what comes last: the page is there as a whole
 	if text := b.Read(); !strings.Contains(text, "Scripts are off in your browser.") {
 		s.Errorf("the page says\n%s", text)
 	}
