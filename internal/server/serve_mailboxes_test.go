@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -20,7 +19,6 @@ import (
 	"volenti.dev/volenti/consent/propagate"
 	"volenti.dev/volenti/internal/mailcatch"
 	"volenti.dev/volenti/internal/pgtest"
-	"volenti.dev/volenti/internal/seal"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/subject"
@@ -269,36 +267,7 @@ func TestLetterThatWasTakenBeforeAKillIsTheSameAgain(t *testing.T) { // R1, P7
 		}
 		second.end(t)
 
-		master, err := seal.ParseMaster(launchKey)
-		if err != nil {
-			t.Fatal(err)
-		}
-		reopened, err := store.Open(t.Context(), store.Config{URL: cmp.Or(database, "sqlite:"+filepath.Join(dir, "volenti.db")), Master: master})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = reopened.Close() }()
-		all, err := reopened.Propagation().List(t.Context(), store.DefaultTenant, propagate.Filter{Connection: "paper", Limit: 100})
-		if err != nil {
-			t.Fatal(err)
-		}
-		repeated := 0
-		for _, d := range all {
-			tries, err := reopened.Propagation().Attempts(t.Context(), store.DefaultTenant, d.Record, d.Connection)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(tries) == 0 || "<"+tries[0].Key+"@example.com>" != first.ID {
-				continue
-			}
-			repeated++
-			if d.Status != propagate.Complete || len(tries) != 2 || !tries[1].Repeats || tries[1].Key != tries[0].Key || tries[0].Status != propagate.Sending {
-				t.Errorf("%s after %+v", d.Status, tries)
-			}
-		}
-		if repeated != 1 {
-			t.Errorf("%d deliveries have the key of the letter", repeated)
-		}
+		repeatedOnce(t, database, dir, "paper", strings.TrimSuffix(strings.TrimPrefix(first.ID, "<"), "@example.com>"))
 	})
 }
 
