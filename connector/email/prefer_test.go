@@ -169,7 +169,7 @@ func TestTheSameChoicesAreTheSameLetter(t *testing.T) { // P7
 	var ids []string
 	for _, l := range o.sent[1:] {
 		ids = append(ids, l.ID)
-		if len(l.ID) > 64 || strings.Trim(l.ID, "vc_0123456789abcdef") != "" {
+		if len(l.ID) > 64 || strings.Trim(l.ID, "v_0123456789abcdef") != "" {
 			t.Errorf("an id is %q", l.ID)
 		}
 	}

@@ -229,7 +229,9 @@ func (k kept) take(ctx context.Context, tx *sql.Tx) (bool, error) {
 		s.write("INSERT INTO ")
 		s.table(k.fresh)
 		s.write(" (", k.list(k.freshness[:2]), ") VALUES (")
-		s.values(k.db, k.freshness[:2], []any{k.table.Keeper, k.table.Fence})
+		if err := s.values(k.db, k.freshness[:2], []any{k.table.Keeper, k.table.Fence}); err != nil {
+			return false, err
+		}
 		s.write(")")
 	}
 	_, err = k.db.exec(ctx, tx, s.String(), s.args)
