@@ -69,6 +69,7 @@ const (
 	MissingIdentity Reason = "missing_identity"   // the person has no identity that the system knows
 	Newer           Reason = "superseded"         // a newer choice stands
 	Erased          Reason = "erased"             // the person was erased
+	Unreadable      Reason = "unreadable"         // what is kept of the person is damaged
 	Removed         Reason = "connection_removed" // the connection is no longer there
 	Refused         Reason = "vendor_refused"     // the system answered no; trying again does not help
 	NotAllowed      Reason = "not_allowed"        // the system does not accept our secrets, or may not be called

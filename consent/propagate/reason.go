@@ -19,6 +19,7 @@ var meanings = []meaning{
 	{Erased, "The person was erased before it was sent. Nothing is sent about them any more.", ""},
 	{Newer, "A newer choice of the person took its place before it was sent.", ""},
 	{MissingIdentity, "The person has no identity that the system knows people by.", "Record a choice with such an identity, or name another type in the `identities` of the connection's `consent:`. Then retry."},
+	{Unreadable, "What the store keeps of the person, their key or an identity that the system knows people by, is damaged and cannot be opened.", "The log of the server names the record. Restore the damaged row from a backup, and retry."},
 	{Removed, "The connection is no longer there, or takes no choices any more.", "Give it back its `consent:`, and retry."},
 	{Refused, "The system answered no, and trying again does not help.", "Read in the attempts what it answered, mend that there, and retry."},
 	{NotAllowed, "The system does not accept our secrets, or its address may not be called.", "Mend the secrets of the connection, or its address, and retry."},

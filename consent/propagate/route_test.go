@@ -80,7 +80,7 @@ func TestNothingFollowsWhatIsOverButByARetry(t *testing.T) { // P1, P2
 		for _, to := range all {
 			act, err := from.To(to)
 			retry := to == propagate.Pending && (from == propagate.Partial || from == propagate.Failed || from == propagate.Skipped)
-			open := from == propagate.Pending && to != propagate.Pending && to != propagate.Partial && to != propagate.Failed || from == propagate.Sending
+			open := from == propagate.Pending && to != propagate.Pending && to != propagate.Partial || from == propagate.Sending
 			if (err == nil) != (retry || open) || (act == "delivery.retry") != retry {
 				t.Errorf("%s after %s: %q, %v", to, from, act, err)
 			}

@@ -4,10 +4,10 @@ import "fmt"
 
 // transitions is the one table of what may follow what, and of the act that it is
 // in the audit log. From Pending straight to Complete go those of a permission table,
-// for which nobody has to be called.
+// for which nobody has to be called, and to Failed those about whom what is kept is damaged.
 var transitions = map[Status]map[Status]string{
 	Pending: {
-		Sending: "delivery.send", Complete: "delivery.complete", Skipped: "delivery.skip", Superseded: "delivery.supersede",
+		Sending: "delivery.send", Complete: "delivery.complete", Failed: "delivery.error", Skipped: "delivery.skip", Superseded: "delivery.supersede",
 	},
 	// Sending again: the outcome of the attempt before is not known.
 	Sending: {

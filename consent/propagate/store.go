@@ -32,8 +32,9 @@ type Store interface {
 	Next(ctx context.Context, l Lane, busy []Ref, limit int) (due []Delivery, next time.Time, err error)
 	// Begin begins an attempt of each delivery, guarded by the lane's fence, its
 	// status and its number of attempts. What stands is read again: those about a
-	// person who was erased, without an identity of the target, or with a newer choice,
-	// get their outcome instead, and are not in what is given.
+	// person who was erased, without an identity of the target, with a newer choice, or
+	// of whom what is kept cannot be opened, get their outcome instead, and are not in
+	// what is given.
 	Begin(ctx context.Context, l Lane, t Target, refs []Ref) ([]Begun, error)
 	// Settle notes outcomes, guarded in the same way; what is stale is dropped.
 	Settle(ctx context.Context, l Lane, all []Settlement) error

@@ -182,7 +182,8 @@ func scanSubject(s scanner) (id consent.SubjectID, err error) {
 }
 
 // People implements propagate.TableStore. An identity that cannot be opened is
-// damaged: it is left out, and said to be in trouble.
+// damaged, or its key: it is left out, and the log names the latest record about whom
+// it is.
 func (p *Permissions) People(ctx context.Context, tenant string, ids []consent.SubjectID, types []subject.Type) ([]propagate.Person, error) {
 	keys, err := p.db.Tenant(ctx, tenant)
 	if err != nil {
@@ -240,19 +241,28 @@ func (p *Permissions) People(ctx context.Context, tenant string, ids []consent.S
 		if err != nil {
 			return nil, err
 		}
+		person := &all[at[id]]
 		own, err := keys.OpenKey(keyOf(id), key)
 		if err != nil {
-			return nil, err
+			p.db.trouble(fmt.Errorf("the key of whom record %d is about cannot be opened, so that no permission table has them: %w", latest(person.States), err))
+			continue
 		}
 		value, err := own.Open(i.value, identityOf(tenant, i.kind, i.digest))
 		if err != nil {
-			p.db.trouble(fmt.Errorf("an identity of subject %s cannot be opened, and is in no permission table: %w", i.owner, err))
+			p.db.trouble(fmt.Errorf("an identity of whom record %d is about cannot be opened, so that no permission table has it: %w", latest(person.States), err))
 			continue
 		}
-		person := &all[at[id]]
 		person.Identities = append(person.Identities, subject.Identity{Type: i.kind, Value: subject.Conceal(string(value))})
 	}
 	return all, nil
+}
+
+// latest is the newest record about a person that stands.
+func latest(states map[string]consent.State) (sequence int64) {
+	for _, s := range states {
+		sequence = max(sequence, s.Sequence)
+	}
+	return sequence
 }
 
 // links notes whom permission tables are to look at although no record may tell of

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -201,6 +202,56 @@ func TestAPermissionTableIsSettledUpToARecord(t *testing.T) {
 		}
 		if got := acts(t, db, "delivery/"+all[2].Record+"/a"); !slices.Equal(got, []string{"delivery.complete"}) {
 			t.Errorf("acts %v", got)
+		}
+	})
+}
+
+func TestDamageToOnePersonHoldsBackNobodyElse(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		var troubles []string
+		db.Config.Trouble = func(err error) { troubles = append(troubles, err.Error()) }
+		db.Reopen(t)
+		carried, table := to("a"), to("b", func(t *propagate.Target) { t.Table = true })
+		world(t, db, carried, table)
+		var all []consent.Outcome
+		for _, name := range []string{"anna@example.com", "bert@example.com", "carl@example.com"} {
+			all = append(all, give(t, db, says(name, "news", true))[0])
+		}
+		planAll(t, db, carried, table)
+		key, identity := all[0].Subject.String(), all[1].Subject.String()
+		must(t, db.Statement(ctx, `UPDATE keys SET wrapped = (SELECT k.wrapped FROM keys k WHERE k.owner = 'subject/`+identity+`') WHERE owner = 'subject/`+key+`'`))
+		must(t, db.Statement(ctx, `UPDATE subject_identities SET sealed = (SELECT i.sealed FROM subject_identities i WHERE i.subject = '`+key+`') WHERE subject = '`+identity+`'`))
+		l := lane(t, db, "a")
+		begun := begin(t, db, l, carried, refs(next(t, db, l))...)
+		if len(begun) != 1 || begun[0].Record != all[2].Record {
+			t.Fatalf("begun %+v", begun)
+		}
+		must(t, db.Propagation().SettleTable(ctx, tenant, table, all[2].Sequence))
+		for i, want := range []string{"error unreadable, error unreadable", "error unreadable, error unreadable", "sending , complete "} {
+			a, b := row(t, db, all[i].Record, "a"), row(t, db, all[i].Record, "b")
+			if got := fmt.Sprintf("%s %s, %s %s", a.Status, a.Reason, b.Status, b.Reason); got != want {
+				t.Errorf("delivery %d: %s", i, got)
+			}
+		}
+		if got := acts(t, db, "delivery/"+all[0].Record+"/a"); !slices.Equal(got, []string{"delivery.error"}) {
+			t.Errorf("acts %v", got)
+		}
+		people, err := db.Permissions().People(ctx, tenant, []consent.SubjectID{all[0].Subject, all[1].Subject, all[2].Subject}, carried.Identities)
+		must(t, err)
+		if len(people[0].Identities) != 0 || len(people[1].Identities) != 0 || len(people[2].Identities) != 1 {
+			t.Errorf("in the table %+v", people)
+		}
+		if len(troubles) != 6 { // two people: a lane, a table's deliveries, its rows
+			t.Errorf("troubles %q", troubles)
+		}
+		for i, said := range troubles {
+			if !strings.Contains(said, fmt.Sprintf("record %d ", all[i%2].Sequence)) && !strings.Contains(said, fmt.Sprintf("record %d ", all[1-i%2].Sequence)) ||
+				strings.Contains(said, key) || strings.Contains(said, identity) {
+				t.Errorf("the log says %q", said)
+			}
+		}
+		if n, err := db.Propagation().Retry(ctx, tenant, "a", "operator", []propagate.Ref{{Sequence: all[0].Sequence}}); err != nil || n != 1 {
+			t.Errorf("retried %d: %v", n, err)
 		}
 	})
 }

@@ -20,7 +20,6 @@ type people map[consent.SubjectID]*someone
 // someone is who was not erased.
 type someone struct {
 	wrapped []byte
-	key     *seal.Key        // nil until it is opened
 	stands  map[string]int64 // by purpose, the sequence of the latest record
 	given   map[string]time.Time
 	known   []knownBy
@@ -118,32 +117,59 @@ func (p people) judge(d delivery, target propagate.Target) (propagate.Status, pr
 	return propagate.Sending, propagate.NoReason
 }
 
-// as opens all identities of the types, in their order, and tells without the values
-// which they are.
-func (who *someone) as(types []subject.Type) (identities []subject.Identity, sent []propagate.Sent, err error) {
-	type opened struct {
+// opened is what a target is told of someone: all identities of its types, in their
+// order, and without the values which they are.
+type opened struct {
+	*someone
+	identities []subject.Identity
+	sent       []propagate.Sent
+}
+
+// open opens what the target of a delivery is told of a person. It fails where that is
+// damaged, so that nobody is told a part of it; the error names the record only.
+func (p *Propagation) open(t *tx, who *someone, d delivery, target propagate.Target) (opened, error) {
+	key, err := p.db.consents.keyring.open(t.keys, keyName{t.tenant, d.Subject}, who.wrapped)
+	if err != nil {
+		return opened{}, fmt.Errorf("the key of whom record %d is about cannot be opened, so that %s is not told: %w", d.Sequence, d.Connection, err)
+	}
+	o, err := who.as(key, target.Identities)
+	if err != nil {
+		return opened{}, fmt.Errorf("an identity of whom record %d is about cannot be opened, so that %s is not told: %w", d.Sequence, d.Connection, err)
+	}
+	return o, nil
+}
+
+func (p *Propagation) troubles(all []error) {
+	for _, err := range all {
+		p.db.trouble(err)
+	}
+}
+
+func (who *someone) as(key *seal.Key, types []subject.Type) (opened, error) {
+	type known struct {
 		subject.Identity
 		linked int64
 	}
+	all := opened{someone: who}
 	for _, kind := range types {
-		var some []opened
+		var some []known
 		for _, k := range who.known {
 			if k.kind != kind {
 				continue
 			}
-			value, err := who.key.Open(k.sealed, k.place)
+			value, err := key.Open(k.sealed, k.place)
 			if err != nil {
-				return nil, nil, fmt.Errorf("open an identity: %w", err)
+				return opened{}, err
 			}
-			some = append(some, opened{subject.Identity{Type: kind, Value: subject.Conceal(string(value))}, k.linked})
+			some = append(some, known{subject.Identity{Type: kind, Value: subject.Conceal(string(value))}, k.linked})
 		}
-		slices.SortFunc(some, func(a, b opened) int {
+		slices.SortFunc(some, func(a, b known) int {
 			return cmp.Or(cmp.Compare(a.linked, b.linked), cmp.Compare(a.Value.Reveal(), b.Value.Reveal()))
 		})
 		for _, o := range some {
-			identities = append(identities, o.Identity)
-			sent = append(sent, propagate.Sent{Type: kind, Linked: o.linked})
+			all.identities = append(all.identities, o.Identity)
+			all.sent = append(all.sent, propagate.Sent{Type: kind, Linked: o.linked})
 		}
 	}
-	return identities, sent, nil
+	return all, nil
 }

@@ -61,7 +61,8 @@ const tableSlice = 500
 
 // SettleTable completes the deliveries of a permission table that are pending for
 // changes up to a sequence. Those about a person who was erased, without an identity
-// of the target, or with a newer choice get their outcome instead.
+// of the target, with a newer choice, or of whom what is kept cannot be opened get
+// their outcome instead.
 func (p *Propagation) SettleTable(ctx context.Context, tenant string, target propagate.Target, through int64) error {
 	for {
 		waiting, err := collect(ctx, p.db.engine, scanDelivery(tenant), selectDeliveries+` {index deliveries_by_connection}
@@ -72,33 +73,41 @@ func (p *Propagation) SettleTable(ctx context.Context, tenant string, target pro
 		if len(waiting) == 0 {
 			return nil
 		}
-		if err := p.db.write(ctx, tenant, func(ctx context.Context, t *tx) error { return p.settleTable(ctx, t, target, waiting) }); err != nil {
+		var damaged []error
+		if err := p.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+			damaged, err = p.settleTable(ctx, t, target, waiting)
+			return err
+		}); err != nil {
 			return fmt.Errorf("settle a permission table: %w", err)
 		}
+		p.troubles(damaged)
 	}
 }
 
-func (p *Propagation) settleTable(ctx context.Context, t *tx, target propagate.Target, waiting []delivery) error {
+func (p *Propagation) settleTable(ctx context.Context, t *tx, target propagate.Target, waiting []delivery) (damaged []error, err error) {
 	_, now, err := t.lockLog(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	people, err := p.people(ctx, t, waiting)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var moves []move
 	for _, d := range waiting {
 		status, reason := people.judge(d, target)
 		if status == propagate.Sending {
 			status = propagate.Complete
+			if _, err := p.open(t, people[d.Subject], d, target); err != nil {
+				status, reason, damaged = propagate.Failed, propagate.Unreadable, append(damaged, err)
+			}
 		}
 		m, err := d.change(status, reason, now)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		moves = append(moves, m)
 	}
 	_, err = t.become(ctx, intoPassed, moves)
-	return err
+	return damaged, err
 }

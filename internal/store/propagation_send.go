@@ -14,8 +14,9 @@ import (
 // Begin implements propagate.Store. A target that takes this choice no more gets no
 // attempt either.
 func (p *Propagation) Begin(ctx context.Context, l propagate.Lane, target propagate.Target, refs []propagate.Ref) (begun []propagate.Begun, err error) {
+	var damaged []error
 	err = p.db.write(ctx, l.Tenant, func(ctx context.Context, t *tx) error {
-		begun = nil
+		begun, damaged = nil, nil
 		_, now, err := t.lockLog(ctx)
 		if err != nil {
 			return err
@@ -45,6 +46,12 @@ func (p *Propagation) Begin(ctx context.Context, l propagate.Lane, target propag
 			if to == propagate.Pending {
 				to, reason = people.judge(d, target)
 			}
+			var who opened
+			if to == propagate.Sending {
+				if who, err = p.open(t, people[d.Subject], d, target); err != nil {
+					to, reason, damaged = propagate.Failed, propagate.Unreadable, append(damaged, err)
+				}
+			}
 			m, err := d.change(to, reason, now)
 			if err != nil {
 				return err
@@ -53,14 +60,7 @@ func (p *Propagation) Begin(ctx context.Context, l propagate.Lane, target propag
 				unsent = append(unsent, m)
 				continue
 			}
-			who := people[d.Subject]
-			if who.key, err = p.db.consents.keyring.open(t.keys, keyName{t.tenant, d.Subject}, who.wrapped); err != nil {
-				return err
-			}
-			b, err := m.begin(who, target)
-			if err != nil {
-				return err
-			}
+			b := m.begin(who, target)
 			m.delivery.Delivery = b.Delivery
 			sends, ready[d.Sequence] = append(sends, m), b
 		}
@@ -78,31 +78,28 @@ func (p *Propagation) Begin(ctx context.Context, l propagate.Lane, target propag
 	if err != nil {
 		return nil, fmt.Errorf("begin deliveries: %w", err)
 	}
+	p.troubles(damaged)
 	return begun, nil
 }
 
 // begin makes the attempt of a delivery to a person. Where it is not known what
 // became of the one before, it goes out under the same key.
-func (m *move) begin(who *someone, target propagate.Target) (propagate.Begun, error) {
+func (m *move) begin(who opened, target propagate.Target) propagate.Begun {
 	b := propagate.Begun{Delivery: m.Delivery, Repeats: !m.known}
 	b.Attempt++
 	if m.known {
 		b.Keyed = b.Attempt
 	}
 	m.known = false
-	identities, sent, err := who.as(target.Identities)
-	if err != nil {
-		return b, err
-	}
-	b.Sent = sent
+	b.Sent = who.sent
 	b.Preference = connector.Preference{
-		Key: b.Key(), Subject: b.Subject.String(), Identities: identities, Purpose: b.Purpose, Items: target.Words(b.Purpose),
+		Key: b.Key(), Subject: b.Subject.String(), Identities: who.identities, Purpose: b.Purpose, Items: target.Words(b.Purpose),
 		Granted: !b.OptOut(), Since: who.given[b.Purpose],
 	}
 	if b.Repeats {
 		m.details["repeats"] = true
 	}
-	return b, nil
+	return b
 }
 
 var intoDeliveryAttempts = into("delivery_attempts", "seq bigint, connection text, attempt bigint, at bigint, took bigint, status text, reason text, message text, keyed bigint, sent text, calls text",
