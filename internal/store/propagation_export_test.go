@@ -12,6 +12,12 @@ var LaneQueries = map[string]string{
 	"superseded": waitingAbout, "pending elsewhere": pendingLegacy, "elsewhere": legacyOf, "places": placesOf, "standing": standingOf, "known": knownAs,
 }
 
+// ListQuery is how List begins.
+func ListQuery(tenant string, f propagate.Filter) (text string, args []any) {
+	from, b := filtered(tenant, f)
+	return from + b.text + " ORDER BY d.seq DESC, d.connection LIMIT 50", b.args
+}
+
 // PlanLate plans what there was before something else happened; or, where only the
 // lanes were read before, what there is since.
 func (p *Propagation) PlanLate(ctx context.Context, tenant string, targets []propagate.Target, onlyLanes bool, meanwhile func()) error {

@@ -45,6 +45,24 @@ func TestWhatWaitsCostsALaneNothing(t *testing.T) {
 	})
 }
 
+// PostgreSQL finds the index by what it counts of the table; SQLite has to be told.
+func TestAListOfFewGoesByTheirIndex(t *testing.T) {
+	db := storetest.SQLite(t)
+	world(t, db, to("a"))
+	for index, f := range map[string]propagate.Filter{
+		"deliveries_by_record":     {Record: "r", Connection: "a", Before: 9},
+		"deliveries_by_subject":    {Subject: "s", Purpose: "news"},
+		"deliveries_by_connection": {Connection: "a", Statuses: []propagate.Status{propagate.Failed}},
+	} {
+		text, args := store.ListQuery(tenant, f)
+		plan, err := db.Plan(ctx, text, args...)
+		must(t, err)
+		if !strings.Contains(plan, "SEARCH d USING INDEX "+index) || strings.Contains(plan, "SEARCH d USING INDEX "+index+" (tenant=?)\n") {
+			t.Errorf("%+v:\n%s", f, plan)
+		}
+	}
+}
+
 // bad is a plan that reads more than it has to.
 var bad = regexp.MustCompile(`Seq Scan on (deliver|subject)|Filter: \(due|Sort Key: (d\.|deliver)|hashed SubPlan|\(tenant=\?\)|TEMP B-TREE FOR (LAST|ORDER)|SCAN (d|deliver\w+|subject\w+)\b`)
 

@@ -14,9 +14,13 @@ import (
 )
 
 // shownDeliveries are rows with what was sent with the last attempt.
-const shownDeliveries = `SELECT d.seq, d.connection, d.system, d.record, d.subject, d.purpose, d.choice, d.status, d.reason,
+const shownDeliveries = shownRows + shownAttempts
+
+const shownRows = `SELECT d.seq, d.connection, d.system, d.record, d.subject, d.purpose, d.choice, d.status, d.reason,
 	d.attempt, d.keyed, d.known, d.due, d.at, d.updated, COALESCE(a.sent, '[]'), COALESCE(a.calls, '[]')
-	FROM deliveries d LEFT JOIN delivery_attempts a ON a.tenant = d.tenant AND a.seq = d.seq AND a.connection = d.connection AND a.attempt = d.attempt`
+	FROM deliveries d`
+
+const shownAttempts = ` LEFT JOIN delivery_attempts a ON a.tenant = d.tenant AND a.seq = d.seq AND a.connection = d.connection AND a.attempt = d.attempt`
 
 func scanShown(tenant string) func(scanner) (propagate.Delivery, error) {
 	scan := scanDelivery(tenant)
@@ -33,7 +37,35 @@ func scanShown(tenant string) func(scanner) (propagate.Delivery, error) {
 // List gives the deliveries that a filter lets through, the newest change first. A
 // change is never cut in two: there may be some more than the limit.
 func (p *Propagation) List(ctx context.Context, tenant string, f propagate.Filter) ([]propagate.Delivery, error) {
-	b := &conditions{text: " WHERE d.tenant = $1", args: []any{tenant}}
+	from, b := filtered(tenant, f)
+	all, err := collect(ctx, p.db.engine, scanShown(tenant), from+b.text+fmt.Sprintf(" ORDER BY d.seq DESC, d.connection LIMIT $%d", len(b.args)+1),
+		append(slices.Clone(b.args), f.Limit)...)
+	if err == nil && f.Limit > 0 && len(all) == f.Limit {
+		last := all[len(all)-1]
+		b.and("d.seq = ? AND d.connection > ?", last.Sequence, last.Connection)
+		var rest []propagate.Delivery
+		rest, err = collect(ctx, p.db.engine, scanShown(tenant), shownDeliveries+b.text+" ORDER BY d.connection", b.args...)
+		all = append(all, rest...)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
+	}
+	return all, nil
+}
+
+// filtered is what a filter lets through. Where an index leads to few rows it is
+// named: SQLite would go through all, because those are in the order of the list.
+func filtered(tenant string, f propagate.Filter) (from string, b *conditions) {
+	index := ""
+	switch {
+	case f.Record != "":
+		index = " {index deliveries_by_record}"
+	case f.Subject != "":
+		index = " {index deliveries_by_subject}"
+	case f.Connection != "" && len(f.Statuses) == 1:
+		index = " {index deliveries_by_connection}"
+	}
+	b = &conditions{text: " WHERE d.tenant = $1", args: []any{tenant}}
 	for _, c := range []struct{ condition, value string }{
 		{"d.connection = ?", f.Connection}, {"d.system = ?", f.System}, {"d.purpose = ?", f.Purpose}, {"d.record = ?", f.Record}, {"d.subject = ?", f.Subject},
 	} {
@@ -51,22 +83,7 @@ func (p *Propagation) List(ctx context.Context, tenant string, f propagate.Filte
 	if f.Before > 0 {
 		b.and("d.seq < ?", f.Before)
 	}
-	page := func(b conditions, order string) ([]propagate.Delivery, error) {
-		return collect(ctx, p.db.engine, scanShown(tenant), shownDeliveries+b.text+order, b.args...)
-	}
-	first := conditions{b.text, append(slices.Clone(b.args), f.Limit)}
-	all, err := page(first, fmt.Sprintf(" ORDER BY d.seq DESC, d.connection LIMIT $%d", len(first.args)))
-	if err == nil && f.Limit > 0 && len(all) == f.Limit {
-		last := all[len(all)-1]
-		b.and("d.seq = ? AND d.connection > ?", last.Sequence, last.Connection)
-		var rest []propagate.Delivery
-		rest, err = page(*b, " ORDER BY d.connection")
-		all = append(all, rest...)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list deliveries: %w", err)
-	}
-	return all, nil
+	return shownRows + index + shownAttempts, b
 }
 
 // Change gives what became of a change everywhere; propagate.ErrNotFound where there
