@@ -206,6 +206,40 @@ func TestAPermissionTableIsSettledUpToARecord(t *testing.T) {
 	})
 }
 
+func TestWhatWasSeenTooEarlyChangesNothing(t *testing.T) { // P1
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		carried, table := to("a"), to("b", func(t *propagate.Target) { t.Table = true })
+		off := to("a", func(t *propagate.Target) { t.Off = true })
+		world(t, db, carried, table)
+		anna := give(t, db, says("anna@example.com", "news", true))[0]
+		planAll(t, db, carried, table)
+		l, p, early := lane(t, db, "a"), db.Propagation(), propagate.Ref{Sequence: anna.Sequence}
+		settle := func(s propagate.Status) {
+			t.Helper()
+			must(t, p.Settle(ctx, l, []propagate.Settlement{became(begin(t, db, l, carried, ref(row(t, db, anna.Record, "a")))[0], s)}))
+		}
+		stands := func(want propagate.Status, attempt int) {
+			t.Helper()
+			d := row(t, db, anna.Record, "a")
+			if got := acts(t, db, d.Object()); d.Status != want || d.Attempt != attempt || len(got) != 2*attempt {
+				t.Errorf("%s after attempt %d, with the acts %v", d.Status, d.Attempt, got)
+			}
+		}
+		settle(propagate.Pending)
+		begin(t, db, l, off, early) // it would be skipped
+		stands(propagate.Pending, 1)
+		settle(propagate.Failed)
+		if n, err := p.Retry(ctx, tenant, "a", "operator", []propagate.Ref{early}); !errors.Is(err, propagate.ErrStale) {
+			t.Errorf("retried %d: %v", n, err)
+		}
+		stands(propagate.Failed, 2)
+		must(t, p.SettleTableLate(ctx, tenant, table, func() { must(t, p.SettleTable(ctx, tenant, table, anna.Sequence)) }))
+		if got := acts(t, db, "delivery/"+anna.Record+"/b"); !slices.Equal(got, []string{"delivery.complete"}) {
+			t.Errorf("acts %v", got)
+		}
+	})
+}
+
 func TestDamageToOnePersonHoldsBackNobodyElse(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var troubles []string
