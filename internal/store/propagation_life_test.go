@@ -301,6 +301,9 @@ func TestAConnectionThatIsGoneLeavesNothingWaiting(t *testing.T) { // P4
 		planAll(t, db, a, b)
 		l := lane(t, db, "a")
 		begin(t, db, l, a, ref(row(t, db, all[0].Record, "a")))
+		if states, err := db.Propagation().Lanes(ctx, tenant); err != nil || !states[0].Oldest.Equal(all[0].At) || !states[1].Oldest.Equal(all[0].At) {
+			t.Errorf("what is being sent, and waits, is the oldest: %+v, %v", states, err)
+		}
 		for range 4 { // some at a time
 			_, err := db.Propagation().Plan(ctx, tenant, []propagate.Target{b}, 2)
 			must(t, err)

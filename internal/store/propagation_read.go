@@ -197,7 +197,7 @@ func (p *Propagation) Lanes(ctx context.Context, tenant string) ([]propagate.Lan
 			err := s.Scan(&connection, &status, &n, &seq)
 			if i, ok := of[connection]; ok {
 				all[i].Counts[status] = n
-				if status == propagate.Pending {
+				if status == propagate.Pending || status == propagate.Sending {
 					first, oldest[place{seq, connection}] = append(first, seq), true
 				}
 			}
@@ -209,8 +209,8 @@ func (p *Propagation) Lanes(ctx context.Context, tenant string) ([]propagate.Lan
 			var at place
 			var chosen int64
 			err := s.Scan(&at.seq, &at.connection, &chosen)
-			if oldest[at] {
-				all[of[at.connection]].Oldest = instant(chosen)
+			if l := of[at.connection]; oldest[at] && (all[l].Oldest.IsZero() || instant(chosen).Before(all[l].Oldest)) {
+				all[l].Oldest = instant(chosen)
 			}
 			return err
 		}, `SELECT seq, connection, at FROM deliveries WHERE tenant = $1 AND seq {among $2}`, tenant, first)
