@@ -10,7 +10,9 @@ import (
 
 	"volenti.dev/volenti/config/source"
 	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/consent/propagate"
+	"volenti.dev/volenti/datamap/taxonomy"
 	"volenti.dev/volenti/subject"
 )
 
@@ -171,20 +173,64 @@ func unwritable(c *Connection, spec connector.Spec, ch *Choices) (reason, fix st
 	return "", ""
 }
 
-// reached warns of connections whose data uses keep every choice from them (P8).
+// reached warns of connections whose data uses keep every choice from them, and of
+// purposes of which no connection is told (P8). A directory that names no purposes is
+// judged by those that there are from the start.
 func (ck *checker) reached() {
+	purposes := ck.Purposes
+	if len(purposes) == 0 {
+		purposes = consent.DefaultPurposes()
+	}
+	uses := map[string][]taxonomy.Use{}
+	for _, p := range purposes {
+		uses[p.Key] = nil
+		for _, u := range p.Uses {
+			uses[p.Key] = append(uses[p.Key], taxonomy.Use(u))
+		}
+	}
+	var targets []propagate.Target // whose uses are known
 	for _, c := range ck.Connections {
 		if c.Choices == nil || c.Choices.Off || c.Disabled {
 			continue
 		}
-		uses := ck.UsesOf(c)
-		_, declared := ck.System(c.System)
-		switch {
-		case c.System != "" && !declared: // the loader says so
-		case c.System != "" && len(uses) == 0:
-			ck.report.Warnf(c.At, "add data_uses to the system", "no choice is sent to the connection %s: its system %s declares no data_uses", c.Key, c.System)
-		case len(uses) == 0 && len(c.Choices.Items) == 0:
-			ck.report.Warnf(c.At, "add data_uses, a system that declares some, or purposes to consent", "no choice is sent to the connection %s: it declares no data_uses and names no purposes", c.Key)
+		if _, declared := ck.System(c.System); c.System != "" && !declared {
+			continue // the loader says so
+		}
+		t := propagate.Target{Key: c.Key, Write: true, System: c.System, Uses: ck.UsesOf(c), Items: c.Choices.Items}
+		targets = append(targets, t)
+		if reason, fix := ck.bars(t, uses); reason != "" {
+			ck.report.Warnf(c.At, fix, "no choice is sent to the connection %s: %s", c.Key, reason)
 		}
 	}
+	for i, p := range ck.Purposes {
+		if len(p.Uses) > 0 || !slices.ContainsFunc(targets, func(t propagate.Target) bool { return len(t.Uses) > 0 }) {
+			continue
+		}
+		told := func(t propagate.Target) bool {
+			return propagate.Barred(t, map[string][]taxonomy.Use{p.Key: nil}) == propagate.NoReason
+		}
+		if !slices.ContainsFunc(targets, told) {
+			ck.report.Warnf(ck.purposesAt[i], "add data_uses, of those that systems declare", "no connection is told of choices about the purpose %s: it declares no data_uses", p.Key)
+		}
+	}
+}
+
+// bars says why nothing is sent to a target by the data uses that there are, and the
+// mend; nothing when something is.
+func (ck *checker) bars(t propagate.Target, uses map[string][]taxonomy.Use) (reason, fix string) {
+	barred := propagate.Barred(t, uses)
+	switch {
+	case t.System != "" && len(t.Uses) == 0:
+		return "its system " + t.System + " declares no data_uses", "add data_uses to the system"
+	case len(t.Uses) == 0 && len(t.Items) == 0:
+		return "it declares no data_uses and names no purposes", "add data_uses, a system that declares some, or purposes to consent"
+	case len(t.Uses) == 0: // whether there are the purposes that it names, the loader says
+	case barred == propagate.UseMismatch && len(ck.Purposes) == 0:
+		return "its data_uses need purposes that have some, and no purpose is named here; those that there are from the start have none", "add purpose: with data_uses"
+	case barred == propagate.UseMismatch:
+		return "its data_uses go with those of no purpose", "add data_uses to the purposes that it is to be told of"
+	case barred == propagate.NothingToSend:
+		return "the purposes of its consent are none that its data_uses go with", "name other purposes there, or give them data_uses"
+	}
+	return "", ""
 }

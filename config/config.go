@@ -41,6 +41,8 @@ type Config struct {
 	Digest string
 	// Files are what it was read from.
 	Files []source.File
+
+	purposesAt []source.Position
 }
 
 // Policy gives the policy with a key; false where there is none.

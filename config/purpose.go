@@ -35,7 +35,7 @@ func (l *loader) purposes(key string, n *source.Node) {
 			l.report.Errorf(entry.At, "rename or remove one of them", "the purpose %s is given twice", f.Key)
 			continue
 		}
-		l.config.Purposes = append(l.config.Purposes, f.Purpose())
+		l.config.Purposes, l.config.purposesAt = append(l.config.Purposes, f.Purpose()), append(l.config.purposesAt, entry.At)
 	}
 }
 
