@@ -40,7 +40,8 @@ func (c *applyCommand) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	if bad := errorsAmong(append(found, config.Check(loaded)...)); len(bad) > 0 {
+	found = append(found, config.Check(loaded)...)
+	if bad := errorsAmong(found); len(bad) > 0 {
 		return problems(bad)
 	}
 	if len(loaded.Purposes)+len(loaded.Datasets)+len(loaded.Policies)+len(loaded.Systems)+len(loaded.Connections)+len(loaded.Messages) == 0 {
@@ -77,6 +78,9 @@ func (c *applyCommand) Run(s *session) (err error) {
 		fmt.Fprintln(s.Out, "Nothing differs.")
 	default:
 		fmt.Fprintf(s.Out, "%s; nothing was applied.\n", count(changes, "change"))
+	}
+	if len(found) > 0 {
+		fmt.Fprintf(s.Err, "%s: volenti check %s tells.\n", count(len(found), "warning"), c.Dir)
 	}
 	return nil
 }
