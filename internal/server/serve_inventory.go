@@ -104,6 +104,9 @@ func (s connections) Create(ctx context.Context, caller auth.Caller, says map[st
 	if name, _ := says["name"].(string); says["key"] == nil {
 		key = config.KeyOf(name)
 	}
+	if key == "" {
+		return "", &inventory.Invalid{Problems: []string{"the connection has no key (give it a key, or a name to make one of)"}}
+	}
 	p, err := s.picture(ctx, caller.Tenant, key)
 	if err != nil {
 		return "", err

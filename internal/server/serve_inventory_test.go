@@ -164,6 +164,9 @@ func TestSecretsOfConnectionsGoInAndNeverComeOut(t *testing.T) { // SE9, SE10
 		ask("PUT", "/connections/a", `{"type":"postgres","secrets":{"url":null}}`, 422)
 		ask("PUT", "/connections/a", `{"type":"mysql"}`, 422) // another system gets no secret of this one
 		ask("PUT", "/connections/a", `{"type":"postgres","secrets":{"url":"`+url+`","`+canary+`":1}}`, 422)
+		if got := ask("POST", "/connections", `{"type":"postgres","secrets":{"url":"`+url+`"}}`, 422); !strings.Contains(got, "the connection has no key") {
+			t.Error(got)
+		}
 		ask("POST", "/connections", `{"key":"b","type":"postgres","secrets":{"url":["`+canary+`"]}}`, 422)
 		ask("POST", "/connections", `{"key":"b","type":"postgres","secrets":"`+canary+`"}`, 422)
 		ask("POST", "/connections", `{"key":"b","type":"postgres","secrets":{"url":"sqlite:`+canary+`"}}`, 422)
