@@ -229,6 +229,8 @@ type ConnectionStates struct {
 // ConnectionState is how a connection stands.
 type ConnectionState struct {
 	propagate.LaneState
+	Why   string      `json:"why,omitempty" doc:"The reason that keeps every choice from it, as a sentence"`
+	Mend  string      `json:"mend,omitempty" doc:"What can be done about that"`
 	Table *TableState `json:"table,omitempty" doc:"Of a connection that keeps a permission table"`
 }
 
@@ -258,7 +260,7 @@ func shownTable(k propagate.Kept) *TableState {
 // SystemState is how the connections of a system stand together.
 type SystemState struct {
 	System string                     `json:"system"`
-	Status propagate.Status           `json:"status" doc:"The worst of what there is: error, pending, partial, complete, skipped"`
+	Status propagate.Status           `json:"status,omitempty" doc:"The worst of what there is: error, pending, partial, complete, skipped; absent while there is nothing"`
 	Counts map[propagate.Status]int64 `json:"counts"`
 }
 
@@ -273,7 +275,7 @@ func listLanes(a *API, ctx context.Context, caller auth.Caller, _ *struct{}) (*l
 	}
 	out := ConnectionStates{Items: []ConnectionState{}, Systems: systemsOf(lanes)}
 	for _, l := range lanes {
-		state := ConnectionState{LaneState: l}
+		state := ConnectionState{LaneState: l, Why: l.Barred.Sentence(), Mend: l.Barred.Mend()}
 		if i := slices.IndexFunc(kept, func(k propagate.Kept) bool { return k.Connection == l.Connection }); i >= 0 {
 			state.Table = shownTable(kept[i])
 		}
@@ -304,7 +306,11 @@ func systemsOf(lanes []propagate.LaneState) []SystemState {
 				there = append(there, s)
 			}
 		}
-		all = append(all, SystemState{system, propagate.RollUp(there...), counts[system]})
+		state := SystemState{System: system, Counts: counts[system]}
+		if len(there) > 0 {
+			state.Status = propagate.RollUp(there...)
+		}
+		all = append(all, state)
 	}
 	return all
 }
@@ -345,7 +351,7 @@ func retryDeliveries(a *API, ctx context.Context, caller auth.Caller, in *retryD
 	case (in.Body.Record == "") == (len(statuses) == 0):
 		return nil, invalid("body", "say which: one by record, or all by statuses")
 	case slices.ContainsFunc(statuses, func(s propagate.Status) bool { return !slices.Contains(retryable, s) }):
-		return nil, invalid("body.statuses", fmt.Sprintf("only what is in one of %v can be tried again", retryable))
+		return nil, invalid("body.statuses", fmt.Sprintf("only what is %s, %s or %s can be tried again", propagate.Failed, propagate.Partial, propagate.Skipped))
 	case in.Body.Record != "":
 		return a.retryOne(ctx, caller, in.Body.Record, in.Body.Connection)
 	}
@@ -354,7 +360,7 @@ func retryDeliveries(a *API, ctx context.Context, caller auth.Caller, in *retryD
 		return nil, err
 	}
 	if !slices.ContainsFunc(takers, func(t propagate.Taker) bool { return t.Key == in.Body.Connection }) {
-		return nil, propagate.ErrNotFound
+		return nil, &Problem{Status: http.StatusNotFound, Detail: noConnection}
 	}
 	entry := audit.Entry{Act: "deliveries.retry", Object: "connection/" + in.Body.Connection, Details: map[string]any{"by": caller.By(), "statuses": statuses}}
 	if err := a.config.Audit.Append(ctx, caller.Tenant, entry); err != nil {
@@ -410,11 +416,13 @@ func (a *API) retryOne(ctx context.Context, caller auth.Caller, record, connecti
 	return &retryDeliveriesOutput{Retried{Retried: retried}}, nil
 }
 
+const noConnection = "There is no connection with this key."
+
 // ofDelivery maps what deliveries refuse; nil for other errors.
 func ofDelivery(err error) *Problem {
 	switch {
 	case errors.Is(err, propagate.ErrNotFound):
-		return notFound()
+		return &Problem{Title: http.StatusText(http.StatusNotFound), Status: http.StatusNotFound, Detail: "There is no delivery like this: no choice has this record, or the connection did not take choices yet when it was made."}
 	case errors.Is(err, propagate.ErrStale):
 		return &Problem{
 			Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict,

@@ -294,8 +294,12 @@ func TestRetrySaysHowManyAndWhyNot(t *testing.T) { // P2
 	}
 	c.left, c.all[0].Status, c.retried = nil, propagate.Superseded, nil
 	retry(fmt.Sprintf(`{"connection":"newsletter","record":%q}`, record(6000)), 409)
-	retry(fmt.Sprintf(`{"connection":"newsletter","record":%q}`, record(7000)), 404)
-	retry(`{"connection":"nowhere","statuses":["error"]}`, 404)
+	if _, text := retry(fmt.Sprintf(`{"connection":"newsletter","record":%q}`, record(7000)), 404); !strings.Contains(text, "no choice has this record") {
+		t.Error(text)
+	}
+	if _, text := retry(`{"connection":"nowhere","statuses":["error"]}`, 404); !strings.Contains(text, noConnection) {
+		t.Error(text)
+	}
 	for _, body := range []string{`{"connection":"newsletter"}`, `{"connection":"newsletter","statuses":["complete"]}`, `{"connection":"newsletter","statuses":["error"],"record":"` + record(1) + `"}`} {
 		retry(body, 422)
 	}
@@ -320,7 +324,7 @@ func TestStatusMapsAreTakenOverByLine(t *testing.T) { // C10
 	who := `{"identity":{"type":"email","value":"canary@example.org"},"purpose":"letters","statuses":{"crm":"pending"}}`
 	bad := map[string]string{
 		`{`:                                     "it is not JSON",
-		`[1]`:                                   "must not be a",
+		`[1]`:                                   "it must be of another kind than array",
 		`{"statuses":{"a":"b"}}`:                "say of which choice",
 		one[:len(one)-1] + `,"x":1}`:            "nothing else",
 		fmt.Sprintf(`{"record":%q}`, record(1)): "no statuses",
@@ -345,6 +349,9 @@ func TestStatusMapsAreTakenOverByLine(t *testing.T) { // C10
 	told := map[int]string{}
 	for _, e := range got.Errors {
 		told[e.Line] = e.Text
+	}
+	if !slices.IsSortedFunc(got.Errors, func(a, b LineError) int { return a.Line - b.Line }) {
+		t.Errorf("what is wrong is not told in the order of the lines: %v", got.Errors)
 	}
 	for i, line := range order {
 		if !strings.Contains(told[i+3], bad[line]) {
@@ -372,6 +379,7 @@ func TestSystemsAreRolledUp(t *testing.T) { // C13
 		{Connection: "a", System: "crm", Counts: map[propagate.Status]int64{propagate.Complete: 3, propagate.Failed: 0}},
 		{Connection: "b", System: "crm", Counts: map[propagate.Status]int64{propagate.Complete: 1, propagate.Partial: 1}},
 		{Connection: "c", Counts: map[propagate.Status]int64{propagate.Failed: 1}},
+		{Connection: "d", System: "shop", Barred: propagate.NoWriteAccess},
 	}}
 	ask := asker(t, Config{Deliveries: c}, auth.ReadDeliveries)
 	_, body := ask("GET", "/api/v1/deliveries/connections", "")
@@ -379,8 +387,11 @@ func TestSystemsAreRolledUp(t *testing.T) { // C13
 	if err := json.Unmarshal([]byte(body), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := []SystemState{{"crm", propagate.Partial, map[propagate.Status]int64{propagate.Complete: 4, propagate.Partial: 1, propagate.Failed: 0}}}
-	if d := cmp.Diff(want, got.Systems); d != "" || len(got.Items) != 3 || strings.Contains(body, "table") {
+	want := []SystemState{
+		{"crm", propagate.Partial, map[propagate.Status]int64{propagate.Complete: 4, propagate.Partial: 1, propagate.Failed: 0}},
+		{"shop", "", map[propagate.Status]int64{}}, // nothing is no status
+	}
+	if d := cmp.Diff(want, got.Systems); d != "" || len(got.Items) != 4 || got.Items[0].Why != "" || !strings.Contains(got.Items[3].Mend, "access: write") || strings.Contains(body, "table") {
 		t.Errorf("%s %s", body, d)
 	}
 	c.tables = []propagate.Kept{{Connection: "c", AsOf: time.Unix(1, 0), Trouble: "it cannot be reached"}, {Connection: "gone"}}

@@ -158,7 +158,7 @@ func ofInventory(err error) *Problem {
 	}
 	switch {
 	case errors.Is(err, inventory.ErrNoConnection):
-		return problem(http.StatusNotFound, "There is no connection with this key.")
+		return problem(http.StatusNotFound, noConnection)
 	case errors.Is(err, inventory.ErrNoSystem):
 		return problem(http.StatusNotFound, "There is no system with this key.")
 	case errors.Is(err, inventory.ErrNoLink):

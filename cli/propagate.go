@@ -59,7 +59,7 @@ func (c *propagateStatusCommand) Run(s *session) error {
 		fmt.Fprintln(table, "\nSYSTEM\tSTATUS\tWAITING\tCOMPLETE\tPARTIAL\tERROR\tSKIPPED\tSUPERSEDED")
 	}
 	for _, y := range all.Systems {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", y.System, y.Status, counted(y.Counts))
+		fmt.Fprintf(table, "%s\t%s\t%s\n", y.System, cmp.Or(y.Status, "-"), counted(y.Counts))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -70,6 +70,9 @@ func (c *propagateStatusCommand) Run(s *session) error {
 			fmt.Fprintf(s.Out, "\n%s: %s in a row failed. Nothing is sent to it until %s.\n", l.Connection, count(l.Failing, "call"), moment(l.Quiet))
 		case l.Failing > 0:
 			fmt.Fprintf(s.Out, "\n%s: %s in a row failed.\n", l.Connection, count(l.Failing, "call"))
+		}
+		if l.Barred != propagate.NoReason {
+			fmt.Fprintf(s.Out, "\n%s: nothing is sent to it, whatever people choose. %s\n", l.Connection, strings.TrimSpace(l.Why+" "+l.Mend))
 		}
 		if l.Table != nil {
 			tellTable(s.Out, l.Connection, *l.Table)
@@ -308,7 +311,7 @@ func (c *propagateRetryCommand) Run(s *session) error {
 	fmt.Fprintf(s.Out, "Sent again: %d.\n", all.Retried)
 	for _, reason := range propagate.Reasons() {
 		if n := all.Left[reason]; n > 0 {
-			fmt.Fprintf(s.Out, "%d left as it was: %s %s\n", n, reason.Sentence(), reason.Mend())
+			fmt.Fprintf(s.Out, "Left as they are: %d. %s %s\n", n, reason.Sentence(), reason.Mend())
 		}
 	}
 	return nil

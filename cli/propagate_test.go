@@ -124,6 +124,10 @@ func TestEachConnectionIsAskedWhatItReceived(t *testing.T) { // P4, C5, C13, C17
 	for _, want := range []string{`letters +crm +0 +1 +0 +0 +0 +0 +-`, `ads +crm +0 +0 +0 +1 +0 +0 +-`, `silent +crm +0 +0 +0 +0 +1 +0 +-`, `crm +error +0 +1 +0 +1 +1 +0`} {
 		k.matches(status, want)
 	}
+	k.matches(status, `\nsilent: nothing is sent to it, whatever people choose\. The connection may not be written to\.`)
+	if strings.Contains(status, "letters: nothing is sent") {
+		t.Error(status)
+	}
 	why, _ := k.does(0, "propagate", "explain", "newsletter", "--identity", "email=anna@example.org")
 	for _, want := range []string{
 		`The newest choice is granted, record \d+\.`, `letters of crm: complete\n  The system has taken all of it\.\n  attempt 1 .*  complete  vc_[0-9a-f]{40}\n    sent email, known since record \d+\n`,
@@ -142,7 +146,7 @@ func TestEachConnectionIsAskedWhatItReceived(t *testing.T) { // P4, C5, C13, C17
 	k.does(4, "propagate", "retry", "nowhere")
 	k.does(6, "propagate", "retry", "letters", "--record", record)
 	k.does(2, "propagate", "retry", "ads", "--status", "complete")
-	if out, _ := k.does(0, "propagate", "retry", "silent", "--status", "skipped"); !strings.Contains(out, "Sent again: 0.") || !strings.Contains(out, "1 left as it was: The connection may not be written to.") {
+	if out, _ := k.does(0, "propagate", "retry", "silent", "--status", "skipped"); !strings.Contains(out, "Sent again: 0.") || !strings.Contains(out, "Left as they are: 1. The connection may not be written to.") {
 		t.Error(out)
 	}
 	mended.Store(true)

@@ -1,6 +1,9 @@
 package propagate
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // meaning is what a reason says to people, and what they can do about it; mend is
 // "" where nothing is to be mended.
@@ -14,7 +17,7 @@ var meanings = []meaning{
 	{Disabled, "The connection is disabled.", "Take `disabled: true` out of the connection."},
 	{ActionDisabled, "Choices are not sent to this connection: its settings switch it off, or its kind cannot take them.", "Take `off: true` out of its `consent:`, or use a webhook, a mailbox or a database instead."},
 	{NoWriteAccess, "The connection may not be written to.", "Set `access: write`; a webhook needs `receives: identities`."},
-	{UseMismatch, "The system does not use data for this purpose.", "If it does, name the use in the system's `data_uses` and in those of the purpose. A connection without a system and without uses can name the purpose in the `purposes` of its `consent:`."},
+	{UseMismatch, "Its data uses and those of the purpose do not go together, or one of the two has none.", "If the system does use data for this purpose, name the use in its `data_uses` and in those of the purpose. A connection without a system and without uses can name the purpose in the `purposes` of its `consent:`."},
 	{NothingToSend, "The connection has no words of its own for this purpose.", "Name the purpose in the `purposes` of its `consent:`, with what the system calls it."},
 	{Erased, "The person was erased before it was sent. Nothing is sent about them any more.", ""},
 	{Newer, "A newer choice of the person took its place before it was sent.", ""},
@@ -89,5 +92,9 @@ func ParseStatus(name string) (Status, error) {
 	if s := Status(name); s.Sentence() != "" {
 		return s, nil
 	}
-	return "", fmt.Errorf("it is not a status; there are %v", Statuses())
+	var all []string
+	for _, s := range Statuses() {
+		all = append(all, string(s))
+	}
+	return "", fmt.Errorf("it is not a status; there are %s", strings.Join(all, ", "))
 }

@@ -24,6 +24,22 @@ func Route(c Change, t Target, uses []taxonomy.Use) (Status, Reason) {
 	return Pending, NoReason
 }
 
+// Barred gives what keeps every choice from a target, whatever it is about; NoReason
+// where some are sent. uses are the data uses of each purpose that there is.
+func Barred(t Target, uses map[string][]taxonomy.Use) Reason {
+	barred := UseMismatch
+	for purpose, of := range uses {
+		switch _, reason := Route(Change{Purpose: purpose}, t, of); reason {
+		case NoReason:
+			return NoReason
+		case UseMismatch:
+		default: // it says more: the uses do go together
+			barred = reason
+		}
+	}
+	return barred
+}
+
 // concerned says whether a purpose is about what the target uses data for: one of
 // its uses covers one of the purpose, or the other way round. A connection that
 // belongs to no system and declares no uses says it by naming the purpose.

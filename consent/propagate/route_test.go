@@ -43,6 +43,26 @@ func TestTheFirstReasonThatAppliesIsGiven(t *testing.T) { // P4, P8
 	}
 }
 
+func TestWhatKeepsEveryChoiceAwayIsTold(t *testing.T) { // P4, P8
+	uses := map[string][]taxonomy.Use{"news": {"marketing.communications.email"}, "visits": nil}
+	for name, c := range map[string]struct {
+		target propagate.Target
+		want   propagate.Reason
+	}{
+		"one purpose is enough":        {propagate.Target{Write: true, System: "crm", Uses: []taxonomy.Use{"marketing"}}, ""},
+		"it is off":                    {propagate.Target{Off: true, Uses: []taxonomy.Use{"marketing"}}, propagate.ActionDisabled},
+		"no uses go together":          {propagate.Target{Write: true, System: "crm", Uses: []taxonomy.Use{"analytics"}}, propagate.UseMismatch},
+		"uses are missing":             {propagate.Target{Write: true, System: "crm"}, propagate.UseMismatch},
+		"no word for what it uses":     {propagate.Target{Write: true, Uses: []taxonomy.Use{"marketing"}, Items: map[string][]string{"visits": {"v"}}}, propagate.NothingToSend},
+		"a purpose that there is not":  {propagate.Target{Write: true, Items: map[string][]string{"nws": {"n"}}}, propagate.UseMismatch},
+		"a purpose that it only names": {propagate.Target{Write: true, Items: map[string][]string{"visits": {"v"}}}, ""},
+	} {
+		if got := propagate.Barred(c.target, uses); got != c.want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
 var all = []propagate.Status{
 	propagate.Pending, propagate.Sending, propagate.Complete, propagate.Partial, propagate.Failed, propagate.Skipped, propagate.Superseded,
 }

@@ -102,10 +102,11 @@ type LaneState struct {
 	Connection string           `json:"connection"`
 	System     string           `json:"system,omitempty"`
 	Counts     map[Status]int64 `json:"counts"`
-	Oldest     time.Time        `json:"oldest_pending,omitzero"` // when the oldest pending change was recorded
+	Oldest     time.Time        `json:"oldest_pending,omitzero"` // when the oldest change was recorded that is pending or being sent
 	Failing    int              `json:"failing"`
 	Quiet      time.Time        `json:"quiet_until,omitzero"` // nothing is sent until then
 	Since      int64            `json:"since"`                // changes from this sequence on are sent to it
+	Barred     Reason           `json:"barred,omitempty"`     // what keeps every choice from it, as it is set up now; the store does not know
 }
 
 // LegacyMap is the status map of a change as another platform kept it: by the key

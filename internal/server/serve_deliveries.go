@@ -35,17 +35,22 @@ func (d deliveries) Attempts(ctx context.Context, tenant, record, connection str
 	return found[0], attempts, err
 }
 
-// Lanes implements api.Deliveries: which system a connection belongs to, the
-// configuration says.
+// Lanes implements api.Deliveries: which system a connection belongs to, and what
+// keeps every choice from it, the configuration says.
 func (d deliveries) Lanes(ctx context.Context, tenant string) ([]propagate.LaneState, error) {
 	lanes, err := d.Propagation.Lanes(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
-	takers, err := d.Takers(ctx, tenant)
+	targets, err := d.targets(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	uses, err := d.uses(ctx, tenant)
 	for i, l := range lanes {
-		if at := slices.IndexFunc(takers, func(t propagate.Taker) bool { return t.Key == l.Connection }); at >= 0 {
-			lanes[i].System = takers[at].System
+		lanes[i].Barred = propagate.Removed
+		if at := slices.IndexFunc(targets, func(t propagate.Target) bool { return t.Key == l.Connection }); at >= 0 {
+			lanes[i].System, lanes[i].Barred = targets[at].System, propagate.Barred(targets[at], uses)
 		}
 	}
 	return lanes, err
@@ -158,6 +163,7 @@ func (d deliveries) uses(ctx context.Context, tenant string) (map[string][]taxon
 	}
 	all := map[string][]taxonomy.Use{}
 	for _, p := range rules.Purposes {
+		all[p.Key] = nil
 		for _, u := range p.Uses {
 			all[p.Key] = append(all[p.Key], taxonomy.Use(u))
 		}
