@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -130,6 +131,7 @@ func importLegacy(a *API, ctx context.Context, caller auth.Caller, w http.Respon
 			return err
 		}
 	}
+	slices.SortStableFunc(done.Errors, func(a, b LineError) int { return a.Line - b.Line })
 	return answerJSON(w, http.StatusOK, done)
 }
 
@@ -181,7 +183,7 @@ func strictJSON(text []byte, into any) error {
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &kind):
-		return fmt.Errorf("%s must not be a %s", kind.Field, kind.Value)
+		return fmt.Errorf("%s must be of another kind than %s", cmp.Or(kind.Field, "it"), kind.Value)
 	case err != nil:
 		return errors.New("it is not JSON with record or identity and purpose, and statuses, and nothing else")
 	}

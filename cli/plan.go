@@ -171,7 +171,7 @@ func (a *whom) identities(s *session) ([]subject.Identity, error) {
 	case len(wrong) > 0:
 		return nil, failure{exitUsage, errors.Join(wrong...)}
 	case len(all) == 0:
-		return nil, usage("whose request is it? Give --identity TYPE=VALUE or --identities FILE")
+		return nil, usage("whom is it about? Give --identity TYPE=VALUE or --identities FILE")
 	}
 	return subject.Together(all), nil
 }
