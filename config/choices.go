@@ -226,7 +226,7 @@ func (ck *checker) bars(t propagate.Target, uses map[string][]taxonomy.Use) (rea
 		return "it declares no data_uses and names no purposes", "add data_uses, a system that declares some, or purposes to consent"
 	case len(t.Uses) == 0: // whether there are the purposes that it names, the loader says
 	case barred == propagate.UseMismatch && len(ck.Purposes) == 0:
-		return "its data_uses need purposes that have some, and no purpose is named here; those that there are from the start have none", "add purpose: with data_uses"
+		return "its data_uses go with those of purposes, and none is named here: those that there are from the start have none", "add purpose: with data_uses, unless the server is given some"
 	case barred == propagate.UseMismatch:
 		return "its data_uses go with those of no purpose", "add data_uses to the purposes that it is to be told of"
 	case barred == propagate.NothingToSend:
