@@ -77,7 +77,9 @@ func (f *Tables) Follow(ctx context.Context, tenant string, t Target, name catal
 		return nil // another goes on
 	}
 	s.note(failed, h.Now)
-	if err := f.Store.SaveTable(context.WithoutCancel(ctx), s.Kept, 0); err != nil && !errors.Is(err, ErrFenced) {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	defer cancel()
+	if err := f.Store.SaveTable(last, s.Kept, 0); err != nil && !errors.Is(err, ErrFenced) {
 		return errors.Join(failed, err)
 	}
 	if errors.As(failed, new(*connector.Error)) || errors.Is(failed, connector.ErrTaken) {
