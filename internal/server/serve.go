@@ -72,7 +72,6 @@ type Server struct {
 	laneTime       time.Duration
 	// Consents is the ledger; nil for the one of the house.
 	Consents api.Consents
-	reminder time.Duration  // between reminders of instructions; 0 for that of the standard
 	limits   fulfill.Limits // zero for those of the standard
 	// hookTime bounds a call to a webhook of a policy; zero for that of the
 	// standard.

@@ -167,7 +167,11 @@ func TestWhoDoesNotAnswerIsRemindedByTheServer(t *testing.T) { // E20
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		caught, tr := mailServer(t, mailcatch.Config{})
 		var server *Server
-		s := telling(t, db, tr, func(made *Server) { server = made; server.reminder = time.Microsecond })
+		s := telling(t, db, tr, func(made *Server) { server = made })
+		intervalPasses := func() {
+			_, err := db.Raw(t).Exec(`UPDATE instructions SET sent = sent - $1`, remindEvery.Microseconds())
+			s.must(err)
+		}
 		r := s.submit("erasure", "anna@example.com")
 		s.approve(r)
 		s.await(r.ID, request.Complete)
@@ -181,6 +185,7 @@ func TestWhoDoesNotAnswerIsRemindedByTheServer(t *testing.T) { // E20
 				t.Fatalf("%d %s", got.status, got.body)
 			}
 		}
+		intervalPasses()
 		s.must(server.remindThirdParties(t.Context()))
 		all, err := caught.Wait(t.Context(), 4, nil)
 		s.must(err)
@@ -191,6 +196,7 @@ func TestWhoDoesNotAnswerIsRemindedByTheServer(t *testing.T) { // E20
 		if got := s.openly("/acknowledge", `{"token":"`+link.FindStringSubmatch(reminder.Text)[1]+`","answer":"done"}`); got.status != http.StatusOK {
 			t.Errorf("the link of the reminder: %d %s", got.status, got.body)
 		}
+		intervalPasses()
 		s.must(server.remindThirdParties(t.Context()))
 		var reminders int
 		s.must(db.Raw(t).QueryRow(`SELECT count(*) FROM letters WHERE kind = 'reminder'`).Scan(&reminders))

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -108,7 +107,7 @@ const (
 // remindThirdParties reminds third parties of what they have not answered.
 func (s *Server) remindThirdParties(ctx context.Context) error {
 	return everyTenant(ctx, s.House.Store, func(ctx context.Context, tenant string) error {
-		due, err := s.House.Store.Instructions().Unanswered(ctx, tenant, cmp.Or(s.reminder, remindEvery), mostRemind, remindSlice)
+		due, err := s.House.Store.Instructions().Unanswered(ctx, tenant, remindEvery, mostRemind, remindSlice)
 		if err != nil || len(due) == 0 {
 			return err
 		}
