@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // Raw
 
@@ -89,6 +90,8 @@ func (d *Database) Raw(t testing.TB) *sql.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// A test may ask for hundreds, and the server has not as many connections.
+	raw.SetConnMaxIdleTime(time.Second)
 	t.Cleanup(func() { _ = raw.Close() })
 	return raw
 }
