@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -68,8 +69,11 @@ type pauser struct {
 func (p *pauser) pause(point string) {
 	if p.at == point {
 		p.once.Do(func() {
+			woken := make(chan os.Signal, 1)
+			signal.Notify(woken, syscall.SIGCONT)
 			fmt.Println("paused")
 			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+			<-woken // the signal may stop this thread a moment later
 		})
 	}
 }
