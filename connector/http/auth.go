@@ -25,7 +25,7 @@ import (
 // token is the one that was used, "" where there is none that could be renewed.
 func (c *Connector) authenticated(ctx context.Context, k *call) (r *http.Request, token string, err error) {
 	query, body, header := k.query, k.encoded(), http.Header{}
-	if a := k.client.Auth; a != nil {
+	if a := k.client.Auth; a != nil && !c.anonymous {
 		lacks := ""
 		text := func(template string) string {
 			s, missing := fill(template, c.secrets, asIs)
@@ -153,6 +153,7 @@ func (c *Connector) withValues(r *Request, v values) values {
 }
 
 func (c *Connector) readToken(ctx context.Context, ask *call, a *Auth) (Token, error) {
+	ask.token = true
 	got, err := c.send(ctx, ask)
 	if err != nil {
 		return Token{}, err

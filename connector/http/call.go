@@ -163,7 +163,10 @@ func (c *Connector) noAnswer(k *call, err error) error {
 	var timeout net.Error
 	var name *net.DNSError
 	var dial *net.OpError
+	var differs differs
 	switch {
+	case errors.As(err, &differs):
+		return c.fail(k, connector.Drift, differs.Error(), 0)
 	case errors.Is(err, safehttp.ErrRefused):
 		return c.fail(k, connector.Denied, "its address is not allowed: it must be https, and neither private nor reserved", 0)
 	case errors.Is(err, safehttp.ErrTooLarge):
@@ -251,6 +254,7 @@ func (c *Connector) note(k *call, attempt int, since time.Time, a *answer, err e
 
 // plain makes the request without authentication.
 func (k *call) plain(ctx context.Context, query []Pair, body []byte) (*http.Request, error) {
+	ctx = context.WithValue(ctx, callOf{}, k) // what a Trial wraps around the client asks for it
 	u := k.url
 	u.RawQuery = encode(query)
 	var r *http.Request

@@ -84,6 +84,8 @@ type Connector struct {
 	readOnly bool
 	tokens   *tokens
 	facts    Facts
+	// anonymous: calls show no secrets, since a recording answers them.
+	anonymous bool
 }
 
 var (

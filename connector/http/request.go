@@ -40,6 +40,7 @@ type call struct {
 	form    bool   // body is JSON that is sent as a form
 	shown   string // method and path template, for people
 	once    bool   // the caller repeats it, not the connector
+	token   bool   // it asks for a token: its answer is a secret
 }
 
 // build fills a request in.
