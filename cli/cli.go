@@ -60,6 +60,7 @@ type commands struct {
 	} `cmd:"" help:"Look after the stored catalogues that plans are made from."`
 	System     systemCommands     `cmd:"" help:"Say which systems the company has, and what they use data for."`
 	Connection connectionCommands `cmd:"" help:"Look after the ways to the company's systems."`
+	Connector  connectorCommands  `cmd:"" help:"Look at descriptions of vendors with an HTTP API, and try them."`
 	Request    struct {
 		Plan     planCommand     `cmd:"" help:"Show what a request would do. Changes nothing."`
 		Run      runCommand      `cmd:"" help:"Carry a request out here, without a server."`
