@@ -299,9 +299,12 @@ func (h *hiding) instead(key string, as func(n int) any) any {
 
 var nameLike = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$ .:-]{0,63}$`)
 
-// name gives the name of a field, unless it is a value.
+// name gives the name of a field, unless it is a value. Names may hold short
+// texts by chance.
 func (h *hiding) name(name string) string {
-	held := func(s string) bool { return strings.Contains(strings.ToLower(name), strings.ToLower(s)) }
+	held := func(s string) bool {
+		return name == s || len(s) > 3 && strings.Contains(strings.ToLower(name), strings.ToLower(s))
+	}
 	if nameLike.MatchString(name) && !slices.ContainsFunc(h.secret, held) {
 		return name
 	}

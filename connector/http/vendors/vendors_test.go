@@ -320,3 +320,26 @@ func ancestors(t *testing.T, d described, name string) (all []string) {
 	}
 	return all
 }
+
+func TestWhatVendorsAnswerCanBeKeptWithoutItsValues(t *testing.T) { // H17
+	each(t, func(t *testing.T, d described, s scenario, anna []subject.Identity) {
+		trial := vendor.Trial{About: d.about, Person: map[string][]string{}, Secrets: s.secrets(s.vendor.Secret), Client: vendortest.Client(s.vendor)}
+		for _, id := range anna {
+			trial.Person[string(id.Type)] = []string{id.Value.Reveal()}
+		}
+		for _, e := range d.about.Endpoints {
+			trial.Endpoint = e.Name
+			tried, recording, err := trial.Record(t.Context())
+			if err != nil {
+				t.Errorf("%s: %v", e.Name, err)
+				continue
+			}
+			if len(tried.Rows) != s.rows[e.Name] {
+				t.Errorf("%s gave %d rows, want %d", e.Name, len(tried.Rows), s.rows[e.Name])
+			}
+			if text := fmt.Sprintf("%+v", recording); strings.Contains(text, "anna") || strings.Contains(text, s.vendor.Secret) {
+				t.Errorf("the recording of %s holds her or the secret", e.Name)
+			}
+		}
+	})
+}
