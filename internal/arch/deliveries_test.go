@@ -11,7 +11,7 @@ import (
 )
 
 // writes is a statement that changes what became of a choice at a connection.
-var writes = regexp.MustCompile(`(?i)(insert into|update|delete from|truncate)\s+(deliveries|delivery_attempts|delivery_legacy)\b|\binto\("(deliveries|delivery_attempts|delivery_legacy)"`)
+var writes = regexp.MustCompile(`(?i)(insert into|update|delete from|truncate)\s+(deliveries|delivery_\w+)\b|\binto\("(deliveries|delivery_\w+)"`)
 
 func TestOneRoomWritesWhatBecameOfChoices(t *testing.T) { // C4
 	onlyWriters(t, writes, "propagation")

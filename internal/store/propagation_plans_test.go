@@ -2,8 +2,6 @@ package store_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -118,40 +116,7 @@ func TestALaneIsVacantOnlyWhereSomethingIsDue(t *testing.T) {
 	})
 }
 
-// Deliveries are written in the files of this package that are called so, and nowhere
-// else.
-func TestOnePackageWritesDeliveries(t *testing.T) { // C4
-	writes := regexp.MustCompile(`(?i)(insert\s+(or\s+\w+\s+)?into|update|delete\s+from|into\()\s*["` + "`" + `]?(deliveries|delivery_\w+)\b`)
-	found := 0
-	must(t, filepath.WalkDir("../..", func(path string, d os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && path != "../.." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules") {
-			return filepath.SkipDir
-		}
-		if filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
-			return nil
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		for _, m := range writes.FindAllString(string(text), -1) {
-			ours, err := filepath.Match("../../internal/store/propagation*.go", path)
-			if err != nil || !ours {
-				t.Errorf("%s: %s", path, m)
-			}
-			found++
-		}
-		return nil
-	}))
-	if found < 8 {
-		t.Errorf("only %d statements were found: the pattern is out of date", found)
-	}
-}
-
-// BenchmarkPlan measures 10,000 changes that are planned for 8 connections, and a
+// BenchmarkPropagation measures 10,000 changes that are planned for 8 connections, and a
 // lane that begins and settles what waits for it.
 func BenchmarkPropagation(b *testing.B) {
 	const changes, connections = 10_000, 8
