@@ -190,7 +190,7 @@ func (p *Propagation) Lanes(ctx context.Context, tenant string) ([]propagate.Lan
 			all = append(all, l)
 			return err
 		}},
-		{`SELECT connection, status, COUNT(*), MIN(seq) FROM deliveries WHERE tenant = $1 GROUP BY connection, status`, []any{tenant}, func(s scanner) error {
+		{`SELECT connection, status, COUNT(*), MIN(seq) FROM deliveries WHERE tenant = $1 GROUP BY status, connection`, []any{tenant}, func(s scanner) error {
 			var connection string
 			var status propagate.Status
 			var n, seq int64

@@ -28,8 +28,9 @@ CREATE INDEX deliveries_sending ON deliveries (tenant, connection, grants, seq) 
 -- The subject first: PostgreSQL would take it for a lane, while it knows nothing of the
 -- table, and read all that waits in the tenant.
 CREATE INDEX deliveries_pending_by_subject ON deliveries (subject, tenant) WHERE status = 'pending';
--- How those are read who look at them.
-CREATE INDEX deliveries_by_connection ON deliveries (tenant, connection, status, seq);
+-- How those read who look at deliveries. The status first: PostgreSQL would take it
+-- for one delivery, too, and read all of the connection.
+CREATE INDEX deliveries_by_connection ON deliveries (tenant, status, connection, seq);
 CREATE INDEX deliveries_by_subject ON deliveries (tenant, subject, seq);
 CREATE INDEX deliveries_by_record ON deliveries (tenant, record);
 
