@@ -28,6 +28,8 @@ type Deliveries interface {
 	Attempts(ctx context.Context, tenant, record, connection string) (propagate.Delivery, []propagate.Attempt, error)
 	// Lanes gives how the connections stand that take choices, by key.
 	Lanes(ctx context.Context, tenant string) ([]propagate.LaneState, error)
+	// Since gives from which sequence on each connection is sent changes, by key.
+	Since(ctx context.Context, tenant string) (map[string]int64, error)
 	// Tables gives how far permission tables are, also of connections that are gone.
 	Tables(ctx context.Context, tenant string) ([]propagate.Kept, error)
 	// Takers gives the connections that there are, whether or not they take choices.

@@ -160,7 +160,7 @@ func (a *API) explain(ctx context.Context, caller auth.Caller, q propagate.Quest
 	if q.Takers, err = a.config.Deliveries.Takers(ctx, caller.Tenant); err != nil {
 		return err
 	}
-	if q.Lanes, err = a.config.Deliveries.Lanes(ctx, caller.Tenant); err != nil {
+	if q.Since, err = a.config.Deliveries.Since(ctx, caller.Tenant); err != nil {
 		return err
 	}
 	for _, answer := range q.Answers() {

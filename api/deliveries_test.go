@@ -74,6 +74,14 @@ func (c *carried) Attempts(_ context.Context, _, record, connection string) (pro
 
 func (c *carried) Lanes(context.Context, string) ([]propagate.LaneState, error) { return c.lanes, nil }
 
+func (c *carried) Since(context.Context, string) (map[string]int64, error) {
+	since := map[string]int64{}
+	for _, l := range c.lanes {
+		since[l.Connection] = l.Since
+	}
+	return since, nil
+}
+
 func (c *carried) Tables(context.Context, string) ([]propagate.Kept, error) { return c.tables, nil }
 
 func (c *carried) Takers(context.Context, string) ([]propagate.Taker, error) { return c.takers, nil }

@@ -32,7 +32,9 @@ type Taker struct {
 // a purpose.
 type Question struct {
 	Takers []Taker
-	Lanes  []LaneState
+	// Since is from which sequence on each connection is sent changes; none for one
+	// that no change was planned for yet.
+	Since map[string]int64
 	// Newest is the sequence of the record that stands; -1 for none.
 	Newest int64
 	// Deliveries are those about the person and the purpose, the newest first.
@@ -106,21 +108,10 @@ func (q Question) answer(key string, t Taker, there bool, of []Delivery) Answer 
 		a.Case = NoConnection
 	case !t.Takes:
 		a.Case = TakesNone
-	case q.since(key) > q.Newest:
+	case q.Since[key] > q.Newest:
 		a.Case = AddedLater
 	default:
 		a.Case = NotPlanned
 	}
 	return a
-}
-
-// since gives from which sequence on a connection is sent changes; 0 for one
-// that no change was planned for yet.
-func (q Question) since(key string) int64 {
-	for _, l := range q.Lanes {
-		if l.Connection == key {
-			return l.Since
-		}
-	}
-	return 0
 }

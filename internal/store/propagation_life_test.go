@@ -333,6 +333,12 @@ func TestAConnectionThatIsGoneLeavesNothingWaiting(t *testing.T) { // P4
 		if due := next(t, db, lane(t, db, "a")); len(due) != 1 || due[0].Record != late.Record {
 			t.Errorf("due %+v", due)
 		}
+		since, err := db.Propagation().Since(ctx, tenant)
+		must(t, err)
+		last := all[len(all)-1].Sequence
+		if len(since) != 2 || since["a"] <= last || since["a"] > late.Sequence || since["b"] > all[0].Sequence {
+			t.Errorf("sent to since %v: the choices were %d to %d, and the late one %d", since, all[0].Sequence, last, late.Sequence)
+		}
 	})
 }
 

@@ -174,6 +174,15 @@ func (p *Propagation) Latest(ctx context.Context, tenant string, person consent.
 	return found[0], all, nil
 }
 
+// Since tells from which sequence on changes are sent to each connection.
+func (p *Propagation) Since(ctx context.Context, tenant string) (map[string]int64, error) {
+	lanes := map[string]int64{}
+	if err := p.db.engine.all(ctx, []statement{readLanes(tenant, lanes)}); err != nil {
+		return nil, fmt.Errorf("read since when connections are sent to: %w", err)
+	}
+	return lanes, nil
+}
+
 // Lanes tells how each connection stands that takes choices.
 func (p *Propagation) Lanes(ctx context.Context, tenant string) ([]propagate.LaneState, error) {
 	var all []propagate.LaneState
