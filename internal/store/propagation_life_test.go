@@ -184,6 +184,39 @@ func TestAScheduledConnectionGetsWhatWaitsTogether(t *testing.T) {
 	})
 }
 
+// A letter that holds both a refusal and a grant is sent again as one, also when the
+// clock passes their time while the store reads what is due; and nothing that becomes
+// due just then is overlooked.
+func TestWhatIsDueAtOneTimeIsFoundTogether(t *testing.T) { // P7
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		target := to("a")
+		world(t, db, target)
+		give(t, db, says("anna@example.com", "news", true), says("ben@example.com", "news", false))
+		planAll(t, db, target)
+		l := lane(t, db, "a")
+		for range 60 {
+			var all []propagate.Settlement
+			due := time.Now().Add(3 * time.Millisecond)
+			for _, b := range begin(t, db, l, target, refs(next(t, db, l))...) {
+				s := became(b, propagate.Pending)
+				s.Due = due
+				all = append(all, s)
+			}
+			must(t, db.Propagation().Settle(ctx, l, all))
+			for {
+				found, later, err := db.Propagation().Next(ctx, l, nil, 10)
+				must(t, err)
+				if len(found) == 2 {
+					break
+				}
+				if len(found) == 1 || later.IsZero() {
+					t.Fatalf("%d of 2 are due, and then at %v", len(found), later)
+				}
+			}
+		}
+	})
+}
+
 func TestAPermissionTableIsSettledUpToARecord(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		target := to("a", func(t *propagate.Target) { t.Table = true })

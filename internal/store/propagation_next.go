@@ -18,6 +18,7 @@ const (
 	dueAtOnce   = selectDeliveries + ` {index deliveries_pending} WHERE tenant = $1 AND connection = $2 AND status = 'pending' AND grants = $4 AND due = 0 ORDER BY seq LIMIT $3`
 	duePutOff   = selectDeliveries + ` {index deliveries_pending} WHERE tenant = $1 AND connection = $2 AND status = 'pending' AND grants = $4 AND due > 0 AND due <= (SELECT {now}) ORDER BY due, seq LIMIT $3`
 	dueLater    = `SELECT due FROM deliveries {index deliveries_pending} WHERE tenant = $1 AND connection = $2 AND status = 'pending' AND grants = $3 AND due > (SELECT {now}) ORDER BY due LIMIT 1`
+	selectNow   = `SELECT {now}`
 	busyPairs   = selectDeliveries + ` WHERE tenant = $1 AND connection = $2 AND seq {among $3}`
 )
 
@@ -37,22 +38,32 @@ func (p *Propagation) Next(ctx context.Context, l propagate.Lane, busy []propaga
 			return err
 		}
 	}
+	sooner := func(t time.Time) {
+		if next.IsZero() || t.Before(next) {
+			next = t
+		}
+	}
 	later := func(s scanner) error {
 		var at int64
 		err := s.Scan(&at)
-		if t := instant(at); next.IsZero() || t.Before(next) {
-			next = t
-		}
+		sooner(instant(at))
 		return err
 	}
+	var now int64
 	// There are at most as many that cannot be taken as are being sent.
 	enough := 2*limit + 2*len(busy)
-	all := []statement{{leftSending, []any{l.Tenant, l.Connection, limit + len(busy)}, into(&left)}}
+	// The clock goes on from query to query. All are held to the first of them, or what
+	// is due at one time would be begun in parts; and what becomes due in between was
+	// either read as later or is read as due now.
+	all := []statement{
+		{selectNow, nil, func(s scanner) error { return s.Scan(&now) }},
+		{leftSending, []any{l.Tenant, l.Connection, limit + len(busy)}, into(&left)},
+	}
 	for grants := range 2 {
 		all = append(all,
+			statement{dueLater, []any{l.Tenant, l.Connection, grants}, later},
 			statement{dueAtOnce, []any{l.Tenant, l.Connection, enough, grants}, into(&pending)},
-			statement{duePutOff, []any{l.Tenant, l.Connection, enough, grants}, into(&pending)},
-			statement{dueLater, []any{l.Tenant, l.Connection, grants}, later})
+			statement{duePutOff, []any{l.Tenant, l.Connection, enough, grants}, into(&pending)})
 	}
 	if len(busy) > 0 {
 		all = append(all, statement{busyPairs, []any{l.Tenant, l.Connection, sequences}, func(s scanner) error {
@@ -64,6 +75,13 @@ func (p *Propagation) Next(ctx context.Context, l propagate.Lane, busy []propaga
 	if err := p.db.engine.all(ctx, all); err != nil {
 		return nil, next, fmt.Errorf("read what is due: %w", err)
 	}
+	pending = slices.DeleteFunc(pending, func(d delivery) bool {
+		late := d.Due.After(instant(now))
+		if late {
+			sooner(d.Due)
+		}
+		return late
+	})
 	slices.SortStableFunc(pending, func(a, b delivery) int {
 		if a.OptOut() != b.OptOut() {
 			return int(number(b.OptOut()) - number(a.OptOut()))

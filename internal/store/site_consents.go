@@ -264,7 +264,7 @@ func (c *SiteConsents) ofDevice(ctx context.Context, tenant, siteID, device stri
 func (c *SiteConsents) visitor(ctx context.Context, where string, args ...any) (v visitor, now time.Time, err error) {
 	var at int64
 	err = c.db.engine.all(ctx, []statement{
-		{`SELECT {now}`, nil, func(s scanner) error { return s.Scan(&at) }},
+		{selectNow, nil, func(s scanner) error { return s.Scan(&at) }},
 		{selectVisitor + ` WHERE ` + where, args, func(s scanner) error {
 			v, err = scanVisitor(s)
 			return err
