@@ -19,6 +19,7 @@ type view struct {
 	Language  *tongue
 	Languages []*tongue
 	Session   *session // nil where nobody is signed in
+	Sections  []section
 	Here      string
 	Token     string // of forms
 	Once      string
@@ -138,6 +139,9 @@ func (v *visit) show(status int, name string, data any, f *form) error {
 
 func (v *visit) write(status int, name string, to *view) error {
 	to.Language, to.Languages, to.Session, to.Here, to.Token = v.language, v.p.languages.all, v.session, v.here, v.formToken()
+	if v.session != nil {
+		to.Sections = v.sections()
+	}
 	var page bytes.Buffer
 	if err := v.language.pages[name].ExecuteTemplate(&page, "layout", to); err != nil {
 		return fmt.Errorf("write the page %s: %w", name, err)
@@ -201,12 +205,12 @@ type input struct {
 }
 
 // parse reads the templates in one language.
-func parse(l *tongue, style string) map[string]*template.Template {
+func parse(l *tongue, a assets) map[string]*template.Template {
 	functions := template.FuncMap{
 		"t": l.word, "name": l.name, "tell": l.tell, "number": l.number, "day": l.day,
 		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"clock": func(t time.Time) string { return t.UTC().Format("15:04") },
-		"style": func() string { return style },
+		"asset": a.at,
 		"in":    inLanguage,
 		"kind":  kindOf,
 		"field": func(f *form, key, kind, autocomplete string) input { return l.input(f, key, kind, autocomplete, true) },

@@ -2,12 +2,22 @@ package web
 
 import (
 	"net/http"
+	"slices"
 
 	"volenti.dev/volenti/auth"
 )
 
-// Table is every page that there is.
+// Table is every page that there is. Each area has its pages in a file of its own.
 func Table() []Page {
+	return slices.Concat(
+		centerPages(),
+		sessionPages(),
+		requestPages(),
+	)
+}
+
+// centerPages are those of people.
+func centerPages() []Page {
 	return []Page{
 		{Method: http.MethodGet, Path: "/{$}", Public: true, Does: "Say what can be asked for here", Act: showHome},
 		{Method: http.MethodGet, Path: "/ask/{policy}", Public: true, Does: "Ask a person what they ask for", Act: showAsk},
@@ -23,7 +33,12 @@ func Table() []Page {
 		{Method: http.MethodPost, Path: "/tasks/{token}", Public: true, Streams: true, Uploads: true, MaxBody: maxFiles, Does: "Take what a colleague answers", Act: answerTask},
 		{Method: http.MethodGet, Path: "/instructions/{token}", Public: true, Does: "Show a third party what its letter is about", Act: showInstructions},
 		{Method: http.MethodPost, Path: "/instructions/{token}", Public: true, Does: "Take what a third party says", Act: acknowledge},
+	}
+}
 
+// sessionPages let operators in and out.
+func sessionPages() []Page {
+	return []Page{
 		{Method: http.MethodGet, Path: "/set-up/{invitation}", Public: true, Does: "Ask an invited operator for name and password", Act: showSetUp},
 		{Method: http.MethodPost, Path: "/set-up/{invitation}", Public: true, Does: "Make an operator of who was invited", Act: setUp},
 		{Method: http.MethodGet, Path: "/sign-in", Public: true, Does: "Ask for address and password", Act: showSignIn},
@@ -31,7 +46,12 @@ func Table() []Page {
 		{Method: http.MethodPost, Path: "/sign-out", Scope: auth.OwnSession, Does: "Sign out", Act: signOut},
 		{Method: http.MethodGet, Path: "/admin/password", Scope: auth.OwnSession, Does: "Ask for the old and a new password", Act: showPassword},
 		{Method: http.MethodPost, Path: "/admin/password", Scope: auth.OwnSession, Does: "Change one's password", Act: changePassword},
+	}
+}
 
+// requestPages are about privacy requests, for operators.
+func requestPages() []Page {
+	return []Page{
 		{Method: http.MethodGet, Path: "/admin", Scope: auth.OwnSession, Does: "Lead to the requests", Act: func(v *visit) error { return v.redirect(start) }},
 		{Method: http.MethodGet, Path: "/admin/requests", Scope: auth.ReadRequests, Does: "List requests", Act: listRequests},
 		{Method: http.MethodGet, Path: "/admin/requests/new", Scope: auth.WriteRequests, Does: "Ask what somebody asks for", Act: newRequest},

@@ -21,9 +21,7 @@ package web
 
 import (
 	"context"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -81,22 +79,21 @@ var files embed.FS
 
 // Pages answers HTTP requests of browsers.
 type Pages struct {
-	config     Config
-	mux        *http.ServeMux
-	secure     bool // cookies are
-	languages  tongues
-	stylesheet []byte
+	config    Config
+	mux       *http.ServeMux
+	secure    bool // cookies are
+	languages tongues
 }
 
 // New builds the pages from a table. It panics when the table, a template or
 // the catalogue of words is wrong.
 func New(c Config, table []Page) *Pages {
 	p := &Pages{config: c, mux: http.NewServeMux(), secure: !plainLoopback(c.PublicURL)}
-	p.stylesheet = read("assets/style.css")
-	sum := sha256.Sum256(p.stylesheet)
-	stylePath := "/assets/" + hex.EncodeToString(sum[:8]) + ".css"
-	p.mux.HandleFunc("GET "+stylePath, p.style)
-	p.languages = loadTongues(stylePath)
+	assets := loadAssets()
+	for _, a := range assets {
+		p.mux.Handle("GET "+a.path, a)
+	}
+	p.languages = loadTongues(assets)
 	paths := map[string]methods{}
 	for _, page := range table {
 		if err := page.check(); err != nil {
@@ -196,23 +193,16 @@ func (p *Pages) recovered(out *response, r *http.Request, panicked any) (aborted
 	return false
 }
 
-// securityHeaders are those of every page. Nothing but our stylesheet is
-// loaded, and forms lead nowhere else.
+// securityHeaders are those of every page. Nothing but our own files is loaded, no
+// script stands in a page, and forms and scripts lead nowhere else.
 var securityHeaders = map[string]string{
 	"Cache-Control":                "no-store",
-	"Content-Security-Policy":      "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+	"Content-Security-Policy":      "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 	"Cross-Origin-Opener-Policy":   "same-origin",
 	"Cross-Origin-Resource-Policy": "same-origin",
 	"Referrer-Policy":              "no-referrer",
 	"X-Content-Type-Options":       "nosniff",
 	"X-Robots-Tag":                 "noindex",
-}
-
-// style gives the stylesheet, whose name is a digest of what is in it.
-func (p *Pages) style(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	_, _ = w.Write(p.stylesheet)
 }
 
 // methods are the pages of one path.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"strings"
@@ -28,7 +29,8 @@ type tongue struct {
 	pages map[string]*template.Template
 }
 
-// catalogue is a file of words.
+// catalogue is a file of words: base.yml has the name of the language and what all pages
+// say, and each area of pages has one of its own.
 type catalogue struct {
 	Name  string            `yaml:"name"`
 	Words map[string]string `yaml:"words"`
@@ -40,21 +42,37 @@ type tongues struct {
 	matcher language.Matcher
 }
 
-func loadTongues(style string) tongues {
+func loadTongues(a assets) tongues {
 	var all tongues
 	var tags []language.Tag
 	for _, tag := range spoken {
-		var c catalogue
-		if err := yaml.UnmarshalWithOptions(read("words/"+tag+".yml"), &c, yaml.Strict()); err != nil {
-			panic(fmt.Sprintf("web: words/%s.yml: %v", tag, err))
+		l := &tongue{Tag: tag, words: map[string]string{}, said: map[string]string{}, print: message.NewPrinter(language.MustParse(tag))}
+		for _, name := range under("words/" + tag) {
+			l.learn(name)
 		}
-		l := &tongue{Tag: tag, Name: c.Name, words: c.Words, said: c.Said, print: message.NewPrinter(language.MustParse(tag))}
-		l.pages = parse(l, style)
+		l.pages = parse(l, a)
 		all.all = append(all.all, l)
 		tags = append(tags, language.MustParse(tag))
 	}
 	all.matcher = language.NewMatcher(tags)
 	return all
+}
+
+// learn takes the words of a file. It panics when one is there already.
+func (l *tongue) learn(name string) {
+	var c catalogue
+	if err := yaml.UnmarshalWithOptions(read(name), &c, yaml.Strict()); err != nil {
+		panic(fmt.Sprintf("web: %s: %v", name, err))
+	}
+	for _, part := range []struct{ all, more map[string]string }{{l.words, c.Words}, {l.said, c.Said}} {
+		for key, text := range part.more {
+			if _, twice := part.all[key]; twice {
+				panic(fmt.Sprintf("web: %s: %s is said twice", name, key))
+			}
+			part.all[key] = text
+		}
+	}
+	l.Name = cmp.Or(l.Name, c.Name)
 }
 
 // match gives the language that somebody asked for, or that their browser

@@ -21,7 +21,7 @@ import (
 // is chosen while a page is made.
 var (
 	inTemplate = regexp.MustCompile(`\bt "([a-z_.0-9]+)"|(?:field|maybe) \S+(?: "[a-z]+"\))? "([a-z_.0-9]+)"`)
-	inCode     = regexp.MustCompile(`(?:\.word\(|lacking\("[a-z_]+", |lacking\([a-z]+\[0\], )"([a-z_.0-9]+)"`)
+	inCode     = regexp.MustCompile(`(?:\.word\(|\bWord: |lacking\("[a-z_]+", |lacking\([a-z]+\[0\], )"([a-z_.0-9]+)"`)
 	chosen     = regexp.MustCompile(`^(month|status|action|collection_status|role|identity|origin|letter|letter_state|error|standing|instructions\.answer|instructions\.said|pause\.ground)\.|^ask\.(access|erasure|consent)$|^prove\.code_(agent|person)$`)
 )
 
@@ -54,7 +54,7 @@ func TestEveryLanguageHasEveryWordAndNoOther(t *testing.T) {
 	if len(used) < 50 {
 		t.Fatalf("only %d words are used", len(used))
 	}
-	for _, l := range loadTongues("").all {
+	for _, l := range loadTongues(loadAssets()).all {
 		for key := range used {
 			if _, ok := l.words[key]; !ok && !strings.HasSuffix(key, ".") && key != "prove.code_" {
 				t.Errorf("%s has no words for %s", l.Tag, key)
@@ -75,7 +75,7 @@ func TestEveryLanguageHasEveryWordAndNoOther(t *testing.T) {
 var place = regexp.MustCompile(`\{\d\}`)
 
 func TestLanguagesHaveTheSameKeysAndPlaces(t *testing.T) {
-	all := loadTongues("").all
+	all := loadTongues(loadAssets()).all
 	for _, l := range all[1:] {
 		for key, text := range l.words {
 			if all[0].words[key] == "" {
@@ -94,7 +94,7 @@ func TestLanguagesHaveTheSameKeysAndPlaces(t *testing.T) {
 }
 
 func TestWhateverCanBeChosenHasAWord(t *testing.T) {
-	for _, l := range loadTongues("").all {
+	for _, l := range loadTongues(loadAssets()).all {
 		var keys []string
 		for _, s := range statuses {
 			keys = append(keys, "status."+string(s))
@@ -173,7 +173,7 @@ func TestSentencesOfTheAPIAreStillItsOwn(t *testing.T) {
 			all.Write(text)
 		}
 	}
-	for _, l := range loadTongues("").all {
+	for _, l := range loadTongues(loadAssets()).all {
 		for sentence := range l.said {
 			if begin, open := strings.CutSuffix(sentence, "*"); open && strings.Contains(all.String(), begin) {
 				continue
@@ -186,7 +186,7 @@ func TestSentencesOfTheAPIAreStillItsOwn(t *testing.T) {
 }
 
 func TestWordsThatAreTakenAsTheyAreAreMarkedAsEnglish(t *testing.T) {
-	all := loadTongues("")
+	all := loadTongues(loadAssets())
 	german, english := all.match("de-CH"), all.match("fr")
 	if german.Tag != "de" || english.Tag != "en" {
 		t.Fatalf("%s, %s", german.Tag, english.Tag)
