@@ -1,8 +1,10 @@
 package connector
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"time"
 )
 
 // Client makes calls over HTTP. It judges the address that is connected to, follows
@@ -15,3 +17,43 @@ type Client interface {
 
 // ErrNotAllowed: the address is not one that may be called.
 var ErrNotAllowed = errors.New("the address is not one that may be called")
+
+// Limiter has calls wait until there may be one more. That of the store counts across
+// nodes.
+type Limiter interface {
+	// Wait returns when a call may be made of which there may be rate in a
+	// period, and counts it. Calls with the same key count together.
+	Wait(ctx context.Context, key string, rate int64, period time.Duration) error
+}
+
+// Token is what OAuth 2 gives. It shows nothing of itself.
+type Token struct {
+	Access  string
+	Refresh string
+	Expires time.Time // zero: nobody said
+}
+
+// String hides the token.
+func (Token) String() string { return "token" }
+
+// GoString hides the token.
+func (Token) GoString() string { return "token" }
+
+// TokenKeeper keeps the tokens of a connection beyond the life of the process,
+// sealed. A refresh token that the vendor replaces is lost with it otherwise.
+type TokenKeeper interface {
+	Token(ctx context.Context, connection string) (Token, error) // the zero Token when there is none
+	KeepToken(ctx context.Context, connection string, t Token) error
+}
+
+// Exchange is an attempt of a call as the execution log may show it: nothing
+// of a person and no secret is in it.
+type Exchange struct {
+	Connection string
+	Doing      string // "read customers"
+	Call       string // method and path template
+	Status     int    // 0: there was no answer
+	Attempt    int
+	Took       time.Duration
+	Note       string // what extract_for_execution_log found, or why there was no answer
+}

@@ -76,6 +76,13 @@ type Settings struct {
 	// Client makes calls over HTTP, where this connection may call; nil where none
 	// may be made.
 	Client Client
+	// Limiter counts calls, beyond this process where several share the work; nil
+	// counts those of one connector.
+	Limiter Limiter
+	// Tokens keeps what signing in gave; nil forgets it with the process.
+	Tokens TokenKeeper
+	// Log takes each attempt of a call over HTTP; nil takes none.
+	Log func(Exchange)
 	// Trial sends a letter that says nothing to an address, at once; nil where
 	// no mail can be sent.
 	Trial func(ctx context.Context, to subject.Personal[string]) error

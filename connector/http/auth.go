@@ -105,7 +105,7 @@ func (k *call) withMembers(template string, v values) (body []byte, lacks string
 }
 
 // fetch asks for a token as the description says.
-func (c *Connector) fetch(ctx context.Context, k *call, refresh string) (Token, error) {
+func (c *Connector) fetch(ctx context.Context, k *call, refresh string) (connector.Token, error) {
 	a := k.client.Auth
 	if a.Strategy == ServiceAccount {
 		return c.fetchGoogle(ctx, k)
@@ -119,15 +119,15 @@ func (c *Connector) fetch(ctx context.Context, k *call, refresh string) (Token, 
 		r = a.Refresh
 		v["refresh_token"] = refresh
 	case a.Strategy == AuthorizationCode:
-		return Token{}, c.fail(k, connector.Denied, "nobody has authorised this connection yet, or the vendor has forgotten it: authorise it (again)", 0)
+		return connector.Token{}, c.fail(k, connector.Denied, "nobody has authorised this connection yet, or the vendor has forgotten it: authorise it (again)", 0)
 	}
 	return c.askToken(ctx, k, r, v)
 }
 
-func (c *Connector) askToken(ctx context.Context, k *call, r *Request, v values) (Token, error) {
+func (c *Connector) askToken(ctx context.Context, k *call, r *Request, v values) (connector.Token, error) {
 	ask, err := c.build(r, "get a token", c.withValues(r, v))
 	if err != nil {
-		return Token{}, c.fail(k, connector.Permanent, "no token can be asked for: "+err.Error(), 0)
+		return connector.Token{}, c.fail(k, connector.Permanent, "no token can be asked for: "+err.Error(), 0)
 	}
 	if ask.client.Auth != nil && r.Client == nil {
 		bare := *ask.client // a token is not asked for with a token
@@ -152,26 +152,26 @@ func (c *Connector) withValues(r *Request, v values) values {
 	return all
 }
 
-func (c *Connector) readToken(ctx context.Context, ask *call, a *Auth) (Token, error) {
+func (c *Connector) readToken(ctx context.Context, ask *call, a *Auth) (connector.Token, error) {
 	ask.token = true
 	got, err := c.send(ctx, ask)
 	if err != nil {
-		return Token{}, err
+		return connector.Token{}, err
 	}
 	if !got.good() {
 		refused := c.refused(ask, got)
 		if f := refused.failure; f.Kind == connector.Constraint { // RFC 6749, 5.2: a wrong secret is a 400
 			f.Kind, f.Reason = connector.Denied, f.Reason+": look at the connection's secrets, they were not accepted"
 		}
-		return Token{}, refused
+		return connector.Token{}, refused
 	}
 	data, err := parseJSON(got.body)
 	object, _ := data.(map[string]any)
 	text, _ := object["access_token"].(string)
 	if err != nil || text == "" {
-		return Token{}, c.fail(ask, connector.Permanent, "the answer holds no access_token", 0)
+		return connector.Token{}, c.fail(ask, connector.Permanent, "the answer holds no access_token", 0)
 	}
-	t := Token{Access: text}
+	t := connector.Token{Access: text}
 	t.Refresh, _ = object["refresh_token"].(string)
 	lives := a.ExpiresIn
 	switch s := object["expires_in"].(type) {
@@ -227,9 +227,9 @@ const googleScope = "https://www.googleapis.com/auth/cloud-platform"
 // fetchGoogle asks for a token with a JWT that the account's key signs (RFC
 // 7523, section 2.1). The token's address stands in the key file, and must be
 // Google's.
-func (c *Connector) fetchGoogle(ctx context.Context, k *call) (Token, error) {
-	wrong := func(reason string) (Token, error) {
-		return Token{}, c.fail(k, connector.Denied, "the key file of the service account "+reason, 0)
+func (c *Connector) fetchGoogle(ctx context.Context, k *call) (connector.Token, error) {
+	wrong := func(reason string) (connector.Token, error) {
+		return connector.Token{}, c.fail(k, connector.Denied, "the key file of the service account "+reason, 0)
 	}
 	a := k.client.Auth
 	text, _ := fill(a.Keyfile, c.secrets, asIs)

@@ -160,16 +160,16 @@ func TestAWrongSecretIsSaidSo(t *testing.T) {
 // keeper keeps one token.
 type keeper struct {
 	mu   sync.Mutex
-	kept Token
+	kept connector.Token
 }
 
-func (k *keeper) Token(context.Context, string) (Token, error) {
+func (k *keeper) Token(context.Context, string) (connector.Token, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.kept, nil
 }
 
-func (k *keeper) KeepToken(_ context.Context, _ string, t Token) error {
+func (k *keeper) KeepToken(_ context.Context, _ string, t connector.Token) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.kept = t

@@ -27,18 +27,6 @@ const (
 	mostPause    = 2 * time.Minute // waited in all, before the caller is told to come again
 )
 
-// Exchange is an attempt of a call as the execution log may show it: nothing
-// of a person and no secret is in it.
-type Exchange struct {
-	Connection string
-	Doing      string // "read customers"
-	Call       string // method and path template
-	Status     int    // 0: there was no answer
-	Attempt    int
-	Took       time.Duration
-	Note       string // what extract_for_execution_log found, or why there was no answer
-}
-
 // answer is what a vendor said.
 type answer struct {
 	status int
@@ -241,7 +229,7 @@ func (c *Connector) note(k *call, attempt int, since time.Time, a *answer, err e
 	if c.options.Log == nil {
 		return
 	}
-	e := Exchange{Connection: c.key, Doing: k.doing, Call: k.shown, Attempt: attempt, Took: time.Since(since)}
+	e := connector.Exchange{Connection: c.key, Doing: k.doing, Call: k.shown, Attempt: attempt, Took: time.Since(since)}
 	var failure *connector.Error
 	if errors.As(err, &failure) {
 		e.Note = strings.TrimPrefix(failure.Reason, k.shown+": ")

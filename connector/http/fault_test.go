@@ -56,7 +56,7 @@ func TestABusyVendorIsWaitedFor(t *testing.T) { // H16 R6
 				return answered(500, ""), nil
 			}
 			return answered(200, `[{"id": 1}]`), nil
-		}, func(o *Options) { o.Log = func(e Exchange) { log = append(log, fmt.Sprint(e.Status)) } })
+		}, func(o *Options) { o.Log = func(e connector.Exchange) { log = append(log, fmt.Sprint(e.Status)) } })
 		same(t, "rows", read(t, c, "rows", match("who", "a")), []string{`{"id":1}`})
 		if text := strings.Join(log, " "); !strings.Contains(text, "429 500 200") {
 			t.Errorf("the log is %s", text)
@@ -271,7 +271,7 @@ func TestNeitherSecretsNorPeopleShow(t *testing.T) { // H16 SE10
 			d := must(t, strings.Replace(described(paged("        query_params: [{name: q, value: <who>}]\n        headers: [{name: X-Who, value: <who>}]\n        body: '{\"who\": \"<who>\"}'\n")), "    host: <domain>\n", "    host: <domain>\n    authentication: "+auth+"\n", 1))
 			ctx, cancel := context.WithCancel(t.Context())
 			c := v.open(t, d, func(o *Options) {
-				o.Log = func(e Exchange) {
+				o.Log = func(e connector.Exchange) {
 					if log.Debug("exchange", "is", e); e.Status == 0 {
 						cancel() // it would be tried again
 					}

@@ -23,7 +23,6 @@ package http
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -42,25 +41,27 @@ const InputsColumn = "_inputs"
 type Options struct {
 	// Client makes the calls. It must judge the addresses that it connects to
 	// and follow no redirects, as those of package safehttp do.
-	Client *http.Client
+	Client connector.Client
 	// Limiter counts calls; nil counts those of this process.
-	Limiter Limiter
+	Limiter connector.Limiter
 	// Tokens keeps tokens; nil forgets them with the process.
-	Tokens TokenKeeper
+	Tokens connector.TokenKeeper
 	// Log takes each attempt of a call; nil takes none.
-	Log func(Exchange)
+	Log func(connector.Exchange)
 	// TokenHosts are the hosts that the key file of a service account may name;
 	// nil are Google's.
 	TokenHosts []string
 }
 
 // Spec gives the kind of connector that a description is.
-func (d *Description) Spec(o Options) connector.Spec {
+func (d *Description) Spec() connector.Spec {
 	spec := connector.Spec{
 		Type:    d.Type,
 		Summary: d.summary(),
 		Secrets: d.Settings(),
-		New:     func(s connector.Settings) (connector.Connector, error) { return d.Open(s, o) },
+		New: func(s connector.Settings) (connector.Connector, error) {
+			return d.Open(s, Options{Client: s.Client, Limiter: s.Limiter, Tokens: s.Tokens, Log: s.Log})
+		},
 	}
 	if len(d.OptIn) > 0 && len(d.OptOut) > 0 {
 		spec.Prefers = 1
@@ -154,7 +155,9 @@ func (c *Connector) standing() values {
 
 // Close gives the connections back.
 func (c *Connector) Close() error {
-	c.options.Client.CloseIdleConnections()
+	if idle, ok := c.options.Client.(interface{ CloseIdleConnections() }); ok {
+		idle.CloseIdleConnections()
+	}
 	return nil
 }
 

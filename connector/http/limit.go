@@ -4,19 +4,13 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"volenti.dev/volenti/connector"
 )
 
-// Limiter has calls wait until there may be one more. The store's counts
-// across nodes; NewLimiter gives one for a single process.
-type Limiter interface {
-	// Wait returns when a call may be made of which there may be rate in a
-	// period, and counts it. Calls with the same key count together.
-	Wait(ctx context.Context, key string, rate int64, period time.Duration) error
-}
-
-// NewLimiter gives a Limiter that lives as long as the process: there are never
+// NewLimiter gives a connector.Limiter that lives as long as the process: there are never
 // more than rate calls in any stretch of time as long as the period.
-func NewLimiter() Limiter { return &local{made: map[string][]time.Time{}} }
+func NewLimiter() connector.Limiter { return &local{made: map[string][]time.Time{}} }
 
 type local struct {
 	mu   sync.Mutex

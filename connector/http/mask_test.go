@@ -326,7 +326,7 @@ func TestChoicesAreTold(t *testing.T) { // H15 P11
 	if got := told(nobody); got != "l1 not_made 0s, l2 not_made 0s" || len(v.made()) != 0 {
 		t.Errorf("without the identity: %s", got)
 	}
-	if d.Spec(Options{}).Prefers != 1 {
+	if d.Spec().Prefers != 1 {
 		t.Error("the spec takes no preferences")
 	}
 	v.Close()

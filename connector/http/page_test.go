@@ -184,7 +184,7 @@ func TestPostprocessors(t *testing.T) { // H10
 		v := newVendor(t, says(`{"ticket": "T-1 of ann@b.c"}`))
 		var notes []string
 		c := v.open(t, describe(t, paged("        postprocessors: [{strategy: extract_for_execution_log, configuration: {path: ticket}}]\n")), func(o *Options) {
-			o.Log = func(e Exchange) { notes = append(notes, e.Note) }
+			o.Log = func(e connector.Exchange) { notes = append(notes, e.Note) }
 		})
 		read(t, c, "rows", match("who", "ann@b.c"))
 		same(t, "notes", notes, []string{"", "T-1 of …"})

@@ -175,7 +175,7 @@ func (p *reading) emitPage(i int, k *call, chosen, v values, data any) error {
 		return p.fail(k, connector.Permanent, err.Error(), 0)
 	}
 	if note != "" && p.options.Log != nil {
-		p.options.Log(Exchange{Connection: p.key, Doing: p.doing, Call: k.shown, Note: redacted(note, chosen)})
+		p.options.Log(connector.Exchange{Connection: p.key, Doing: p.doing, Call: k.shown, Note: redacted(note, chosen)})
 	}
 	for _, row := range rows {
 		if err := p.emit(i, chosen, v, row); err != nil {

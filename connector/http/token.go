@@ -7,26 +7,6 @@ import (
 	"volenti.dev/volenti/connector"
 )
 
-// Token is what OAuth 2 gives. It shows nothing of itself.
-type Token struct {
-	Access  string
-	Refresh string
-	Expires time.Time // zero: nobody said
-}
-
-// String hides the token.
-func (Token) String() string { return "token" }
-
-// GoString hides the token.
-func (Token) GoString() string { return "token" }
-
-// TokenKeeper keeps the tokens of a connection beyond the life of the process,
-// sealed. A refresh token that the vendor replaces is lost with it otherwise.
-type TokenKeeper interface {
-	Token(ctx context.Context, connection string) (Token, error) // the zero Token when there is none
-	KeepToken(ctx context.Context, connection string, t Token) error
-}
-
 // early is how long before its end a token is renewed.
 const early = time.Minute
 
@@ -34,12 +14,12 @@ const early = time.Minute
 // while the others wait.
 type tokens struct {
 	turn    chan struct{} // held by who looks at the rest, and asks for a token
-	by      map[*Client]Token
+	by      map[*Client]connector.Token
 	refused map[*Client]string // the access token that the vendor took no more
 }
 
 func newTokens() *tokens {
-	return &tokens{turn: make(chan struct{}, 1), by: map[*Client]Token{}, refused: map[*Client]string{}}
+	return &tokens{turn: make(chan struct{}, 1), by: map[*Client]connector.Token{}, refused: map[*Client]string{}}
 }
 
 func (t *tokens) begin(ctx context.Context) error {
@@ -66,7 +46,7 @@ func (t *tokens) get(ctx context.Context, c *Connector, k *call) (string, error)
 		if err != nil {
 			return "", c.fail(k, connector.Transient, "its token cannot be read from the store", 0)
 		}
-		if kept != (Token{}) {
+		if kept != (connector.Token{}) {
 			have = kept
 		}
 	}
@@ -87,7 +67,7 @@ func (t *tokens) get(ctx context.Context, c *Connector, k *call) (string, error)
 	return got.Access, nil
 }
 
-func (t *tokens) good(client *Client, have Token) bool {
+func (t *tokens) good(client *Client, have connector.Token) bool {
 	return have.Access != "" && have.Access != t.refused[client] && (have.Expires.IsZero() || time.Until(have.Expires) > early)
 }
 
@@ -99,7 +79,7 @@ func (t *tokens) drop(ctx context.Context, client *Client, access string) {
 	}
 }
 
-func (t *tokens) keep(ctx context.Context, c *Connector, client *Client, got Token) error {
+func (t *tokens) keep(ctx context.Context, c *Connector, client *Client, got connector.Token) error {
 	if err := t.begin(ctx); err != nil {
 		return err
 	}
@@ -107,7 +87,7 @@ func (t *tokens) keep(ctx context.Context, c *Connector, client *Client, got Tok
 	return t.store(ctx, c, client, got)
 }
 
-func (t *tokens) store(ctx context.Context, c *Connector, client *Client, got Token) error {
+func (t *tokens) store(ctx context.Context, c *Connector, client *Client, got connector.Token) error {
 	t.by[client] = got
 	if c.options.Tokens == nil {
 		return nil

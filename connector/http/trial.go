@@ -28,7 +28,7 @@ type Trial struct {
 
 // Seen is an attempt of a call, and the rows that came of it.
 type Seen struct {
-	Exchange
+	connector.Exchange
 	Rows   int
 	Fields []string // names of the rows' fields, sorted
 }
@@ -103,7 +103,7 @@ type trying struct {
 
 // note takes each attempt. What extract_for_execution_log finds are values, and
 // are left out.
-func (r *trying) note(e Exchange) {
+func (r *trying) note(e connector.Exchange) {
 	if e.Attempt > 0 {
 		r.tried.Calls = append(r.tried.Calls, Seen{Exchange: e})
 	}

@@ -50,7 +50,41 @@ type Table struct {
 	// Open: rows may hold more than Columns, as documents do. Columns are those
 	// that the system itself vouches for; the rest is known by description only.
 	Open bool `json:"open,omitempty"`
+	// Asked is set where rows cannot be looked up, and are asked for instead.
+	Asked *Asked `json:"asked,omitempty"`
 }
+
+// Asked says how rows are asked for and written that cannot be looked up: by calls
+// that take inputs. A row need not hold what it was found by.
+type Asked struct {
+	// Column holds what a row was found by, an object of inputs by their names. An
+	// input is a field below it: Column.name. It is nothing of the row itself, is
+	// never shown to anybody, and addresses the row together with its key.
+	Column string `json:"column"`
+	// Together: the values of several inputs are needed in one question, and are
+	// multiplied. They must all be known before it.
+	Together bool `json:"together,omitempty"`
+	// Beside are further columns that a row is addressed by when it is written.
+	Beside []string `json:"beside,omitempty"`
+	// Masks says what a mask comes to.
+	Masks Masks `json:"masks,omitempty"`
+	// Whole: a mask is written with all of the row.
+	Whole bool `json:"whole,omitempty"`
+	// Deletes: a row can be removed.
+	Deletes bool `json:"deletes,omitempty"`
+	// Unverified says why it cannot be asked whether a mask stands; "" where it can.
+	Unverified string `json:"unverified,omitempty"`
+}
+
+// Masks is what masking a row that is Asked for comes to.
+type Masks string
+
+// What it comes to.
+const (
+	MasksNothing Masks = ""
+	MasksFields  Masks = "fields"  // fields are written
+	MasksRow     Masks = "removes" // the whole row is removed
+)
 
 // Index is a further way to the rows. Only systems that must be told which
 // index to use have them here.

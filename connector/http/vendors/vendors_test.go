@@ -90,8 +90,8 @@ func TestErasureLeavesNothingButWhatThePageSays(t *testing.T) { // H19
 func TestChoicesReachTheVendor(t *testing.T) { // H15, P11, H19
 	each(t, func(t *testing.T, d described, s scenario, anna []subject.Identity) {
 		r := d.open(t, s.secrets(s.vendor.Secret), s.vendor)
-		if (s.consent == nil) != (d.about.Spec(vendor.Options{}).Prefers == 0) {
-			t.Fatalf("the description takes %d choices in a call, and the test knows what becomes of them: %t", d.about.Spec(vendor.Options{}).Prefers, s.consent != nil)
+		if (s.consent == nil) != (d.about.Spec().Prefers == 0) {
+			t.Fatalf("the description takes %d choices in a call, and the test knows what becomes of them: %t", d.about.Spec().Prefers, s.consent != nil)
 		}
 		if s.consent == nil {
 			return
@@ -151,7 +151,7 @@ func TestWrongSecretsAreToldAndNotShown(t *testing.T) { // H16, H19
 	each(t, func(t *testing.T, d described, s scenario, anna []subject.Identity) {
 		const wrong = "wrong-canary-5d41402abc4b2a76"
 		var log strings.Builder
-		r := d.openBy(t, s.secrets(wrong), vendor.Options{Client: vendortest.Client(s.vendor), Log: func(e vendor.Exchange) {
+		r := d.openBy(t, s.secrets(wrong), vendor.Options{Client: vendortest.Client(s.vendor), Log: func(e connector.Exchange) {
 			_, _ = fmt.Fprintf(&log, "%+v\n", e)
 		}})
 		err := r.Test(t.Context())
