@@ -23,7 +23,7 @@ func (db *DB) Describe(ctx context.Context) (catalogue.Catalogue, error) {
 	if err := db.open(doing); err != nil {
 		return c, err
 	}
-	pages := dynamodb.NewListTablesPaginator(db.client, &dynamodb.ListTablesInput{})
+	pages := dynamodb.NewListTablesPaginator(db.client.ListTables, &dynamodb.ListTablesInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

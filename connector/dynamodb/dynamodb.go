@@ -68,7 +68,7 @@ func Spec() connector.Spec {
 type DB struct {
 	documents.Writer[attribute]
 	key      string
-	client   *dynamodb.Client
+	client   client
 	http     *http.Transport
 	parallel int
 	closed   atomic.Bool
@@ -110,12 +110,12 @@ func Open(s connector.Settings) (*DB, error) {
 	if db.parallel <= 0 {
 		db.parallel = defaultConnections
 	}
-	client := awshttp.NewBuildableClient().WithTimeout(timeout).WithTransportOptions(func(t *http.Transport) {
+	caller := awshttp.NewBuildableClient().WithTimeout(timeout).WithTransportOptions(func(t *http.Transport) {
 		t.MaxConnsPerHost = db.parallel
 		db.http = t
 	})
-	options.HTTPClient = client
-	db.client = dynamodb.New(options)
+	options.HTTPClient = caller
+	db.client = newClient(options)
 	return db, nil
 }
 

@@ -117,7 +117,7 @@ func (db *DB) Sample(ctx context.Context, t *catalogue.Table, limit int) ([]conn
 		return nil, err
 	}
 	var rows []connector.Row
-	pages := dynamodb.NewScanPaginator(db.client, &dynamodb.ScanInput{TableName: &t.Name.Table, Limit: aws.Int32(int32(min(limit, 1000)))})
+	pages := dynamodb.NewScanPaginator(db.client.Scan, &dynamodb.ScanInput{TableName: &t.Name.Table, Limit: aws.Int32(int32(min(limit, 1000)))})
 	for pages.HasMorePages() && len(rows) < limit {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -195,7 +195,7 @@ func (db *DB) scan(ctx context.Context, q query, take func(item) error) error {
 	}
 	in.ProjectionExpression = e.fields(q.fields())
 	in.ExpressionAttributeNames, in.ExpressionAttributeValues = e.names, e.bound()
-	pages := dynamodb.NewScanPaginator(db.client, in)
+	pages := dynamodb.NewScanPaginator(db.client.Scan, in)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -230,7 +230,7 @@ func (db *DB) ask(ctx context.Context, q query, w way, key item, take func(item)
 	in.KeyConditionExpression = aws.String(strings.Join(conditions, " AND "))
 	in.ProjectionExpression = e.fields(fields)
 	in.ExpressionAttributeNames, in.ExpressionAttributeValues = e.names, e.values
-	pages := dynamodb.NewQueryPaginator(db.client, in)
+	pages := dynamodb.NewQueryPaginator(db.client.Query, in)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
