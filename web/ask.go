@@ -58,7 +58,10 @@ func is(err error, statuses ...int) bool {
 const base = "/api/v1"
 
 // get reads what lies at a path of the API into out.
-func (v *visit) get(path string, out any) error { return v.ask(http.MethodGet, path, nil, out) }
+func (v *visit) get(path string, out any) error {
+	v.read = append(v.read, path)
+	return v.ask(http.MethodGet, path, nil, out)
+}
 
 // post sends a body to a path of the API, and reads the answer into out,
 // unless that is nil.

@@ -27,6 +27,7 @@ type visit struct {
 	session  *session // who is signed in; nil on public pages
 	secret   string   // of the browser, where nobody is signed in
 	here     string   // where this can be read again, for links to other languages
+	read     []string // what was read of the API for the page
 }
 
 // session is who is signed in, as the API tells.
@@ -58,6 +59,7 @@ const (
 	sessionCookie  = "volenti"
 	formCookie     = "volenti-form"
 	languageCookie = "volenti-language"
+	coloursCookie  = "volenti-colours"
 )
 
 func (p *Pages) cookieName(name string) string {
@@ -110,7 +112,7 @@ func (v *visit) guard() error {
 			return &problem{Status: http.StatusUnauthorized}
 		}
 		v.session = &session{}
-		if err := v.get("/sessions/current", v.session); err != nil {
+		if err := v.ask(http.MethodGet, "/sessions/current", nil, v.session); err != nil {
 			return err
 		}
 		if !v.session.May(v.page.Scope) {

@@ -8,34 +8,75 @@ import (
 
 // section is an entry of the navigation of operators.
 type section struct {
+	Group string // one of groups
 	Path  string
 	Word  string     // its key in the catalogue
 	Scope auth.Scope // without it the entry is not shown
-	Here  bool       // the page that is shown belongs to it
+	Here  string     // "page" for the page that is shown, "true" for one that it belongs to
 }
 
-// sections is the navigation, in its order. Every area of pages has an entry.
+// The groups of the navigation: the keys of their words.
+const (
+	atHome     = ""
+	ofRequests = "nav.requests"
+	ofPeople   = "nav.people"
+	ofSystems  = "nav.systems"
+	ofHouse    = "nav.house"
+)
+
+// groups are in the order in which they are shown.
+var groups = []string{atHome, ofRequests, ofPeople, ofSystems, ofHouse}
+
+// sections is the navigation, in its order within each group. Every area of pages has an
+// entry.
 var sections = []section{
-	{Path: "/admin/requests", Word: "requests.title", Scope: auth.ReadRequests},
-	{Path: "/admin/tasks", Word: "tasks.title", Scope: auth.ReadRequests},
-	{Path: "/admin/requests/new", Word: "new.title", Scope: auth.WriteRequests},
+	{Group: ofRequests, Path: "/admin/requests", Word: "requests.title", Scope: auth.ReadRequests},
+	{Group: ofRequests, Path: "/admin/tasks", Word: "tasks.title", Scope: auth.ReadRequests},
+	{Group: ofRequests, Path: "/admin/requests/new", Word: "new.title", Scope: auth.WriteRequests},
+}
+
+// group is a part of the navigation, with a word over it where it has one.
+type group struct {
+	Word     string
+	Sections []section
 }
 
 // sections gives those that the visitor may see. A page belongs to the one whose path
 // is the longest that it begins with.
-func (v *visit) sections() (seen []section) {
-	at, length := -1, 0
+func (v *visit) sections() (seen []group) {
+	here, at := v.r.URL.Path, ""
 	for _, s := range sections {
-		if !v.session.May(s.Scope) {
-			continue
+		if len(s.Path) > len(at) && v.session.May(s.Scope) && (here == s.Path || strings.HasPrefix(here, s.Path+"/")) {
+			at = s.Path
 		}
-		if path := v.r.URL.Path; (path == s.Path || strings.HasPrefix(path, s.Path+"/")) && len(s.Path) > length {
-			at, length = len(seen), len(s.Path)
-		}
-		seen = append(seen, s)
 	}
-	if at >= 0 {
-		seen[at].Here = true
+	for _, word := range groups {
+		g := group{Word: word}
+		for _, s := range sections {
+			if s.Group != word || !v.session.May(s.Scope) {
+				continue
+			}
+			if s.Path == at {
+				s.Here = "true"
+			}
+			if s.Path == here {
+				s.Here = "page"
+			}
+			g.Sections = append(g.Sections, s)
+		}
+		if g.Sections != nil {
+			seen = append(seen, g)
+		}
 	}
 	return seen
 }
+
+// tab is a page beside others that are about the same.
+type tab struct {
+	Path string
+	Word string // its key in the catalogue
+	Here bool
+}
+
+// pages leads through a list: to its beginning, unless that is shown, and on.
+type pages struct{ First, Next string }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,12 +20,14 @@ type view struct {
 	Language  *tongue
 	Languages []*tongue
 	Session   *session // nil where nobody is signed in
-	Sections  []section
+	Sections  []group
+	Colours   string // "light" or "dark"; "" for those of the system
 	Here      string
 	Token     string // of forms
 	Once      string
 	Form      *form
 	Data      any
+	Calls     []string // commands that ask the API for what the page shows
 }
 
 // form is what was entered, and what is wrong with it.
@@ -139,8 +142,11 @@ func (v *visit) show(status int, name string, data any, f *form) error {
 
 func (v *visit) write(status int, name string, to *view) error {
 	to.Language, to.Languages, to.Session, to.Here, to.Token = v.language, v.p.languages.all, v.session, v.here, v.formToken()
+	if colours := v.cookie(coloursCookie); slices.Contains(schemes, colours) {
+		to.Colours = colours
+	}
 	if v.session != nil {
-		to.Sections = v.sections()
+		to.Sections, to.Calls = v.sections(), v.calls()
 	}
 	var page bytes.Buffer
 	if err := v.language.pages[name].ExecuteTemplate(&page, "layout", to); err != nil {
@@ -153,6 +159,19 @@ func (v *visit) write(status int, name string, to *view) error {
 	v.w.WriteHeader(status)
 	_, _ = v.w.Write(page.Bytes())
 	return nil
+}
+
+// calls gives commands that read what was read for the page. They have the place of a
+// token in them, and no token.
+func (v *visit) calls() (commands []string) {
+	if v.r.Method != http.MethodGet {
+		return nil
+	}
+	for _, path := range v.read {
+		at := strings.TrimSuffix(v.p.config.PublicURL, "/") + base + strings.TrimSuffix(path, "?")
+		commands = append(commands, `curl -fsS -H "Authorization: Bearer $VOLENTI_TOKEN" '`+strings.ReplaceAll(at, "'", "%27")+"'")
+	}
+	return commands
 }
 
 // fail shows in plain words what went wrong. Who is not signed in, or not any
@@ -211,7 +230,7 @@ func parse(l *tongue, a assets) map[string]*template.Template {
 		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"clock": func(t time.Time) string { return t.UTC().Format("15:04") },
 		"asset": a.at,
-		"in":    inLanguage,
+		"in":    withChoice,
 		"kind":  kindOf,
 		"field": func(f *form, key, kind, autocomplete string) input { return l.input(f, key, kind, autocomplete, true) },
 		"list":  func(of ...string) []string { return of },
@@ -247,14 +266,14 @@ func (l *tongue) input(f *form, key, kind, autocomplete string, required bool) i
 	return i
 }
 
-// inLanguage gives the address of the same page in another language.
-func inLanguage(here, tag string) string {
+// withChoice gives the address by which a page is shown again in a language, or in colours.
+func withChoice(here, name, value string) string {
 	u, err := url.Parse(here)
 	if err != nil {
-		return "/?language=" + tag
+		u = &url.URL{Path: elsewhere}
 	}
 	q := u.Query()
-	q.Set("language", tag)
+	q.Set(name, value)
 	u.RawQuery = q.Encode()
 	return u.String()
 }

@@ -40,7 +40,7 @@ type (
 
 // Label is the question in a language, else in any.
 func (q taskQuestion) Label(l *tongue) string {
-	for _, tag := range []string{l.Tag, "", spoken[0]} {
+	for _, tag := range []string{l.Tag, "", spoken[0].tag} {
 		if text := q.Labels[tag]; text != "" {
 			return text
 		}

@@ -159,23 +159,38 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.visit(out, r).fail(notFound)
 		return
 	}
-	if tag := r.URL.Query().Get("language"); p.languages.has(tag) && r.Method == http.MethodGet {
-		p.speak(out, r, tag)
+	if r.Method == http.MethodGet && p.chosen(out, r) {
 		return
 	}
 	p.mux.ServeHTTP(out, r)
 }
 
-// speak has the browser remember a language, and leads to the page that was
-// asked for in it.
-func (p *Pages) speak(w http.ResponseWriter, r *http.Request, tag string) {
-	p.visit(w, r).setCookie(languageCookie, tag)
-	u := url.URL{Path: r.URL.Path}
+// chosen has the browser remember what its visitor chose at the foot of a page, a
+// language or colours, and leads to the page again. It says whether something was.
+func (p *Pages) chosen(w http.ResponseWriter, r *http.Request) bool {
 	q := r.URL.Query()
-	q.Del("language")
-	u.RawQuery = q.Encode()
+	tag, colours := q.Get("language"), q.Get("colours")
+	v := p.visit(w, r)
+	switch {
+	case p.languages.has(tag):
+		v.setCookie(languageCookie, tag)
+		q.Del("language")
+	case slices.Contains(schemes, colours):
+		v.setCookie(coloursCookie, colours)
+		q.Del("colours")
+	case colours == "system":
+		v.setCookie(coloursCookie, "")
+		q.Del("colours")
+	default:
+		return false
+	}
+	u := url.URL{Path: r.URL.Path, RawQuery: q.Encode()}
 	http.Redirect(w, r, u.String(), http.StatusSeeOther)
+	return true
 }
+
+// schemes are the colours that can be chosen, in the place of those of the system.
+var schemes = []string{"light", "dark"}
 
 // recovered answers when an act has panicked, and says whether it was too late
 // for that. What a panic says may be personal; where it was is not.

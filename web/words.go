@@ -14,14 +14,17 @@ import (
 	"golang.org/x/text/message"
 )
 
-// spoken is every language that there is, the one for all others first.
-var spoken = []string{"en", "de"}
+// spoken is every language that there is, the one for all others first, and where its
+// words are.
+var spoken = []struct{ tag, words string }{{"en", "words/en"}, {"de", "words/de"}}
 
 // tongue is a language: its words, and the pages in it.
 type tongue struct {
-	Tag   string
-	Name  string // in itself
-	words map[string]string
+	Tag  string
+	Name string // in itself
+	// Direction is where its lines run to: "ltr" or "rtl".
+	Direction string
+	words     map[string]string
 	// said is what pages say in the place of sentences of the API, which speaks
 	// English to programmers.
 	said  map[string]string
@@ -45,17 +48,28 @@ type tongues struct {
 func loadTongues(a assets) tongues {
 	var all tongues
 	var tags []language.Tag
-	for _, tag := range spoken {
-		l := &tongue{Tag: tag, words: map[string]string{}, said: map[string]string{}, print: message.NewPrinter(language.MustParse(tag))}
-		for _, name := range under("words/" + tag) {
+	for _, s := range spoken {
+		tag := language.MustParse(s.tag)
+		l := &tongue{Tag: s.tag, Direction: direction(tag), words: map[string]string{}, said: map[string]string{}, print: message.NewPrinter(tag)}
+		for _, name := range under(s.words) {
 			l.learn(name)
 		}
 		l.pages = parse(l, a)
 		all.all = append(all.all, l)
-		tags = append(tags, language.MustParse(tag))
+		tags = append(tags, tag)
 	}
 	all.matcher = language.NewMatcher(tags)
 	return all
+}
+
+// direction tells it from the script that a language is written in.
+func direction(tag language.Tag) string {
+	switch script, _ := tag.Script(); script.String() {
+	case "Arab", "Hebr":
+		return "rtl"
+	default:
+		return "ltr"
+	}
 }
 
 // learn takes the words of a file. It panics when one is there already.
@@ -126,7 +140,7 @@ func (l *tongue) tell(text string) template.HTML {
 	}
 	first, size := utf8.DecodeRuneInString(text)
 	text = string(unicode.ToUpper(first)) + text[size:]
-	if !ok && l.Tag != spoken[0] {
+	if !ok && l.Tag != spoken[0].tag {
 		return template.HTML(`<span lang="en">` + template.HTMLEscapeString(text) + `</span>`)
 	}
 	return template.HTML(template.HTMLEscapeString(text))

@@ -1,5 +1,6 @@
 // Keys on lists: / goes to the first field of the filter, j and k to the next and the
-// last entry. Nothing happens while something is typed, or with another key held.
+// last entry, ? shows them. Nothing happens while something is typed, or with another
+// key held.
 "use strict";
 document.addEventListener("keydown", (e) => {
 	if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, [contenteditable]")) return;
@@ -13,4 +14,5 @@ document.addEventListener("keydown", (e) => {
 		const next = all[e.key === "j" ? at + 1 : Math.max(at, 0) - 1];
 		if (next) next.focus();
 	}
+	if (e.key === "?") document.getElementById("keys").showPopover();
 });

@@ -1,0 +1,14 @@
+// A button beside each command of "This page over the API", which copies it.
+"use strict";
+for (const box of document.querySelectorAll("details.curl")) {
+	for (const command of box.querySelectorAll("pre")) {
+		const button = document.createElement("button");
+		button.className = "second";
+		button.textContent = box.dataset.copy;
+		button.addEventListener("click", async () => {
+			await navigator.clipboard.writeText(command.textContent);
+			button.textContent = box.dataset.copied;
+		});
+		command.after(button);
+	}
+}
