@@ -137,7 +137,7 @@ func (v *visit) show(status int, name string, data any, f *form) error {
 	if f == nil {
 		f = blank(nil)
 	}
-	return v.write(status, name, &view{Once: once, Form: f, Data: data})
+	return v.write(status, name, &view{Once: once, Form: f, Data: data, Calls: v.calls()})
 }
 
 func (v *visit) write(status int, name string, to *view) error {
@@ -146,7 +146,7 @@ func (v *visit) write(status int, name string, to *view) error {
 		to.Colours = colours
 	}
 	if v.session != nil {
-		to.Sections, to.Calls = v.sections(), v.calls()
+		to.Sections = v.sections()
 	}
 	var page bytes.Buffer
 	if err := v.language.pages[name].ExecuteTemplate(&page, "layout", to); err != nil {
@@ -164,7 +164,7 @@ func (v *visit) write(status int, name string, to *view) error {
 // calls gives commands that read what was read for the page. They have the place of a
 // token in them, and no token.
 func (v *visit) calls() (commands []string) {
-	if v.r.Method != http.MethodGet {
+	if v.session == nil || v.r.Method != http.MethodGet {
 		return nil
 	}
 	for _, path := range v.read {

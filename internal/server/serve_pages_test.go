@@ -421,7 +421,7 @@ func TestPagesSayWhatIsWrongInPlainWords(t *testing.T) { // SE7
 		t.Errorf("a large body: %d", got.status)
 	}
 	b.headers["Accept-Language"] = "fr, de-AT;q=0.8"
-	if got := b.get("/nothing"); got.header.Get("Content-Language") != "de" || !strings.Contains(got.body, `<html lang="de">`) {
+	if got := b.get("/nothing"); got.header.Get("Content-Language") != "de" || !strings.Contains(got.body, `<html lang="de" dir="ltr">`) {
 		t.Errorf("in German: %s", got.body)
 	}
 	if got := b.get("/admin/requests?status=error&language=en"); got.status != http.StatusSeeOther || got.header.Get("Location") != "/admin/requests?status=error" {

@@ -1,0 +1,267 @@
+package web_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"volenti.dev/volenti/cli"
+	"volenti.dev/volenti/internal/chromiumtest"
+	"volenti.dev/volenti/web"
+)
+
+// fixtures give the addresses at which pages with parameters are walked, in the town:
+// the first is walked in all ways, further ones are states that look otherwise.
+var fixtures = map[string]func(*town) []string{
+	"/ask/{policy}":                           fixed("/ask/my-data"),
+	"/prove/{reference}":                      func(h *town) []string { return []string{"/prove/" + h.asks()} },
+	"/requests/{token}":                       func(h *town) []string { return []string{"/requests/" + h.inLetters("vr_")} },
+	"/packages/{token}":                       func(h *town) []string { return []string{"/packages/" + h.inLetters("vd_")} },
+	"/tasks/{token}":                          func(h *town) []string { return []string{"/tasks/" + h.inLetters("vt_")} },
+	"/instructions/{token}":                   func(h *town) []string { return []string{"/instructions/" + h.inLetters("va_")} },
+	"/set-up/{invitation}":                    fixed("/set-up/vi_none"),
+	"/admin/requests/{id}":                    (*town).requests,
+	"/admin/requests/{id}/tasks/{connection}": (*town).tasks,
+}
+
+func fixed(paths ...string) func(*town) []string {
+	return func(*town) []string { return paths }
+}
+
+// town is the demo, which has some of everything, and its owner's browser.
+type town struct {
+	t          *testing.T
+	dir        string // where the demo keeps what it made
+	url, setUp string
+	token      string // of the owner's session
+}
+
+func openTown(t *testing.T) *town {
+	t.Helper()
+	h := &town{t: t, dir: t.TempDir()}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	reader, writer := io.Pipe()
+	ended := make(chan int, 1)
+	var errs bytes.Buffer
+	go func() {
+		ended <- cli.Main(ctx, []string{"demo", "--dir", h.dir}, cli.IO{
+			In: strings.NewReader(""), Out: writer, Err: &errs, User: "tester", Now: time.Now,
+			Env: func(string) (string, bool) { return "", false },
+		})
+		_ = writer.Close()
+	}()
+	t.Cleanup(func() {
+		stop()
+		if code := <-ended; code != 0 {
+			t.Errorf("the demo ended with exit code %d: %s", code, &errs)
+		}
+	})
+	link := regexp.MustCompile(`(http://[0-9.:]+)(/set-up/\S+)`)
+	lines := bufio.NewScanner(reader)
+	for h.setUp == "" && lines.Scan() {
+		if m := link.FindStringSubmatch(lines.Text()); m != nil {
+			h.url, h.setUp = m[1], m[2]
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, reader) }()
+	if h.setUp == "" {
+		t.Fatal("the demo shows no link")
+	}
+	return h
+}
+
+// ask asks the API as the owner, and reads the answer into out.
+func (h *town) ask(method, path string, body, out any) {
+	h.t.Helper()
+	text, err := json.Marshal(body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(h.t.Context(), method, h.url+"/api/v1"+path, bytes.NewReader(text))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if r.Header.Set("Authorization", "Bearer "+h.token); method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Idempotency-Key", uuid.NewString())
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if text, err = io.ReadAll(answer.Body); err == nil {
+		err = json.Unmarshal(text, out)
+	}
+	if err != nil || answer.StatusCode >= http.StatusBadRequest {
+		h.t.Fatalf("%s %s: %d %s %v", method, path, answer.StatusCode, text, err)
+	}
+}
+
+// asks lets somebody ask for something, and gives the reference.
+func (h *town) asks() string {
+	h.t.Helper()
+	var asked struct{ Reference string }
+	h.ask(http.MethodPost, "/public/requests", map[string]any{"policy": "my-data", "identities": []map[string]string{{"type": "email", "value": "marta.keller77@example.org"}}, "place": "DE"}, &asked)
+	return asked.Reference
+}
+
+// inLetters gives the newest token of a kind that was sent.
+func (h *town) inLetters(kind string) string {
+	h.t.Helper()
+	letters, err := filepath.Glob(filepath.Join(h.dir, "mail", "*.txt"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	slices.Sort(letters)
+	for _, name := range slices.Backward(letters) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if token := regexp.MustCompile(`\b` + kind + `[A-Za-z0-9_-]+`).Find(text); token != nil {
+			return string(token)
+		}
+	}
+	h.t.Fatalf("no letter has a token of the kind %s", kind)
+	return ""
+}
+
+type listed struct {
+	Items []struct{ ID, Key, Status, Request, Connection string }
+}
+
+// requests gives one in each status that there is, the one that waits first.
+func (h *town) requests() []string {
+	h.t.Helper()
+	var all listed
+	h.ask(http.MethodGet, "/requests?limit=100", nil, &all)
+	var paths []string
+	seen := map[string]bool{}
+	for _, r := range all.Items {
+		if path := "/admin/requests/" + r.ID; r.Status == "awaiting_approval" {
+			paths = slices.Insert(paths, 0, path)
+		} else if !seen[r.Status] {
+			paths = append(paths, path)
+		}
+		seen[r.Status] = true
+	}
+	return paths
+}
+
+func (h *town) tasks() []string {
+	h.t.Helper()
+	var all listed
+	h.ask(http.MethodGet, "/tasks", nil, &all)
+	return []string{"/admin/requests/" + all.Items[0].Request + "/tasks/" + all.Items[0].Connection}
+}
+
+// walked is a page as it is walked.
+type walked struct{ name, path string }
+
+// walks gives all pages that can be read.
+func (h *town) walks() (all []walked) {
+	h.t.Helper()
+	for _, page := range web.Table() {
+		if page.Method != http.MethodGet {
+			continue
+		}
+		path := strings.TrimSuffix(page.Path, "{$}")
+		name := strings.Trim(regexp.MustCompile(`[^a-z]+`).ReplaceAllString(path, "-"), "-")
+		at := fixed(path)
+		if strings.Contains(path, "{") {
+			if at = fixtures[path]; at == nil {
+				h.t.Errorf("the walk does not know where %s is shown: add to fixtures of web/walk_test.go how it finds one in the demo", path)
+				continue
+			}
+		}
+		for i, path := range at(h) {
+			all = append(all, walked{fmt.Sprintf("%s-%d", name, i), path})
+		}
+	}
+	return all
+}
+
+// wants tells what is wrong with a page for those who hear it, or use the keyboard.
+const wants = `(() => {
+	const wrong = [], root = document.documentElement;
+	if (document.querySelectorAll("h1").length != 1) wrong.push("it has " + document.querySelectorAll("h1").length + " h1");
+	if (!/\S.* · Volenti$/.test(document.title)) wrong.push("its title is " + document.title);
+	if (!root.lang || !root.dir) wrong.push("it does not say its language and direction");
+	if (document.querySelector("[tabindex]:not([tabindex='0'], [tabindex='-1'])")) wrong.push("something is out of the order of the keyboard");
+	for (const e of document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")) {
+		if (!e.checkVisibility({visibilityProperty: true}) || e.disabled) continue;
+		e.focus({focusVisible: true});
+		if (document.activeElement != e) wrong.push("the focus cannot be on " + e.outerHTML);
+		else if (getComputedStyle(e).outlineStyle == "none") wrong.push("the focus cannot be seen on " + e.outerHTML);
+	}
+	document.activeElement.blur();
+	scrollTo(0, 0);
+	return wrong;
+})()`
+
+// TestEveryPageIsForEverybody walks through all pages of the table as the owner of a
+// house with data, in light, dark, mirrored and narrow, and with the keyboard.
+func TestEveryPageIsForEverybody(t *testing.T) { // W18
+	h := openTown(t)
+	e := eye{chromiumtest.StartScripted(t), t, chromiumtest.Axe(t)}
+	e.Open(h.url + h.setUp)
+	e.Fill("Your name", "Olga Officer")
+	e.Fill("E-mail address", "olga@example.org")
+	e.Fill("Password", password)
+	e.Fill("The same password again", password)
+	e.Press("Accept and sign in")
+	h.token = e.Cookies()["volenti"]
+	pages := h.walks()
+	began := time.Now()
+	for _, p := range pages {
+		e.Open(h.url + p.path)
+		if got := e.Tab(); got != "Skip to the content" {
+			t.Errorf("%s: the keyboard begins at %q", p.path, got)
+		}
+		for _, wrong := range chromiumtest.Evaluate[[]string](e.Browser, wants) {
+			t.Errorf("%s: %s", p.path, wrong)
+		}
+		e.see(p.name+"-light", 1280, "light")
+		e.see(p.name+"-dark", 1280, "dark")
+		e.see(p.name+"-narrow", 320, "light")
+	}
+	e.Open(h.url + "/admin?language=ar-XB")
+	for _, p := range pages {
+		e.Open(h.url + p.path)
+		if direction := chromiumtest.Evaluate[string](e.Browser, `getComputedStyle(document.querySelector("main")).direction`); direction != "rtl" {
+			t.Errorf("%s runs %s", p.path, direction)
+		}
+		e.see(p.name+"-mirrored", 1280, "light")
+	}
+	for _, complaint := range e.Complaints() {
+		t.Errorf("the console says: %s", complaint)
+	}
+	t.Logf("%d pages in %s", len(pages), time.Since(began))
+}
+
+// see looks at the page that is open on a screen.
+func (e eye) see(name string, width int64, scheme string) {
+	e.t.Helper()
+	e.Screen(width, scheme)
+	e.Picture(name)
+	for _, finding := range e.Findings(e.axe, chromiumtest.Rules()...) {
+		e.t.Errorf("%s: %s", name, finding)
+	}
+	if wider := e.Overflow(); wider > 0 {
+		e.t.Errorf("%s: the page is %d pixels wider than the screen", name, wider)
+	}
+}
