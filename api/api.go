@@ -42,6 +42,7 @@ import (
 // Config is what the interface needs of the house.
 type Config struct {
 	Keys      Keys
+	KeyRing   KeyRing
 	Operators Operators
 	Requests  Requests
 	Desk      Desk
@@ -77,6 +78,7 @@ type Config struct {
 	// PermissionTables: permissions.go.
 	PermissionTables PermissionTables
 	Deliveries       Deliveries
+	Policies         Policies
 
 	// Poll is how often to look for events of which Events.Changed does not
 	// tell, because another process made them; 0 when there is none.
@@ -95,6 +97,7 @@ type Config struct {
 	Now      func() time.Time
 	NewID    func() string // of a request to us, not of a privacy request
 	Version  string        // of the program
+	Random   io.Reader     // of keys
 }
 
 // Keys finds API keys by id, of whatever tenant.
@@ -120,6 +123,10 @@ type Audit interface {
 	Append(ctx context.Context, tenant string, entry audit.Entry) error
 	Checkpoint(ctx context.Context, tenant string) ([]byte, error)
 	Export(ctx context.Context, tenant string, w io.Writer) error
+	// Size is how many records there are.
+	Size(ctx context.Context, tenant string) (int64, error)
+	// Records gives those with the numbers from from on, limit of them, oldest first.
+	Records(ctx context.Context, tenant string, from int64, limit int) ([]audit.Record, error)
 }
 
 // API answers HTTP requests.

@@ -120,6 +120,13 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/deliveries/explain", Scope: auth.ReadDeliveries, Repeats: Harmless, Does: "Say why connections did, or did not, receive what a person chose", Example: exampleExplain, Act: Handle(explainDelivery)},
 		{Method: http.MethodPost, Path: "/api/v1/deliveries/import", Scope: auth.RetryDeliveries, Repeats: Convergent, Streams: true, MaxBody: maxLegacy, Does: "Take over the statuses of another platform, as JSON Lines or a JSON list", Example: exampleLegacy, Act: Plain[importLegacyInput, importLegacyOutput](importLegacy)},
 
+		{Method: http.MethodGet, Path: "/api/v1/policies", Scope: auth.ReadRequests, Does: "List the policies of the configuration in use", Act: Handle(listPolicies)},
+		// API keys, and the log as it is read and verified here.
+		{Method: http.MethodGet, Path: "/api/v1/apikeys", Scope: auth.ManageAccess, Does: "List the API keys, without their tokens", Act: Handle(listKeys)},
+		{Method: http.MethodPost, Path: "/api/v1/apikeys", Scope: auth.ManageAccess, Does: "Make an API key that can do no more than who makes it", Example: `{"scopes":["access:manage"],"name":"shop"}`, Act: Handle(createKey)},
+		{Method: http.MethodPost, Path: "/api/v1/apikeys/{id}/revoke", Scope: auth.ManageAccess, Repeats: Convergent, Does: "End an API key, at once and for good", Act: Handle(revokeKey)},
+		{Method: http.MethodGet, Path: "/api/v1/audit/entries", Scope: auth.ReadAudit, Reveals: "audit.read", Does: "Show entries of the audit log, newest first", Act: Handle(listEntries)},
+		{Method: http.MethodPost, Path: "/api/v1/audit/verify", Scope: auth.ReadAudit, Streams: true, Repeats: Harmless, Does: "Verify the whole audit log", Example: `{}`, Act: Handle(verifyLog)},
 		{Method: http.MethodGet, Path: "/api/v1/audit/checkpoint", Scope: auth.ReadAudit, Does: "Show the signed length and root of the audit log", Act: Handle(checkpoint)},
 		{Method: http.MethodGet, Path: "/api/v1/audit/export", Scope: auth.ReadAudit, Reveals: "audit.export", Streams: true, Does: "Export the audit log with its details, as JSON Lines", Act: Handle(exportAudit)},
 

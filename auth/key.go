@@ -12,6 +12,9 @@ import (
 // Which of them is not told to those who show it.
 var ErrRefused = errors.New("the key is not valid")
 
+// ErrNoKey: the tenant has no such API key.
+var ErrNoKey = errors.New("no such API key")
+
 // Key is an API key as it is kept.
 type Key struct {
 	Tenant  string

@@ -126,7 +126,7 @@ func (c *apikeyRevokeCommand) Run(s *session) (err error) {
 	defer closing(house, &err)
 	entry := audit.Entry{Act: "apikey.revoke", Object: "apikey/" + c.ID, Details: map[string]any{"by": s.User}}
 	err = house.Store.APIKeys().Revoke(s.ctx, store.DefaultTenant, c.ID, entry)
-	if errors.Is(err, store.ErrNoKey) {
+	if errors.Is(err, auth.ErrNoKey) {
 		return failure{exitNotFound, err}
 	}
 	if err == nil {

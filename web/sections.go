@@ -33,6 +33,13 @@ var sections = []section{
 	{Group: ofRequests, Path: "/admin/requests", Word: "requests.title", Scope: auth.ReadRequests},
 	{Group: ofRequests, Path: "/admin/tasks", Word: "tasks.title", Scope: auth.ReadRequests},
 	{Group: ofRequests, Path: "/admin/requests/new", Word: "new.title", Scope: auth.WriteRequests},
+	{Group: ofHouse, Path: "/admin/policies", Word: "policies.title", Scope: auth.ReadRequests},
+	{Group: ofHouse, Path: "/admin/letters", Word: "mails.title", Scope: auth.ReadRequests},
+	{Group: ofHouse, Path: "/admin/controller", Word: "controller.title", Scope: auth.ReadConsents},
+	{Group: ofHouse, Path: "/admin/webhooks", Word: "webhooks.title", Scope: auth.ManageWebhooks},
+	{Group: ofHouse, Path: "/admin/keys", Word: "keys.title", Scope: auth.ManageAccess},
+	{Group: ofHouse, Path: "/admin/operators", Word: "operators.title", Scope: auth.ManageAccess},
+	{Group: ofHouse, Path: "/admin/audit", Word: "audit.title", Scope: auth.ReadAudit},
 }
 
 // group is a part of the navigation, with a word over it where it has one.

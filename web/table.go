@@ -13,6 +13,7 @@ func Table() []Page {
 		centerPages(),
 		sessionPages(),
 		requestPages(),
+		settingPages(),
 	)
 }
 

@@ -22,7 +22,11 @@ import (
 var (
 	inTemplate = regexp.MustCompile(`\bt "([a-z_.0-9]+)"|(?:field|maybe) \S+(?: "[a-z]+"\))? "([a-z_.0-9]+)"`)
 	inCode     = regexp.MustCompile(`(?:\.word\(|\bWord: |lacking\("[a-z_]+", |lacking\([a-z]+\[0\], )"([a-z_.0-9]+)"`)
-	chosen     = regexp.MustCompile(`^(month|nav|colours|status|action|collection_status|role|identity|origin|letter|letter_state|error|standing|instructions\.answer|instructions\.said|pause\.ground)\.|^ask\.(access|erasure|consent)$|^prove\.code_(agent|person)$`)
+	chosen     = regexp.MustCompile(strings.Join([]string{ // one area a line
+		`^(month|nav|colours|status|action|collection_status|role|identity|origin|letter|letter_state|error|standing)\.`,
+		`^(instructions\.answer|instructions\.said|pause\.ground)\.|^ask\.(access|erasure|consent)$|^prove\.code_(agent|person)$`,
+		`^(key|hook|attempt)\.`,
+	}, "|"))
 )
 
 func sources(t *testing.T) string {

@@ -207,7 +207,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 	meter := s.worker().meter
 	desk := s.desk()
 	a := api.New(api.Config{
-		Keys: db.APIKeys(), Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: desk, Deadlines: desk, Reviews: desk, Packages: handing, Links: handing, Tasks: taskDesk{s.colleagues(nil), s.worker().wake},
+		Keys: db.APIKeys(), KeyRing: db.APIKeys(), Random: rand.Reader, Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: desk, Deadlines: desk, Reviews: desk, Packages: handing, Links: handing, Tasks: taskDesk{s.colleagues(nil), s.worker().wake},
 		Front: front, Intake: front, Limiter: s.Limiter, Audit: db.Audit(), Answers: db.Answers(),
 		Consents: countedLedger{ledger, meter.records}, Checks: countedChecks{&checks{db: db}, meter.checks}, Answered: meter.answered,
 		Events: db.Events(), Poll: s.poll(), Ending: ending,
@@ -230,6 +230,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Devices:          devices{db},
 		PermissionTables: permissions{db},
 		Deliveries:       deliveries{db.Propagation(), db, s.worker().latest},
+		Policies:         policies{s.worker().latest},
 	}, routes)
 	return s.withPages(a, routes)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"volenti.dev/volenti/api"
+	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
@@ -326,6 +327,85 @@ func TestDumpTellsNoOperator(t *testing.T) { // SE10, SE11
 		s.must(<-s.ended)
 		if log := s.log.String(); strings.Contains(log, "canary") || strings.Contains(log, token[20:]) {
 			t.Error(log)
+		}
+	})
+}
+
+// A key of a key cannot do more, is shown once, and ends where it is revoked.
+func TestKeyIsMadeAndRevokedOverHTTP(t *testing.T) { // SE12, SE13
+	s := newSite(t, storetest.SQLite(t))
+	var made api.APIKeyWithToken
+	s.ask("POST", "/api/v1/apikeys", `{"scopes":["access:manage","requests:read"],"name":"shop","days":7}`, http.StatusCreated, &made)
+	if end := made.Expires; end == nil || end.Sub(made.Created).Round(time.Hour) != 7*24*time.Hour || made.State != "valid" || made.Name != "shop" {
+		t.Errorf("made %+v", made.APIKey)
+	}
+	post := func(body string) reply {
+		return s.send("POST", "/api/v1/apikeys", made.Key, strings.NewReader(body), "Idempotency-Key", uuid.NewString(), "Content-Type", "application/json")
+	}
+	if got := post(`{"scopes":["requests:read"]}`); got.status != http.StatusCreated {
+		t.Errorf("a key of a key: %d %s", got.status, got.body)
+	}
+	for body, status := range map[string]int{
+		`{"scopes":["requests:read","requests:approve"]}`:    http.StatusForbidden,
+		`{"scopes":["requests:read","nothing"]}`:             http.StatusUnprocessableEntity,
+		`{"scopes":[]}`:                                      http.StatusUnprocessableEntity,
+		`{"scopes":["requests:read"],"days":1,"never":true}`: http.StatusUnprocessableEntity,
+	} {
+		s.problem(body, post(body), status)
+	}
+	var list api.APIKeyList
+	s.ask("GET", "/api/v1/apikeys", "", http.StatusOK, &list)
+	if len(list.Items) != 3 || list.Items[1].ID != made.ID || list.Items[2].Expires.Sub(list.Items[2].Created).Round(time.Hour) != 90*24*time.Hour {
+		t.Errorf("listed %+v", list.Items)
+	}
+	s.ask("POST", "/api/v1/apikeys/"+made.ID+"/revoke", "", http.StatusNoContent, nil)
+	s.problem("a key that was revoked", post(`{"scopes":["requests:read"]}`), http.StatusUnauthorized)
+	s.ask("GET", "/api/v1/apikeys", "", http.StatusOK, &list)
+	if list.Items[1].State != "revoked" {
+		t.Errorf("it is %s", list.Items[1].State)
+	}
+}
+
+// Entries are found behind more others than are read at once; whoever reads them is
+// among them.
+func TestLogIsReadAndVerifiedOverHTTP(t *testing.T) { // SE16
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		for n := range 700 {
+			act := "note.take"
+			if n == 3 {
+				act = "notes.take"
+			}
+			s.must(db.Audit().Append(t.Context(), store.DefaultTenant, audit.Entry{Act: act, Object: fmt.Sprintf("note/%d", n%2), Details: map[string]any{"n": n}}))
+		}
+		var all []api.AuditEntry
+		for next, pages := "&limit=100", 0; next != ""; pages++ {
+			var page api.AuditEntries
+			s.ask("GET", "/api/v1/audit/entries?act=note&object=note/1"+next, "", http.StatusOK, &page)
+			if all, next = append(all, page.Items...), ""; page.Next != nil {
+				next = fmt.Sprintf("&limit=100&before=%d", *page.Next)
+			}
+		}
+		if len(all) != 349 || fmt.Sprint(all[0].Details) != "map[n:699]" || fmt.Sprint(all[348].Details) != "map[n:1]" {
+			t.Errorf("%d entries", len(all))
+		}
+		var read api.AuditEntries
+		s.ask("GET", "/api/v1/audit/entries?limit=1", "", http.StatusOK, &read)
+		if read.Items[0].Act != "audit.read" {
+			t.Errorf("the newest is %+v", read.Items[0])
+		}
+		var found, later api.LogVerified
+		s.ask("POST", "/api/v1/audit/verify", `{}`, http.StatusOK, &found)
+		body, err := json.Marshal(map[string]string{"remembered": found.Checkpoint})
+		s.must(err)
+		s.must(db.Audit().Append(t.Context(), store.DefaultTenant, audit.Entry{Act: "note.take", Object: "note/2"}))
+		s.ask("POST", "/api/v1/audit/verify", string(body), http.StatusOK, &later)
+		if !found.Good || !later.Good || later.Size != found.Size+1 || later.Erased != 0 {
+			t.Errorf("found %+v, then %+v", found, later)
+		}
+		s.ask("POST", "/api/v1/audit/verify", strings.Replace(string(body), "remembered\":\"", "remembered\":\"x", 1), http.StatusOK, &later)
+		if later.Good || later.Finding == "" {
+			t.Errorf("another log is found %+v", later)
 		}
 	})
 }

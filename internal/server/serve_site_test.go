@@ -240,6 +240,8 @@ func (s *site) path(route api.Route, tenant string) string {
 		record = s.makeDelivery(tenant)
 	case strings.Contains(route.Path, "/operators/"):
 		id = s.makeOperator(tenant, auth.Viewer).ID
+	case strings.Contains(route.Path, "/apikeys/"):
+		id, _, _ = strings.Cut(strings.TrimPrefix(s.makeKey(tenant, time.Time{}, auth.ReadAudit), "vk_"), "_")
 	case strings.Contains(route.Path, "/tasks"):
 		id = s.makeTask(tenant)
 	case strings.HasSuffix(route.Path, "/rebuild"):

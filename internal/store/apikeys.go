@@ -39,9 +39,6 @@ const (
 // APIKeys gives access to the API keys.
 func (db *DB) APIKeys() *APIKeys { return &APIKeys{db} }
 
-// ErrNoKey: the tenant has no such API key.
-var ErrNoKey = errors.New("no such API key")
-
 // Create stores a new key with its entry; ErrExists when there is one with
 // this id. Created is set by the database's clock.
 func (s *APIKeys) Create(ctx context.Context, k auth.Key, entry audit.Entry) error {
@@ -124,7 +121,7 @@ func (s *APIKeys) List(ctx context.Context, tenant string) ([]auth.Key, error) {
 }
 
 // Revoke ends a key, from the moment that it returns. It is harmless, and
-// leaves no entry, when the key was revoked already; ErrNoKey when there is
+// leaves no entry, when the key was revoked already; auth.ErrNoKey when there is
 // none.
 func (s *APIKeys) Revoke(ctx context.Context, tenant, id string, entry audit.Entry) error {
 	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
@@ -138,7 +135,7 @@ func (s *APIKeys) Revoke(ctx context.Context, tenant, id string, entry audit.Ent
 		}
 		err = t.row(ctx, `SELECT revoked FROM api_keys WHERE tenant = $1 AND id = $2`, tenant, id).Scan(new(int64))
 		if errors.Is(err, sql.ErrNoRows) {
-			return ErrNoKey
+			return auth.ErrNoKey
 		}
 		return err
 	})

@@ -30,6 +30,14 @@ func (a *Audit) Checkpoint(ctx context.Context, tenant string) ([]byte, error) {
 	return checkpoint, err
 }
 
+// Size is how many records the tenant's log has.
+func (a *Audit) Size(ctx context.Context, tenant string) (size int64, err error) {
+	if err := a.db.engine.row(ctx, `SELECT size FROM audit_heads WHERE tenant = $1`, tenant).Scan(&size); err != nil {
+		return 0, fmt.Errorf("read the end of the audit log: %w", err)
+	}
+	return size, nil
+}
+
 func (a *Audit) checkpoint(ctx context.Context, tenant string) (size int64, checkpoint []byte, err error) {
 	keys, err := a.db.Tenant(ctx, tenant)
 	if err != nil {

@@ -40,7 +40,7 @@ func TestAPIKeysAreKeptAsDigestsAndEndWhenRevoked(t *testing.T) { // SE12
 			t.Error(diff)
 		}
 		must(t, db.CreateTenant(ctx, "other"))
-		if err := db.APIKeys().Revoke(ctx, "other", k.ID, entry("apikey.revoke")); !errors.Is(err, store.ErrNoKey) {
+		if err := db.APIKeys().Revoke(ctx, "other", k.ID, entry("apikey.revoke")); !errors.Is(err, auth.ErrNoKey) {
 			t.Errorf("another tenant revoked it: %v", err)
 		}
 		for range 2 {

@@ -1,0 +1,80 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+type logEntry struct {
+	Sequence int64           `json:"sequence"`
+	At       time.Time       `json:"at"`
+	Act      string          `json:"act"`
+	Object   string          `json:"object"`
+	Details  json.RawMessage `json:"details"`
+}
+
+// Text is the details as they are read.
+func (e logEntry) Text() string { return string(e.Details) }
+
+type logVerified struct {
+	Good       bool   `json:"good"`
+	Finding    string `json:"finding"`
+	Size       int64  `json:"size"`
+	Erased     int64  `json:"erased"`
+	Checkpoint string `json:"checkpoint"`
+}
+
+type logView struct {
+	Items    []logEntry
+	Act      string
+	Object   string
+	Older    string
+	First    bool
+	Verified *logVerified
+}
+
+func showLog(v *visit) error { return v.log(http.StatusOK, logView{}, nil) }
+
+func (v *visit) log(status int, view logView, f *form) error {
+	asked, given := url.Values{"limit": {"100"}}, v.r.URL.Query()
+	for _, name := range []string{"act", "object", "before"} {
+		if text := strings.TrimSpace(given.Get(name)); text != "" {
+			asked.Set(name, text)
+		}
+	}
+	var page struct {
+		Items []logEntry
+		Next  *int64
+	}
+	if err := v.get("/audit/entries?"+asked.Encode(), &page); err != nil {
+		return err
+	}
+	view.Items, view.Act, view.Object, view.First = page.Items, asked.Get("act"), asked.Get("object"), asked.Get("before") == ""
+	if page.Next != nil {
+		asked.Del("limit")
+		asked.Set("before", strconv.FormatInt(*page.Next, 10))
+		view.Older = "/admin/audit?" + asked.Encode()
+	}
+	return v.show(status, "admin/audit", view, f)
+}
+
+func verifyLog(v *visit) error {
+	v.here = "/admin/audit"
+	body := map[string]string{}
+	if text := v.r.PostForm.Get("remembered"); strings.TrimSpace(text) != "" {
+		body["remembered"] = strings.ReplaceAll(text, "\r\n", "\n")
+	}
+	found := &logVerified{}
+	if err := v.post("/audit/verify", body, found); err != nil {
+		return v.mend(err, func(status int, f *form) error { return v.log(status, logView{}, f) })
+	}
+	return v.log(http.StatusOK, logView{Verified: found}, nil)
+}
+
+func exportLog(v *visit) error {
+	return v.relay(http.MethodGet, "/audit/export", nil, "audit.jsonl")
+}

@@ -1,0 +1,138 @@
+package web
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"volenti.dev/volenti/webhook"
+)
+
+type hook struct {
+	ID           string         `json:"id"`
+	URL          string         `json:"url"`
+	Types        []webhook.Type `json:"types"`
+	CloudEvents  bool           `json:"cloudevents"`
+	AllowPrivate bool           `json:"allow_private"`
+	Enabled      bool           `json:"enabled"`
+	Reason       string         `json:"reason"`
+	Cursor       int64          `json:"cursor"`
+	Waiting      int64          `json:"waiting"`
+	Succeeded    *time.Time     `json:"succeeded"`
+	Created      time.Time      `json:"created"`
+}
+
+type hookAttempt struct {
+	At       time.Time    `json:"at"`
+	Type     webhook.Type `json:"type"`
+	Sequence int64        `json:"sequence"`
+	Try      int64        `json:"try"`
+	Status   int          `json:"status"`
+	Outcome  string       `json:"outcome"`
+	Millis   int64        `json:"took_ms"`
+	Next     *time.Time   `json:"next"`
+}
+
+type hooksView struct {
+	Items []hook
+	Types []webhook.Type
+}
+
+func listWebhooks(v *visit) error { return v.hooks(http.StatusOK, nil) }
+
+func (v *visit) hooks(status int, f *form) error {
+	view := hooksView{Types: webhook.Types()}
+	if err := v.get("/webhooks", &view); err != nil {
+		return err
+	}
+	return v.show(status, "admin/webhooks", view, f)
+}
+
+func createWebhook(v *visit) error {
+	var made struct {
+		ID     string
+		Secret string
+	}
+	err := v.post("/webhooks", map[string]any{
+		"url": v.value("url"), "types": append([]string{}, v.r.PostForm["types"]...),
+		"cloudevents": v.value("cloudevents") != "", "allow_private": v.value("allow_private") != "",
+	}, &made)
+	if err != nil {
+		return v.mend(err, v.hooks)
+	}
+	return v.hook(http.StatusCreated, made.ID, hookView{Secret: made.Secret}, nil)
+}
+
+type hookView struct {
+	hook
+	Attempts []hookAttempt
+	Older    string // where the next page is
+	First    bool
+	Tested   *hookAttempt
+	Secret   string // shown once
+	Until    *time.Time
+}
+
+func showWebhook(v *visit) error {
+	return v.hook(http.StatusOK, v.r.PathValue("id"), hookView{}, nil)
+}
+
+func (v *visit) hook(status int, id string, view hookView, f *form) error {
+	at := "/webhooks/" + url.PathEscape(id)
+	if err := v.get(at, &view.hook); err != nil {
+		return err
+	}
+	var page struct {
+		Items []hookAttempt
+		Next  int64
+	}
+	before := v.r.URL.Query().Get("before")
+	if err := v.get(at+"/deliveries?limit=50&before="+url.QueryEscape(cmp.Or(before, "0")), &page); err != nil {
+		return err
+	}
+	view.Attempts, view.First = page.Items, before == ""
+	if page.Next > 0 {
+		view.Older = "/admin/webhooks/" + id + "?before=" + strconv.FormatInt(page.Next, 10)
+	}
+	v.here = "/admin/webhooks/" + id
+	return v.show(status, "admin/webhook", view, f)
+}
+
+// hookChanged shows a webhook that something was done with, or why not.
+func (v *visit) hookChanged(err error, view hookView) error {
+	id := v.r.PathValue("id")
+	if err != nil {
+		return v.mend(err, func(status int, f *form) error { return v.hook(status, id, hookView{}, f) })
+	}
+	return v.hook(http.StatusOK, id, view, nil)
+}
+
+func changeWebhook(does string) Act {
+	return func(v *visit) error {
+		at, view := "/webhooks/"+url.PathEscape(v.r.PathValue("id"))+"/"+does, hookView{}
+		if does == "test" {
+			view.Tested = &hookAttempt{}
+			return v.hookChanged(v.post(at, nil, view.Tested), view)
+		}
+		return v.hookChanged(v.post(at, nil, nil), view)
+	}
+}
+
+func replayWebhook(v *visit) error {
+	from, err := strconv.ParseInt(v.value("from"), 10, 64)
+	if err != nil {
+		return v.hook(http.StatusUnprocessableEntity, v.r.PathValue("id"), hookView{}, v.lacking("from", "webhooks.from.wrong"))
+	}
+	return v.hookChanged(v.post("/webhooks/"+url.PathEscape(v.r.PathValue("id"))+"/replay", map[string]int64{"from": from}, nil), hookView{})
+}
+
+func rotateWebhook(v *visit) error {
+	var made struct {
+		Secret string
+		Until  *time.Time `json:"earlier_until"`
+	}
+	err := v.post("/webhooks/"+url.PathEscape(v.r.PathValue("id"))+"/rotate", nil, &made)
+	return v.hookChanged(err, hookView{Secret: made.Secret, Until: made.Until})
+}
