@@ -159,7 +159,9 @@ type keysView struct {
 // Has says whether a scope was chosen in the form.
 func (k keysView) Has(s auth.Scope) bool { return slices.Contains(k.Chosen, string(s)) }
 
-func listKeys(v *visit) error { return v.keys(http.StatusOK, keysView{}, nil) }
+func listKeys(v *visit) error {
+	return v.keys(http.StatusOK, keysView{}, blank(url.Values{"days": {"90"}}))
+}
 
 func (v *visit) keys(status int, view keysView, f *form) error {
 	var list struct{ Items []apiKey }
@@ -178,7 +180,11 @@ func (v *visit) keys(status int, view keysView, f *form) error {
 
 func createKey(v *visit) error {
 	chosen := v.r.PostForm["scopes"]
-	body := map[string]any{"name": v.value("name"), "scopes": append([]string{}, chosen...)}
+	if len(chosen) == 0 {
+		v.here = v.r.URL.Path
+		return v.keys(http.StatusUnprocessableEntity, keysView{}, v.lacking("scopes", "keys.scopes.none"))
+	}
+	body := map[string]any{"name": v.value("name"), "scopes": chosen}
 	if days := v.value("days"); days == "" {
 		body["never"] = true
 	} else if n, err := strconv.Atoi(days); err == nil {
