@@ -32,8 +32,7 @@ type logView struct {
 	Items    []logEntry
 	Act      string
 	Object   string
-	Older    string
-	First    bool
+	Pages    pages
 	Verified *logVerified
 }
 
@@ -53,11 +52,16 @@ func (v *visit) log(status int, view logView, f *form) error {
 	if err := v.get("/audit/entries?"+asked.Encode(), &page); err != nil {
 		return err
 	}
-	view.Items, view.Act, view.Object, view.First = page.Items, asked.Get("act"), asked.Get("object"), asked.Get("before") == ""
+	view.Items, view.Act, view.Object = page.Items, asked.Get("act"), asked.Get("object")
+	later := asked.Has("before")
+	asked.Del("limit")
+	asked.Del("before")
+	if later {
+		view.Pages.First = "/admin/audit?" + asked.Encode()
+	}
 	if page.Next != nil {
-		asked.Del("limit")
 		asked.Set("before", strconv.FormatInt(*page.Next, 10))
-		view.Older = "/admin/audit?" + asked.Encode()
+		view.Pages.Next = "/admin/audit?" + asked.Encode()
 	}
 	return v.show(status, "admin/audit", view, f)
 }

@@ -68,8 +68,7 @@ func createWebhook(v *visit) error {
 type hookView struct {
 	hook
 	Attempts []hookAttempt
-	Older    string // where the next page is
-	First    bool
+	Pages    pages
 	Tested   *hookAttempt
 	Secret   string // shown once
 	Until    *time.Time
@@ -92,11 +91,13 @@ func (v *visit) hook(status int, id string, view hookView, f *form) error {
 	if err := v.get(at+"/deliveries?limit=50&before="+url.QueryEscape(cmp.Or(before, "0")), &page); err != nil {
 		return err
 	}
-	view.Attempts, view.First = page.Items, before == ""
-	if page.Next > 0 {
-		view.Older = "/admin/webhooks/" + id + "?before=" + strconv.FormatInt(page.Next, 10)
+	view.Attempts, v.here = page.Items, "/admin/webhooks/"+id
+	if before != "" {
+		view.Pages.First = v.here
 	}
-	v.here = "/admin/webhooks/" + id
+	if page.Next > 0 {
+		view.Pages.Next = v.here + "?before=" + strconv.FormatInt(page.Next, 10)
+	}
 	return v.show(status, "admin/webhook", view, f)
 }
 

@@ -17,7 +17,6 @@ import (
 // may call it, what is told to others, and by which rules requests are carried out.
 func settingPages() []Page {
 	return []Page{
-		{Method: http.MethodGet, Path: "/admin/settings", Scope: auth.OwnSession, Does: "Lead to what can be set", Act: showSettings},
 		{Method: http.MethodGet, Path: "/admin/operators", Scope: auth.ManageAccess, Does: "List who operates", Act: listOperators},
 		{Method: http.MethodPost, Path: "/admin/operators", Scope: auth.ManageAccess, Does: "Invite somebody to operate", Act: inviteOperator},
 		{Method: http.MethodPost, Path: "/admin/operators/{id}/role", Scope: auth.ManageAccess, Does: "Give an operator another role", Act: changeRole},
@@ -43,28 +42,6 @@ func settingPages() []Page {
 		{Method: http.MethodPost, Path: "/admin/audit/verify", Scope: auth.ReadAudit, Streams: true, Does: "Verify the audit log", Act: verifyLog},
 		{Method: http.MethodPost, Path: "/admin/audit/export", Scope: auth.ReadAudit, Streams: true, Does: "Download the audit log", Act: exportLog},
 	}
-}
-
-// setting is a page of the settings.
-type setting struct {
-	Path  string
-	Word  string // its key in the catalogue; what it is for is under Word.text
-	Scope auth.Scope
-}
-
-var settings = []setting{
-	{Path: "/admin/policies", Word: "policies.title", Scope: auth.ReadRequests},
-	{Path: "/admin/letters", Word: "mails.title", Scope: auth.ReadRequests},
-	{Path: "/admin/controller", Word: "controller.title", Scope: auth.ReadConsents},
-	{Path: "/admin/webhooks", Word: "webhooks.title", Scope: auth.ManageWebhooks},
-	{Path: "/admin/keys", Word: "keys.title", Scope: auth.ManageAccess},
-	{Path: "/admin/operators", Word: "operators.title", Scope: auth.ManageAccess},
-	{Path: "/admin/audit", Word: "audit.title", Scope: auth.ReadAudit},
-}
-
-func showSettings(v *visit) error {
-	may := slices.DeleteFunc(slices.Clone(settings), func(s setting) bool { return !v.session.May(s.Scope) })
-	return v.show(http.StatusOK, "admin/settings", may, nil)
 }
 
 // mend shows the page that a form is on, with what is wrong with it.
