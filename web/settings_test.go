@@ -20,6 +20,7 @@ var (
 func TestOwnerSetsTheHouseUpInABrowser(t *testing.T) { // W10, W18, SE12, SE13
 	h := start(t)
 	e := eye{chromiumtest.Start(t), t, chromiumtest.Axe(t)}
+	e.Screen(1280, "light")
 	e.Open(h.url + h.setUp)
 	e.Fill("Your name", "Olga Owner")
 	e.Fill("E-mail address", "olga@example.org")

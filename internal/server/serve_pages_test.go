@@ -116,10 +116,23 @@ func (s *site) pagePath(page web.Page, tenant string) string {
 	switch {
 	case tenant != "" && strings.Contains(page.Path, "/tasks/{connection}"):
 		id = s.makeTask(tenant)
+	case tenant != "" && strings.HasPrefix(page.Path, "/admin/webhooks/{id}"):
+		id = s.objectOf("/api/v1/webhooks/{id}", tenant)
+	case tenant != "" && strings.HasPrefix(page.Path, "/admin/operators/{id}"):
+		id = s.objectOf("/api/v1/operators/{id}", tenant)
+	case tenant != "" && strings.HasPrefix(page.Path, "/admin/keys/{id}"):
+		id = s.objectOf("/api/v1/apikeys/{id}", tenant)
 	case tenant != "" && strings.Contains(page.Path, "{id}"):
 		id = s.makeRequestFor(api.Route{Path: strings.TrimPrefix(page.Path, "/admin")}, tenant)
 	}
 	return strings.NewReplacer("{id}", id, "{connection}", "archive", "{invitation}", "vi_none", "{$}", "").Replace(page.Path)
+}
+
+// objectOf gives the id of something that a route of the interface is about.
+func (s *site) objectOf(route, tenant string) string {
+	s.t.Helper()
+	at := s.path(api.Route{Path: route}, tenant)
+	return at[strings.LastIndex(at, "/")+1:]
 }
 
 // formFor fills in what a page of an operator takes.
@@ -128,6 +141,7 @@ func (s *site) formFor(b *browser, page web.Page) url.Values {
 	s.openShop()
 	return b.fill(b.get("/admin/password"), "plan_hash", s.plan.Hash, "confirm", "erase", "reason", "it is in the archive", "collection", "shop:customer", "note", "called back", "ground", "identity",
 		"policy", "erasure", "email", uuid.NewString()+"@example.org",
+		"role", "viewer", "scopes", "requests:read", "days", "3", "url", "https://hooks.example.org/"+uuid.NewString(), "from", "0", "to", "officer@example.org",
 		"old_password", password, "new_password", password+" again", "password_again", password+" again", "_once", uuid.NewString())
 }
 
