@@ -35,6 +35,7 @@ var fixtures = map[string]func(*town) []string{
 	"/set-up/{invitation}":                    fixed("/set-up/vi_none"),
 	"/admin/requests/{id}":                    (*town).requests,
 	"/admin/requests/{id}/tasks/{connection}": (*town).tasks,
+	"/admin/webhooks/{id}":                    (*town).webhooks,
 }
 
 func fixed(paths ...string) func(*town) []string {
@@ -109,6 +110,14 @@ func (h *town) ask(method, path string, body, out any) {
 	if err != nil || answer.StatusCode >= http.StatusBadRequest {
 		h.t.Fatalf("%s %s: %d %s %v", method, path, answer.StatusCode, text, err)
 	}
+}
+
+// webhooks makes one.
+func (h *town) webhooks() []string {
+	h.t.Helper()
+	var made struct{ ID string }
+	h.ask(http.MethodPost, "/webhooks", map[string]any{"url": "https://crm.example.org/" + uuid.NewString()}, &made)
+	return []string{"/admin/webhooks/" + made.ID}
 }
 
 // asks lets somebody ask for something, and gives the reference.
