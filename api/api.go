@@ -79,6 +79,7 @@ type Config struct {
 	PermissionTables PermissionTables
 	Deliveries       Deliveries
 	Policies         Policies
+	Preferences      Preferences
 
 	// Poll is how often to look for events of which Events.Changed does not
 	// tell, because another process made them; 0 when there is none.

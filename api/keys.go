@@ -139,4 +139,3 @@ func revokeKey(a *API, ctx context.Context, caller auth.Caller, in *apiKeyInput)
 	}
 	return nil, err
 }
-

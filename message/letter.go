@@ -56,6 +56,9 @@ const (
 	// To a visitor who wants to link a device: about no request.
 	DeviceCode Kind = "device_code" // site (its name), code, minutes
 
+	// To who has chosen something: about no request.
+	Preferences Kind = "preferences" // url, minutes
+
 	// To others.
 	Task         Kind = "task"         // connection, due, url: to a colleague
 	Instructions Kind = "instructions" // collections (name, locators (field, values; or field, of, their), update (field, action, value)), due, url: to a third party
@@ -66,7 +69,7 @@ const (
 
 // Kinds lists them all.
 func Kinds() []Kind {
-	return []Kind{Receipt, Code, Approval, Denial, Extension, Completion, DeviceCode, Task, Instructions, Choices, Reminder, Trial}
+	return []Kind{Receipt, Code, Approval, Denial, Extension, Completion, DeviceCode, Preferences, Task, Instructions, Choices, Reminder, Trial}
 }
 
 // Values are what a template may use: text, numbers, booleans, lists and maps

@@ -11,6 +11,7 @@ import (
 func Table() []Page {
 	return slices.Concat(
 		centerPages(),
+		preferencePages(),
 		sessionPages(),
 		requestPages(),
 		settingPages(),

@@ -36,6 +36,7 @@ var fixtures = map[string]func(*town) []string{
 	"/admin/requests/{id}":                    (*town).requests,
 	"/admin/requests/{id}/tasks/{connection}": (*town).tasks,
 	"/admin/webhooks/{id}":                    (*town).webhooks,
+	"/preferences/{token}":                    (*town).preferences,
 }
 
 func fixed(paths ...string) func(*town) []string {
@@ -84,6 +85,18 @@ func openTown(t *testing.T) *town {
 	return h
 }
 
+// move makes the browser that of the owner.
+func (h *town) move(e eye) {
+	h.t.Helper()
+	e.Open(h.url + h.setUp)
+	e.Fill("Your name", "Olga Officer")
+	e.Fill("E-mail address", "olga@example.org")
+	e.Fill("Password", password)
+	e.Fill("The same password again", password)
+	e.Press("Accept and sign in")
+	h.token = e.Cookies()["volenti"]
+}
+
 // ask asks the API as the owner, and reads the answer into out.
 func (h *town) ask(method, path string, body, out any) {
 	h.t.Helper()
@@ -118,6 +131,16 @@ func (h *town) webhooks() []string {
 	var made struct{ ID string }
 	h.ask(http.MethodPost, "/webhooks", map[string]any{"url": "https://crm.example.org/" + uuid.NewString()}, &made)
 	return []string{"/admin/webhooks/" + made.ID}
+}
+
+// preferences makes a link for somebody who has agreed to something.
+func (h *town) preferences() []string {
+	h.t.Helper()
+	var recorded struct{ Subject string }
+	h.ask(http.MethodPost, "/consents", map[string]any{"identities": []map[string]string{{"type": "email", "value": "lena.own@example.org"}}, "purposes": map[string]bool{"analytics": true}}, &recorded)
+	var made struct{ Token string }
+	h.ask(http.MethodPost, "/subjects/"+recorded.Subject+"/preferences", map[string]int{}, &made)
+	return []string{"/preferences/" + made.Token}
 }
 
 // asks lets somebody ask for something, and gives the reference.
@@ -227,13 +250,7 @@ const wants = `(() => {
 func TestEveryPageIsForEverybody(t *testing.T) { // W18
 	h := openTown(t)
 	e := eye{chromiumtest.StartScripted(t), t, chromiumtest.Axe(t)}
-	e.Open(h.url + h.setUp)
-	e.Fill("Your name", "Olga Officer")
-	e.Fill("E-mail address", "olga@example.org")
-	e.Fill("Password", password)
-	e.Fill("The same password again", password)
-	e.Press("Accept and sign in")
-	h.token = e.Cookies()["volenti"]
+	h.move(e)
 	pages := h.walks()
 	began := time.Now()
 	for _, p := range pages {

@@ -26,6 +26,7 @@ var (
 		`^(month|nav|colours|status|action|collection_status|role|identity|origin|letter|letter_state|error|standing)\.`,
 		`^(instructions\.answer|instructions\.said|pause\.ground)\.|^ask\.(access|erasure|consent)$|^prove\.code_(agent|person)$`,
 		`^(key|hook|attempt)\.`,
+		`^(chosen|chosen_by)\.`,
 	}, "|"))
 )
 

@@ -231,6 +231,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		PermissionTables: permissions{db},
 		Deliveries:       deliveries{db.Propagation(), db, s.worker().latest},
 		Policies:         policies{s.worker().latest},
+		Preferences:      preferences{db, s.PublicURL},
 	}, routes)
 	return s.withPages(a, routes)
 }

@@ -48,6 +48,8 @@ func patienceFor(kind message.Kind) time.Duration {
 		return request.CodeLasts
 	case message.DeviceCode:
 		return banner.CodeLasts
+	case message.Preferences:
+		return linkLasts
 	}
 	return 72 * time.Hour
 }
