@@ -96,7 +96,7 @@ func shownEntry(r audit.Record) AuditEntry {
 type verifyLogInput struct {
 	Body struct {
 		Remembered string `json:"remembered,omitempty" maxLength:"10000" doc:"An earlier checkpoint, which the log must continue"`
-	} `required:"false"`
+	}
 }
 
 type verifyLogOutput struct {

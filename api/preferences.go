@@ -57,7 +57,7 @@ type linkPreferencesInput struct {
 	ID   string `path:"id" format:"uuid"`
 	Body struct {
 		Minutes int `json:"minutes,omitempty" minimum:"1" maximum:"1440" default:"15" doc:"How long it is good for"`
-	} `required:"false"`
+	}
 }
 
 type linkPreferencesOutput struct {

@@ -122,10 +122,10 @@ func Table() []Route {
 
 		// What people chose, by a link of theirs.
 		{Method: http.MethodPost, Path: "/api/v1/public/preferences", Public: true, Proof: "nothing: the link goes to the address", Repeats: Convergent, Does: "Have a link mailed, to see and change what one chose", Example: `{"email":"anna@example.org"}`, Act: Handle(mailPreferences)},
-		{Method: http.MethodPost, Path: "/api/v1/public/preferences/show", Public: true, Proof: "the token of the link", Repeats: Harmless, Does: "Show a person what they chose", Example: `{"token":"vp_none"}`, Act: Handle(showPreferences)},
-		{Method: http.MethodPost, Path: "/api/v1/public/preferences/choose", Public: true, Proof: "the token of the link", Repeats: Convergent, Does: "Record what a person chooses", Example: `{"token":"vp_none","purposes":{"analytics":false}}`, Act: Handle(choosePreferences)},
-		{Method: http.MethodPost, Path: "/api/v1/public/preferences/receipt", Public: true, Proof: "the token of the link", Repeats: Harmless, Does: "Give a person the receipt of a choice, which verifies on its own", Example: `{"token":"vp_none","sequence":0}`, Act: Handle(ownReceipt)},
-		{Method: http.MethodPost, Path: "/api/v1/subjects/{id}/preferences", Scope: auth.WriteConsents, Does: "Make a link by which a person sees and changes what they chose", Act: Handle(linkPreferences)},
+		{Method: http.MethodPost, Path: "/api/v1/public/preferences/show", Public: true, Proof: "the token of the link", Repeats: Harmless, Does: "Show a person what they chose", Example: `{"token":"vp_..."}`, Act: Handle(showPreferences)},
+		{Method: http.MethodPost, Path: "/api/v1/public/preferences/choose", Public: true, Proof: "the token of the link", Repeats: Convergent, Does: "Record what a person chooses", Example: `{"token":"vp_...","purposes":{"analytics":false}}`, Act: Handle(choosePreferences)},
+		{Method: http.MethodPost, Path: "/api/v1/public/preferences/receipt", Public: true, Proof: "the token of the link", Repeats: Harmless, Does: "Give a person the receipt of a choice, which verifies on its own", Example: `{"token":"vp_...","sequence":0}`, Act: Handle(ownReceipt)},
+		{Method: http.MethodPost, Path: "/api/v1/subjects/{id}/preferences", Scope: auth.WriteConsents, Does: "Make a link by which a person sees and changes what they chose", Example: `{"minutes":15}`, Act: Handle(linkPreferences)},
 		{Method: http.MethodGet, Path: "/api/v1/policies", Scope: auth.ReadRequests, Does: "List the policies of the configuration in use", Act: Handle(listPolicies)},
 		// API keys, and the log as it is read and verified here.
 		{Method: http.MethodGet, Path: "/api/v1/apikeys", Scope: auth.ManageAccess, Does: "List the API keys, without their tokens", Act: Handle(listKeys)},

@@ -117,7 +117,13 @@ func (s *site) provenBody(route api.Route) string {
 		_, token := s.makeInstructions(store.DefaultTenant)
 		return strings.ReplaceAll(body, "va_...", token)
 	}
-	if strings.Contains(route.Path, "/public/sites/") {
+	if strings.Contains(body, "vp_...") {
+		o := s.makeConsent(store.DefaultTenant, email, "analytics", true)
+		_, token, _, err := preferences{s.db.DB, ""}.Link(s.t.Context(), store.DefaultTenant, o.Subject, time.Hour, "test")
+		s.must(err)
+		return strings.NewReplacer("vp_...", token, `"sequence":0`, fmt.Sprintf(`"sequence":%d`, o.Sequence)).Replace(body)
+	}
+	if strings.Contains(route.Path, "/public/sites/") || route.Path == "/api/v1/public/preferences" {
 		return body
 	}
 	if strings.Contains(route.Path, "/public/") {

@@ -42,8 +42,12 @@ func TestEveryRouteAsksForItsScope(t *testing.T) { // SE13
 			name := string(role)
 			keys[name], may[name] = s.session(s.makeOperator(store.DefaultTenant, role)), role.Scopes()
 		}
+		few := map[string]bool{"none": true, "altered": true, "all": true, "viewer": true}
 		for _, route := range append(api.Table(), s.routes()...) {
 			for name, key := range keys {
+				if !few[name] && (route.Public || !db.Embedded()) {
+					continue // the same table decides
+				}
 				got := s.call(route, s.path(route, store.DefaultTenant), key)
 				want := 0
 				switch {
