@@ -39,11 +39,15 @@ func (Token) String() string { return "token" }
 // GoString hides the token.
 func (Token) GoString() string { return "token" }
 
-// TokenKeeper keeps the tokens of a connection beyond the life of the process,
-// sealed. A refresh token that the vendor replaces is lost with it otherwise.
+// TokenKeeper keeps the token of a connection beyond the life of the process, sealed.
+// A refresh token that the vendor replaces is lost with it otherwise.
 type TokenKeeper interface {
-	Token(ctx context.Context, connection string) (Token, error) // the zero Token when there is none
-	KeepToken(ctx context.Context, connection string, t Token) error
+	// Renew calls renew with the token that is kept, the zero Token when there is
+	// none, keeps what it gives, and gives that. Of all who want to renew the token of
+	// a connection, in whatever process, it lets one at a time: who has waited sees
+	// what was kept meanwhile, and may give it back as it is. renew has as long as its
+	// context.
+	Renew(ctx context.Context, connection string, renew func(ctx context.Context, kept Token) (Token, error)) (Token, error)
 }
 
 // Exchange is an attempt of a call as the execution log may show it: nothing

@@ -213,11 +213,9 @@ func (c *Connector) Authorize(ctx context.Context, code, redirect string) error 
 		return errors.New("connections of this type are not authorised by a person")
 	}
 	k := &call{request: a.TokenRequest, client: &c.about.Client, doing: "authorise", shown: a.TokenRequest.Method + " " + a.TokenRequest.Path}
-	t, err := c.askToken(ctx, k, a.TokenRequest, values{"code": code, "redirect_uri": redirect})
-	if err != nil {
-		return err
-	}
-	return c.tokens.keep(ctx, c, k.client, t)
+	return c.tokens.take(ctx, c, k.client, func(ctx context.Context) (connector.Token, error) {
+		return c.askToken(ctx, k, a.TokenRequest, values{"code": code, "redirect_uri": redirect})
+	})
 }
 
 // googleScope is what a service account asks for where the description does

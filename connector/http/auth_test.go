@@ -163,17 +163,14 @@ type keeper struct {
 	kept connector.Token
 }
 
-func (k *keeper) Token(context.Context, string) (connector.Token, error) {
+func (k *keeper) Renew(ctx context.Context, _ string, renew func(context.Context, connector.Token) (connector.Token, error)) (connector.Token, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.kept, nil
-}
-
-func (k *keeper) KeepToken(_ context.Context, _ string, t connector.Token) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.kept = t
-	return nil
+	got, err := renew(ctx, k.kept)
+	if err == nil {
+		k.kept = got
+	}
+	return got, err
 }
 
 func TestAPersonAuthorisesAConnection(t *testing.T) { // H8
