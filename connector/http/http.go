@@ -63,7 +63,7 @@ func (d *Description) Spec() connector.Spec {
 			return d.Open(s, Options{Client: s.Client, Limiter: s.Limiter, Tokens: s.Tokens, Log: s.Log})
 		},
 	}
-	if len(d.OptIn) > 0 && len(d.OptOut) > 0 {
+	if spec.NoGrants, spec.NoOptOuts = len(d.OptIn) == 0, len(d.OptOut) == 0; !spec.NoGrants || !spec.NoOptOuts {
 		spec.Prefers = 1
 	}
 	return spec

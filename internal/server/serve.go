@@ -168,7 +168,7 @@ func (s *Server) worker() *worker {
 		var at depot
 		at, s.opened = openDepot(context.Background(), s.Packages)
 		latest, poster := NewLatest(s.House.Store, s.Configuration), s.poster()
-		latest.client = caller(poster)
+		latest.client, latest.log = caller(poster), s.Log
 		s.work = &worker{
 			house: s.House, meter: newMeter(s.House.Store), owner: cmp.Or(s.House.Owner, uuid.NewString()), latest: latest,
 			limits: s.limits, poster: poster, log: s.Log, now: s.Now, publicURL: s.PublicURL, uploads: s.Uploads, woken: make(chan struct{}, 1),
