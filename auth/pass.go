@@ -33,6 +33,9 @@ const (
 	AnswerTask    PassKind = "vt_" // enter what a colleague is asked for
 	ResumeRequest PassKind = "vw_" // let go on what a webhook has halted
 	Acknowledge   PassKind = "va_" // say what became of instructions
+	// Authorize is the state that a vendor sends a person back with: take the code for
+	// a connection. Its part is who has asked for it.
+	Authorize PassKind = "vo_"
 )
 
 // NewPass makes a pass and the token that is given once.

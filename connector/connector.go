@@ -14,6 +14,7 @@
 //	                        Asker      people who answer instead
 //	                        Instructed tell people what to erase, where nothing else can be done
 //	                        Preferrer  take what people want
+//	                        Authorized be used once a person has allowed it
 //	                        Permitter  keep a table of who allows what
 package connector
 

@@ -90,13 +90,14 @@ type Connector struct {
 }
 
 var (
-	_ connector.Tester    = (*Connector)(nil)
-	_ connector.Describer = (*Connector)(nil)
-	_ connector.Reader    = (*Connector)(nil)
-	_ connector.Masker    = (*Connector)(nil)
-	_ connector.Deleter   = (*Connector)(nil)
-	_ connector.Verifier  = (*Connector)(nil)
-	_ connector.Preferrer = (*Connector)(nil)
+	_ connector.Tester     = (*Connector)(nil)
+	_ connector.Describer  = (*Connector)(nil)
+	_ connector.Reader     = (*Connector)(nil)
+	_ connector.Masker     = (*Connector)(nil)
+	_ connector.Deleter    = (*Connector)(nil)
+	_ connector.Verifier   = (*Connector)(nil)
+	_ connector.Preferrer  = (*Connector)(nil)
+	_ connector.Authorized = (*Connector)(nil)
 )
 
 // Open prepares a connection: it checks the secrets, and calls nobody.
