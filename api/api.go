@@ -65,11 +65,13 @@ type Config struct {
 	Resumes   Resumes
 
 	Instructions Instructions
-	Connections  Connections
-	Systems      Systems
-	SystemLinks  SystemLinks
-	Sites        Sites
-	Banners      Banners
+	// Authorizations let people allow that connections are used.
+	Authorizations Authorizations
+	Connections    Connections
+	Systems        Systems
+	SystemLinks    SystemLinks
+	Sites          Sites
+	Banners        Banners
 	// CountryHeader names a header in which a trusted proxy of Limiter says from
 	// which country a visitor comes; "" for none.
 	CountryHeader string

@@ -96,6 +96,9 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/connections/{key}", Scope: auth.ReadSystems, Does: "Show a connection, without its secrets", Act: Handle(showConnection)},
 		{Method: http.MethodPut, Path: "/api/v1/connections/{key}", Scope: auth.ManageSystems, Does: "Replace what a connection says", Example: `{"type":"webhook","receives":"identities","consent":{"identities":["email"]}}`, Act: Handle(editConnection)},
 		{Method: http.MethodDelete, Path: "/api/v1/connections/{key}", Scope: auth.ManageSystems, Does: "Remove a connection with its links", Act: Handle(removeConnection)},
+		// Connections that a person authorises at their vendor: authorize.go.
+		{Method: http.MethodPost, Path: "/api/v1/connections/{key}/authorize", Scope: auth.ManageSystems, Repeats: Convergent, Does: "Give the address at which a person lets a connection be used", Act: Handle(authorizeConnection)},
+		{Method: http.MethodPost, Path: "/api/v1/public/connections/authorized", Public: true, Proof: "the state", Repeats: Convergent, Does: "Take what a vendor sends a person back with, once", Example: exampleAuthorized, Act: Handle(takeAuthorization)},
 		{Method: http.MethodGet, Path: "/api/v1/connections/{key}/links", Scope: auth.ReadLinks, Does: "List the systems that a connection belongs to", Act: Handle(listSystemLinks)},
 		{Method: http.MethodPut, Path: "/api/v1/connections/{key}/links", Scope: auth.WriteLinks, Does: "Say which system a connection belongs to, in the place of what was", Example: exampleLinks, Act: Handle(putLinks)},
 		{Method: http.MethodDelete, Path: "/api/v1/connections/{key}/links/{system}", Scope: auth.DeleteLinks, Does: "Take a connection off its system", Act: Handle(removeLink)},

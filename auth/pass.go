@@ -34,6 +34,9 @@ const (
 	ResumeRequest PassKind = "vw_" // let go on what a webhook has halted
 	Acknowledge   PassKind = "va_" // say what became of instructions
 	SeeChoices    PassKind = "vp_" // see and change what one chose
+	// Authorize is the state that a vendor sends a person back with: take the code for
+	// a connection. Its part is who has asked for it.
+	Authorize PassKind = "vo_"
 )
 
 // NewPass makes a pass and the token that is given once.

@@ -13,14 +13,15 @@ import (
 )
 
 type connectionCommands struct {
-	Test   connectionTestCommand   `cmd:"" help:"Try a connection of a configuration directory out."`
-	List   connectionListCommand   `cmd:"" help:"List the connections of a server."`
-	Show   connectionShowCommand   `cmd:"" help:"Show a connection of a server, without its secrets."`
-	Add    connectionAddCommand    `cmd:"" help:"Make a connection on a server, from a file."`
-	Set    connectionSetCommand    `cmd:"" help:"Replace what a connection of a server says, from a file; secrets that it leaves out stay."`
-	Remove connectionRemoveCommand `cmd:"" help:"Remove a connection of a server with its links."`
-	Link   connectionLinkCommand   `cmd:"" help:"Say which system a connection of a server belongs to."`
-	Unlink connectionUnlinkCommand `cmd:"" help:"Take a connection of a server off its system."`
+	Test      connectionTestCommand      `cmd:"" help:"Try a connection of a configuration directory out."`
+	List      connectionListCommand      `cmd:"" help:"List the connections of a server."`
+	Show      connectionShowCommand      `cmd:"" help:"Show a connection of a server, without its secrets."`
+	Add       connectionAddCommand       `cmd:"" help:"Make a connection on a server, from a file."`
+	Set       connectionSetCommand       `cmd:"" help:"Replace what a connection of a server says, from a file; secrets that it leaves out stay."`
+	Remove    connectionRemoveCommand    `cmd:"" help:"Remove a connection of a server with its links."`
+	Authorize connectionAuthorizeCommand `cmd:"" help:"Give the address where somebody lets a connection of a server be used, at its vendor."`
+	Link      connectionLinkCommand      `cmd:"" help:"Say which system a connection of a server belongs to."`
+	Unlink    connectionUnlinkCommand    `cmd:"" help:"Take a connection of a server off its system."`
 }
 
 func pathOfConnection(key string) string { return "/connections/" + url.PathEscape(key) }

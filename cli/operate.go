@@ -68,6 +68,7 @@ func (c *retryCommand) Run(s *session) (err error) {
 	}
 	defer closing(l.House, &err)
 	l.Systems = server.NewSystems(cfg, builtin.Registry())
+	l.House.Share(l.Systems, s.log)
 	defer closing(l.Systems, &err)
 	l.Out, l.Controller = c.Out, c.Controller
 	if s.Watch {

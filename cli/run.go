@@ -56,6 +56,7 @@ func (c *runCommand) Run(s *session) (err error) {
 	if c.State != "" {
 		p.systems.Remember(house.Store.Catalogues(), s.User, c.Refresh)
 	}
+	house.Share(p.systems, s.log)
 	l := &server.Local{House: house, Systems: p.systems, Log: s.log, Out: c.Out, Controller: c.Controller, By: s.User, Now: s.Now}
 	if s.Watch {
 		l.Tell = (&watch{w: s.Err}).tell

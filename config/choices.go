@@ -167,7 +167,7 @@ func unwritable(c *Connection, spec connector.Spec, ch *Choices) (reason, fix st
 		return "a database takes them as a permission table", "add table: NAME"
 	case spec.Called && !c.Receives:
 		return "it may not know who the people are", "add receives: identities"
-	case ch.Table != "" && !c.Write:
+	case (ch.Table != "" || !spec.Called && !spec.Instructed) && !c.Write:
 		return "it may not be written to", "add access: write"
 	}
 	return "", ""

@@ -39,12 +39,30 @@ func (Token) String() string { return "token" }
 // GoString hides the token.
 func (Token) GoString() string { return "token" }
 
-// TokenKeeper keeps the tokens of a connection beyond the life of the process,
-// sealed. A refresh token that the vendor replaces is lost with it otherwise.
+// TokenKeeper keeps the token of a connection beyond the life of the process, sealed.
+// A refresh token that the vendor replaces is lost with it otherwise.
 type TokenKeeper interface {
-	Token(ctx context.Context, connection string) (Token, error) // the zero Token when there is none
-	KeepToken(ctx context.Context, connection string, t Token) error
+	// Renew calls renew with the token that is kept, the zero Token when there is
+	// none, keeps what it gives, and gives that. Of all who want to renew the token of
+	// a connection, in whatever process, it lets one at a time: who has waited sees
+	// what was kept meanwhile, and may give it back as it is. renew has as long as its
+	// context.
+	Renew(ctx context.Context, connection string, renew func(ctx context.Context, kept Token) (Token, error)) (Token, error)
 }
+
+// Authorized is a system that a person lets us use, at the pages of its vendor (OAuth
+// 2.0, RFC 6749, section 4.1).
+type Authorized interface {
+	// AuthorizationURL is where the person goes. The vendor sends them back to redirect
+	// with a code and the state, which are good for Authorize. verifier is a secret that
+	// proves there who has begun (RFC 7636). It fails with ErrNoAuthorization.
+	AuthorizationURL(state, redirect, verifier string) (string, error)
+	// Authorize exchanges the code for a token, and keeps it.
+	Authorize(ctx context.Context, code, redirect, verifier string) error
+}
+
+// ErrNoAuthorization: no person has to allow anything.
+var ErrNoAuthorization = errors.New("connections of this type are not authorised by a person")
 
 // Exchange is an attempt of a call as the execution log may show it: nothing
 // of a person and no secret is in it.

@@ -14,6 +14,7 @@
 //	                        Asker      people who answer instead
 //	                        Instructed tell people what to erase, where nothing else can be done
 //	                        Preferrer  take what people want
+//	                        Authorized be used once a person has allowed it
 //	                        Permitter  keep a table of who allows what
 package connector
 
@@ -45,6 +46,8 @@ type Spec struct {
 	// Prefers is how many preferences its connectors, which are Preferrers, take
 	// in one call; 0: it takes none.
 	Prefers int
+	// NoGrants and NoOptOuts: of preferences it takes only the others.
+	NoGrants, NoOptOuts bool
 	// Permits: a permission table can be kept in it, which says who allows what: its
 	// connectors are Permitters.
 	Permits bool
@@ -203,6 +206,9 @@ const (
 	Lost     CallOutcome = "lost"     // nobody knows whether it arrived
 	Busy     CallOutcome = "busy"     // the system answered that it cannot now
 	NotMade  CallOutcome = "not_made" // it did not come to it
+	// Unknown: the person has no identity that the system takes, so that trying again
+	// does not help.
+	Unknown CallOutcome = "unknown_person"
 )
 
 // Read asks for the rows of a table in which at least one Match holds.

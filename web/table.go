@@ -35,6 +35,7 @@ func centerPages() []Page {
 		{Method: http.MethodPost, Path: "/tasks/{token}", Public: true, Streams: true, Uploads: true, MaxBody: maxFiles, Does: "Take what a colleague answers", Act: answerTask},
 		{Method: http.MethodGet, Path: "/instructions/{token}", Public: true, Does: "Show a third party what its letter is about", Act: showInstructions},
 		{Method: http.MethodPost, Path: "/instructions/{token}", Public: true, Does: "Take what a third party says", Act: acknowledge},
+		{Method: http.MethodGet, Path: "/connections/authorized", Public: true, Does: "Take what a vendor sends somebody back with, and say what came of it", Act: showAuthorized},
 	}
 }
 

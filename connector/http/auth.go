@@ -119,7 +119,7 @@ func (c *Connector) fetch(ctx context.Context, k *call, refresh string) (connect
 		r = a.Refresh
 		v["refresh_token"] = refresh
 	case a.Strategy == AuthorizationCode:
-		return connector.Token{}, c.fail(k, connector.Denied, "nobody has authorised this connection yet, or the vendor has forgotten it: authorise it (again)", 0)
+		return connector.Token{}, c.fail(k, connector.Denied, "nobody has authorised this connection yet, or the vendor has forgotten it: volenti connection authorize "+c.key+" gives the address where somebody does", 0)
 	}
 	return c.askToken(ctx, k, r, v)
 }
@@ -190,12 +190,13 @@ func (c *Connector) readToken(ctx context.Context, ask *call, a *Auth) (connecto
 
 // AuthorizationURL is where somebody allows this connection to act for them:
 // the vendor sends them back to redirect with a code and the state.
-func (c *Connector) AuthorizationURL(state, redirect string) (string, error) {
+func (c *Connector) AuthorizationURL(state, redirect, verifier string) (string, error) {
 	a := c.about.Client.Auth
 	if a == nil || a.Authorization == nil {
-		return "", errors.New("connections of this type are not authorised by a person")
+		return "", connector.ErrNoAuthorization
 	}
-	v := c.withValues(a.Authorization, values{"state": state, "redirect_uri": redirect})
+	challenge := sha256.Sum256([]byte(verifier)) // S256: RFC 7636, 4.2
+	v := c.withValues(a.Authorization, values{"state": state, "redirect_uri": redirect, "code_challenge": base64.RawURLEncoding.EncodeToString(challenge[:])})
 	k, err := c.build(a.Authorization, "authorise", v)
 	if err != nil {
 		return "", err
@@ -207,17 +208,15 @@ func (c *Connector) AuthorizationURL(state, redirect string) (string, error) {
 
 // Authorize exchanges the code that a person was sent back with for a token,
 // and keeps it.
-func (c *Connector) Authorize(ctx context.Context, code, redirect string) error {
+func (c *Connector) Authorize(ctx context.Context, code, redirect, verifier string) error {
 	a := c.about.Client.Auth
 	if a == nil || a.Strategy != AuthorizationCode {
-		return errors.New("connections of this type are not authorised by a person")
+		return connector.ErrNoAuthorization
 	}
 	k := &call{request: a.TokenRequest, client: &c.about.Client, doing: "authorise", shown: a.TokenRequest.Method + " " + a.TokenRequest.Path}
-	t, err := c.askToken(ctx, k, a.TokenRequest, values{"code": code, "redirect_uri": redirect})
-	if err != nil {
-		return err
-	}
-	return c.tokens.keep(ctx, c, k.client, t)
+	return c.tokens.take(ctx, c, k.client, func(ctx context.Context) (connector.Token, error) {
+		return c.askToken(ctx, k, a.TokenRequest, values{"code": code, "redirect_uri": redirect, "code_verifier": verifier})
+	})
 }
 
 // googleScope is what a service account asks for where the description does

@@ -163,26 +163,25 @@ type keeper struct {
 	kept connector.Token
 }
 
-func (k *keeper) Token(context.Context, string) (connector.Token, error) {
+func (k *keeper) Renew(ctx context.Context, _ string, renew func(context.Context, connector.Token) (connector.Token, error)) (connector.Token, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.kept, nil
-}
-
-func (k *keeper) KeepToken(_ context.Context, _ string, t connector.Token) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.kept = t
-	return nil
+	got, err := renew(ctx, k.kept)
+	if err == nil {
+		k.kept = got
+	}
+	return got, err
 }
 
 func TestAPersonAuthorisesAConnection(t *testing.T) { // H8
+	// The verifier and its challenge of RFC 7636, appendix B.
+	const verifier, challenge = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 	refreshed := 0
 	v := newVendor(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/token":
 			switch {
-			case r.FormValue("code") == "the code" && r.FormValue("redirect_uri") == "https://here/back":
+			case r.FormValue("code") == "the code" && r.FormValue("redirect_uri") == "https://here/back" && r.FormValue("code_verifier") == verifier:
 				_, _ = io.WriteString(w, `{"access_token": "first", "refresh_token": "r1", "expires_in": "30"}`)
 			case r.FormValue("refresh_token") == "r1" && refreshed == 0:
 				refreshed++
@@ -201,8 +200,8 @@ func TestAPersonAuthorisesAConnection(t *testing.T) { // H8
 	form := "headers: [{name: Content-Type, value: application/x-www-form-urlencoded}]"
 	d := authenticated(t, `      strategy: oauth2_authorization_code
       configuration:
-        authorization_request: {method: GET, path: /auth, query_params: [{name: state, value: <state>}, {name: redirect_uri, value: <redirect_uri>}]}
-        token_request: {method: POST, path: /token, `+form+`, body: '{"code": "<code>", "redirect_uri": "<redirect_uri>"}'}
+        authorization_request: {method: GET, path: /auth, query_params: [{name: state, value: <state>}, {name: redirect_uri, value: <redirect_uri>}, {name: code_challenge, value: <code_challenge>}]}
+        token_request: {method: POST, path: /token, `+form+`, body: '{"code": "<code>", "redirect_uri": "<redirect_uri>", "code_verifier": "<code_verifier>"}'}
         refresh_request: {method: POST, path: /token, `+form+`, body: '{"refresh_token": "<refresh_token>"}'}
 `)
 	k := &keeper{}
@@ -211,10 +210,10 @@ func TestAPersonAuthorisesAConnection(t *testing.T) { // H8
 	if _, err := tryRead(t.Context(), c, "rows", match("who", "a")); connector.KindOf(err) != connector.Denied || !strings.Contains(err.Error(), "authorise") {
 		t.Errorf("before anybody agreed: %v", err)
 	}
-	if u, err := c.AuthorizationURL("s&t", "https://here/back"); err != nil || u != v.URL+"/auth?state=s%26t&redirect_uri="+url.QueryEscape("https://here/back") {
+	if u, err := c.AuthorizationURL("s&t", "https://here/back", verifier); err != nil || u != v.URL+"/auth?state=s%26t&redirect_uri="+url.QueryEscape("https://here/back")+"&code_challenge="+challenge {
 		t.Errorf("the address is %s, %v", u, err)
 	}
-	if err := c.Authorize(t.Context(), "the code", "https://here/back"); err != nil {
+	if err := c.Authorize(t.Context(), "the code", "https://here/back", verifier); err != nil {
 		t.Fatal(err)
 	}
 	for _, again := range []*Connector{c, v.open(t, d, withKeeper)} { // and after a restart

@@ -20,7 +20,7 @@ var (
 	ofOutput      = []string{"all_object_fields"}
 	ofPreferences = []string{"item", "purpose", "granted", "since"}
 	ofPolling     = []string{"correlation_id"}
-	ofTokens      = []string{"code", "state", "redirect_uri", "refresh_token", "access_token"}
+	ofTokens      = []string{"code", "state", "redirect_uri", "code_challenge", "code_verifier", "refresh_token", "access_token"}
 )
 
 // check reports what a description that can be read lacks or contradicts.

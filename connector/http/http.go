@@ -63,7 +63,7 @@ func (d *Description) Spec() connector.Spec {
 			return d.Open(s, Options{Client: s.Client, Limiter: s.Limiter, Tokens: s.Tokens, Log: s.Log})
 		},
 	}
-	if len(d.OptIn) > 0 && len(d.OptOut) > 0 {
+	if spec.NoGrants, spec.NoOptOuts = len(d.OptIn) == 0, len(d.OptOut) == 0; !spec.NoGrants || !spec.NoOptOuts {
 		spec.Prefers = 1
 	}
 	return spec
@@ -90,13 +90,14 @@ type Connector struct {
 }
 
 var (
-	_ connector.Tester    = (*Connector)(nil)
-	_ connector.Describer = (*Connector)(nil)
-	_ connector.Reader    = (*Connector)(nil)
-	_ connector.Masker    = (*Connector)(nil)
-	_ connector.Deleter   = (*Connector)(nil)
-	_ connector.Verifier  = (*Connector)(nil)
-	_ connector.Preferrer = (*Connector)(nil)
+	_ connector.Tester     = (*Connector)(nil)
+	_ connector.Describer  = (*Connector)(nil)
+	_ connector.Reader     = (*Connector)(nil)
+	_ connector.Masker     = (*Connector)(nil)
+	_ connector.Deleter    = (*Connector)(nil)
+	_ connector.Verifier   = (*Connector)(nil)
+	_ connector.Preferrer  = (*Connector)(nil)
+	_ connector.Authorized = (*Connector)(nil)
 )
 
 // Open prepares a connection: it checks the secrets, and calls nobody.

@@ -323,7 +323,7 @@ func TestChoicesAreTold(t *testing.T) { // H15 P11
 	}
 	nobody := wants(true)
 	nobody.Identities = nil
-	if got := told(nobody); got != "l1 not_made 0s, l2 not_made 0s" || len(v.made()) != 0 {
+	if got := told(nobody); got != "l1 unknown_person 0s, l2 unknown_person 0s" || len(v.made()) != 0 {
 		t.Errorf("without the identity: %s", got)
 	}
 	if d.Spec().Prefers != 1 {

@@ -31,7 +31,7 @@ func (c *Connector) prefer(ctx context.Context, p connector.Preference) ([]conne
 		requests, name = c.about.OptIn, "opt_in"
 	}
 	if len(requests) == 0 {
-		return []connector.Call{{Name: name, Outcome: connector.NotMade, Reason: "the description has no " + name + " request"}}, nil
+		return nil, &connector.Error{Kind: connector.Permanent, Connection: c.key, Doing: "tell a choice", Reason: "the description has no " + name + " request"}
 	}
 	var calls []connector.Call
 	stopped := ""
@@ -66,7 +66,7 @@ func (c *Connector) prefer(ctx context.Context, p connector.Preference) ([]conne
 func (c *Connector) tell(ctx context.Context, r *Request, p connector.Preference, made connector.Call, number int) (connector.Call, error) {
 	v, reason := c.preference(r, p)
 	if reason != "" {
-		made.Reason = reason
+		made.Outcome, made.Reason = connector.Unknown, reason
 		return made, nil
 	}
 	if v["idempotency_key"] = p.Key; number > 0 {

@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"volenti.dev/volenti/connector"
@@ -40,31 +41,43 @@ func (t *tokens) get(ctx context.Context, c *Connector, k *call) (string, error)
 		return "", c.fail(k, connector.Transient, "the time for it ended while it waited for a token", 0)
 	}
 	defer t.end()
-	have := t.by[k.client]
-	if keeper := c.options.Tokens; keeper != nil && !t.good(k.client, have) {
-		kept, err := keeper.Token(ctx, c.key)
-		if err != nil {
-			return "", c.fail(k, connector.Transient, "its token cannot be read from the store", 0)
-		}
-		if kept != (connector.Token{}) {
-			have = kept
-		}
-	}
-	if t.good(k.client, have) {
-		t.by[k.client] = have
+	if have := t.by[k.client]; t.good(k.client, have) {
 		return have.Access, nil
 	}
-	got, err := c.fetch(ctx, k, have.Refresh)
-	if err != nil {
-		return "", err
+	got, err := t.renew(ctx, c, k.client, func(ctx context.Context, have connector.Token) (connector.Token, error) {
+		if t.good(k.client, have) {
+			return have, nil
+		}
+		got, err := c.fetch(ctx, k, have.Refresh)
+		if got.Refresh == "" {
+			got.Refresh = have.Refresh
+		}
+		return got, err
+	})
+	return got.Access, err
+}
+
+// renew keeps the token that fresh makes of the one that is kept, or was at hand where
+// nothing was kept.
+func (t *tokens) renew(ctx context.Context, c *Connector, client *Client, fresh func(ctx context.Context, have connector.Token) (connector.Token, error)) (connector.Token, error) {
+	renew := func(ctx context.Context, have connector.Token) (connector.Token, error) {
+		if have == (connector.Token{}) {
+			have = t.by[client]
+		}
+		got, err := fresh(ctx, have)
+		if err == nil {
+			t.by[client] = got
+		}
+		return got, err
 	}
-	if got.Refresh == "" {
-		got.Refresh = have.Refresh
+	if c.options.Tokens == nil || client != &c.about.Client { // that of another client is not kept
+		return renew(ctx, connector.Token{})
 	}
-	if err := t.store(ctx, c, k.client, got); err != nil {
-		return "", err
+	got, err := c.options.Tokens.Renew(ctx, c.key, renew)
+	if err != nil && !errors.As(err, new(*connector.Error)) {
+		err = &connector.Error{Kind: connector.Transient, Connection: c.key, Doing: "get a token", Reason: "it cannot be read from the store, or not be kept there"}
 	}
-	return got.Access, nil
+	return got, err
 }
 
 func (t *tokens) good(client *Client, have connector.Token) bool {
@@ -79,21 +92,12 @@ func (t *tokens) drop(ctx context.Context, client *Client, access string) {
 	}
 }
 
-func (t *tokens) keep(ctx context.Context, c *Connector, client *Client, got connector.Token) error {
+// take keeps a token that is got in another way than by the one of before.
+func (t *tokens) take(ctx context.Context, c *Connector, client *Client, got func(ctx context.Context) (connector.Token, error)) error {
 	if err := t.begin(ctx); err != nil {
 		return err
 	}
 	defer t.end()
-	return t.store(ctx, c, client, got)
-}
-
-func (t *tokens) store(ctx context.Context, c *Connector, client *Client, got connector.Token) error {
-	t.by[client] = got
-	if c.options.Tokens == nil {
-		return nil
-	}
-	if err := c.options.Tokens.KeepToken(ctx, c.key, got); err != nil {
-		return &connector.Error{Kind: connector.Transient, Connection: c.key, Doing: "get a token", Reason: "it cannot be kept in the store"}
-	}
-	return nil
+	_, err := t.renew(ctx, c, client, func(ctx context.Context, _ connector.Token) (connector.Token, error) { return got(ctx) })
+	return err
 }

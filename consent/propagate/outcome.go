@@ -27,13 +27,15 @@ func judge(calls []connector.Call, err error) outcome {
 		return failed(err)
 	}
 	o := outcome{}
-	arrived, rejected := 0, 0
+	arrived, rejected, unknown := 0, 0, 0
 	for _, c := range calls {
 		switch c.Outcome {
 		case connector.Arrived:
 			arrived++
 		case connector.Rejected:
 			rejected++
+		case connector.Unknown:
+			unknown++
 		case connector.Lost:
 			o.lost = true
 		}
@@ -43,18 +45,20 @@ func judge(calls []connector.Call, err error) outcome {
 		o.answered = o.answered || c.Outcome == connector.Busy
 		o.pause = max(o.pause, min(c.RetryAfter, longestQuiet))
 	}
-	o.again = arrived+rejected < len(calls)
+	o.again = arrived+rejected+unknown < len(calls)
 	o.answered = !o.lost && (o.answered || arrived+rejected > 0)
 	switch {
 	case len(calls) == 0:
 		o.status, o.reason = Skipped, NothingToSend
+	case unknown == len(calls):
+		o.status, o.reason = Skipped, MissingIdentity
 	case arrived == len(calls):
 		o.status, o.message = Complete, ""
 	case arrived > 0 && !o.again:
 		o.status, o.reason = Partial, Refused
 	case arrived > 0:
 		o.status, o.reason = Partial, Unreachable
-	case rejected == len(calls):
+	case rejected+unknown == len(calls):
 		o.status, o.reason = Failed, Refused
 	default:
 		o.status, o.reason = Failed, Unreachable

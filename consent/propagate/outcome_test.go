@@ -11,7 +11,7 @@ import (
 )
 
 func TestCallsMeanAnOutcome(t *testing.T) { // P5
-	const arrived, rejected, lost, busy, notMade = connector.Arrived, connector.Rejected, connector.Lost, connector.Busy, connector.NotMade
+	const arrived, rejected, lost, busy, notMade, unknown = connector.Arrived, connector.Rejected, connector.Lost, connector.Busy, connector.NotMade, connector.Unknown
 	for _, c := range []struct {
 		calls          []connector.CallOutcome
 		again          bool
@@ -29,6 +29,10 @@ func TestCallsMeanAnOutcome(t *testing.T) { // P5
 		{[]connector.CallOutcome{notMade}, true, Failed, Unreachable, false, false},
 		{[]connector.CallOutcome{rejected, notMade}, true, Failed, Unreachable, true, false},
 		{[]connector.CallOutcome{lost}, true, Failed, Unreachable, false, true},
+		{[]connector.CallOutcome{unknown, unknown}, false, Skipped, MissingIdentity, false, false},
+		{[]connector.CallOutcome{arrived, unknown}, false, Partial, Refused, true, false},
+		{[]connector.CallOutcome{rejected, unknown}, false, Failed, Refused, true, false},
+		{[]connector.CallOutcome{unknown, busy}, true, Failed, Unreachable, true, false},
 	} {
 		var calls []connector.Call
 		for _, o := range c.calls {

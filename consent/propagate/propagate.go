@@ -66,6 +66,7 @@ const (
 	NoWriteAccess   Reason = "no_write_access"    // the connection may not be written to
 	UseMismatch     Reason = "data_use_mismatch"  // the system does not use data for this purpose
 	NothingToSend   Reason = "nothing_to_send"    // the connection has no words of its own for this purpose
+	OneSided        Reason = "one_sided"          // the system can be told the opposite only
 	MissingIdentity Reason = "missing_identity"   // the person has no identity that the system knows
 	Newer           Reason = "superseded"         // a newer choice stands
 	Erased          Reason = "erased"             // the person was erased
@@ -99,6 +100,8 @@ type Target struct {
 	Disabled bool
 	Off      bool // its consent settings switch it off, or its kind cannot take choices
 	Write    bool // it may be written to
+	// NoGrants and NoOptOuts: it can be told of the others only.
+	NoGrants, NoOptOuts bool
 	// Uses are the data uses that its system declares; of a connection without a
 	// system, those that itself declares.
 	Uses []taxonomy.Use

@@ -19,6 +19,7 @@ var meanings = []meaning{
 	{NoWriteAccess, "The connection may not be written to.", "Set `access: write`; a webhook needs `receives: identities`."},
 	{UseMismatch, "Its data uses and those of the purpose do not go together, or one of the two has none.", "If the system does use data for this purpose, name the use in its `data_uses` and in those of the purpose. A connection without a system and without uses can name the purpose in the `purposes` of its `consent:`."},
 	{NothingToSend, "The connection has no words of its own for this purpose.", "Name the purpose in the `purposes` of its `consent:`, with what the system calls it."},
+	{OneSided, "The system can be told the opposite only: its description has no request for this.", "Add `opt_in` or `opt_out` to the description, where the vendor has such a request."},
 	{Erased, "The person was erased before it was sent. Nothing is sent about them any more.", ""},
 	{Newer, "A newer choice of the person took its place before it was sent.", ""},
 	{MissingIdentity, "The person has no identity that the system knows people by.", "Record a choice with such an identity, or name another type in the `identities` of the connection's `consent:`. Then retry."},

@@ -20,6 +20,8 @@ func Route(c Change, t Target, uses []taxonomy.Use) (Status, Reason) {
 		return Skipped, UseMismatch
 	case len(t.Items) > 0 && len(t.Items[c.Purpose]) == 0:
 		return Skipped, NothingToSend
+	case c.OptOut() && t.NoOptOuts, !c.OptOut() && t.NoGrants:
+		return Skipped, OneSided
 	}
 	return Pending, NoReason
 }
@@ -30,7 +32,7 @@ func Barred(t Target, uses map[string][]taxonomy.Use) Reason {
 	barred := UseMismatch
 	for purpose, of := range uses {
 		switch _, reason := Route(Change{Purpose: purpose}, t, of); reason {
-		case NoReason:
+		case NoReason, OneSided: // the opposite is sent
 			return NoReason
 		case UseMismatch:
 		default: // it says more: the uses do go together

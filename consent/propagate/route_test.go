@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/consent/propagate"
 	"volenti.dev/volenti/datamap/taxonomy"
 )
@@ -34,11 +35,33 @@ func TestTheFirstReasonThatAppliesIsGiven(t *testing.T) { // P4, P8
 		"no system, and names another":    {propagate.Target{Write: true, Items: map[string][]string{"ads": {"a"}}}, letters, propagate.Skipped, propagate.UseMismatch},
 		"no system, but uses":             {propagate.Target{Write: true, Uses: marketing}, letters, propagate.Pending, ""},
 		"no system, other uses, names it": {propagate.Target{Write: true, Uses: []taxonomy.Use{"analytics"}, Items: words}, letters, propagate.Skipped, propagate.UseMismatch},
+		"no way to be told of it":         {propagate.Target{Write: true, Uses: marketing, NoOptOuts: true}, letters, propagate.Skipped, propagate.OneSided},
+		"a way to be told of it only":     {propagate.Target{Write: true, Uses: marketing, NoGrants: true}, letters, propagate.Pending, ""},
 		"no word for it":                  {propagate.Target{Write: true, System: "crm", Uses: marketing, Items: map[string][]string{"ads": {"a"}}}, letters, propagate.Skipped, propagate.NothingToSend},
 	} {
 		status, reason := propagate.Route(propagate.Change{Purpose: "news"}, c.target, c.uses)
 		if status != c.status || reason != c.reason {
 			t.Errorf("%s: %s %s", name, status, reason)
+		}
+	}
+}
+
+func TestASystemIsToldWhatItCanBeToldOnly(t *testing.T) { // P11
+	for _, c := range []struct {
+		choice           consent.Choice
+		noGrants, noOuts bool
+		want             propagate.Reason
+	}{
+		{consent.Granted, true, false, propagate.OneSided},
+		{consent.Granted, false, true, ""},
+		{consent.Withdrawn, true, false, ""},
+		{consent.Withdrawn, false, true, propagate.OneSided},
+		{consent.Refused, false, true, propagate.OneSided},
+		{consent.Expired, false, true, propagate.OneSided},
+	} {
+		to := propagate.Target{Write: true, Items: map[string][]string{"news": {"l"}}, NoGrants: c.noGrants, NoOptOuts: c.noOuts}
+		if _, reason := propagate.Route(propagate.Change{Purpose: "news", Choice: c.choice}, to, nil); reason != c.want {
+			t.Errorf("%s, no grants %t, no opt-outs %t: %q", c.choice, c.noGrants, c.noOuts, reason)
 		}
 	}
 }
@@ -53,6 +76,7 @@ func TestWhatKeepsEveryChoiceAwayIsTold(t *testing.T) { // P4, P8
 		"it is off":                    {propagate.Target{Off: true, Uses: []taxonomy.Use{"marketing"}}, propagate.ActionDisabled},
 		"no uses go together":          {propagate.Target{Write: true, System: "crm", Uses: []taxonomy.Use{"analytics"}}, propagate.UseMismatch},
 		"uses are missing":             {propagate.Target{Write: true, System: "crm"}, propagate.UseMismatch},
+		"one side is enough":           {propagate.Target{Write: true, Uses: []taxonomy.Use{"marketing"}, NoOptOuts: true}, ""},
 		"no word for what it uses":     {propagate.Target{Write: true, Uses: []taxonomy.Use{"marketing"}, Items: map[string][]string{"visits": {"v"}}}, propagate.NothingToSend},
 		"a purpose that there is not":  {propagate.Target{Write: true, Items: map[string][]string{"nws": {"n"}}}, propagate.UseMismatch},
 		"a purpose that it only names": {propagate.Target{Write: true, Items: map[string][]string{"visits": {"v"}}}, ""},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ type Latest struct {
 	options config.Options
 	// client calls over HTTP, in private networks too or not; nil where nobody does.
 	client func(private bool) connector.Client
+	log    *slog.Logger // of calls to vendors; nil for nowhere
 	// trial sends a letter that says nothing, and letter one that says something; nil
 	// where no mail can be sent.
 	trial  func(ctx context.Context, tenant string, to subject.Personal[string]) error
@@ -115,6 +117,7 @@ func (l *Latest) read(ctx context.Context, tenant string, seen store.Seen) (*edi
 		e.systems.Mailing(func(ctx context.Context, to subject.Personal[string]) error { return l.trial(ctx, tenant, to) })
 	}
 	e.systems.Calling(l.client)
+	e.systems.Sharing(l.db, tenant, l.log)
 	if l.letter != nil {
 		e.systems.Writing(func(ctx context.Context, m message.Letter, table [][]string) connector.Call {
 			return l.letter(ctx, tenant, m, table)

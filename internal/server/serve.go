@@ -168,7 +168,7 @@ func (s *Server) worker() *worker {
 		var at depot
 		at, s.opened = openDepot(context.Background(), s.Packages)
 		latest, poster := NewLatest(s.House.Store, s.Configuration), s.poster()
-		latest.client = caller(poster)
+		latest.client, latest.log = caller(poster), s.Log
 		s.work = &worker{
 			house: s.House, meter: newMeter(s.House.Store), owner: cmp.Or(s.House.Owner, uuid.NewString()), latest: latest,
 			limits: s.limits, poster: poster, log: s.Log, now: s.Now, publicURL: s.PublicURL, uploads: s.Uploads, woken: make(chan struct{}, 1),
@@ -211,14 +211,15 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Front: front, Intake: front, Limiter: s.Limiter, Audit: db.Audit(), Answers: db.Answers(),
 		Consents: countedLedger{ledger, meter.records}, Checks: countedChecks{&checks{db: db}, meter.checks}, Answered: meter.answered,
 		Events: db.Events(), Poll: s.poll(), Ending: ending,
-		Webhooks:     s.webhooks(),
-		Letters:      s.correspondence(),
-		Resumes:      resumes{db, s.worker().wake},
-		Instructions: instructions{db.Instructions(), db},
-		Connections:  connections{db, s.worker().latest},
-		Systems:      systemDesk{db.Systems(), s.worker().latest},
-		SystemLinks:  db.SystemLinks(),
-		Sites:        sites{db.Sites()}, CountryHeader: s.CountryHeader,
+		Webhooks:       s.webhooks(),
+		Letters:        s.correspondence(),
+		Resumes:        resumes{db, s.worker().wake},
+		Instructions:   instructions{db.Instructions(), db},
+		Authorizations: authorizations{db, s.worker().latest, s.PublicURL, s.Now},
+		Connections:    connections{db, s.worker().latest},
+		Systems:        systemDesk{db.Systems(), s.worker().latest},
+		SystemLinks:    db.SystemLinks(),
+		Sites:          sites{db.Sites()}, CountryHeader: s.CountryHeader,
 		Banners:          banners{db.SiteConsents(), db.Sites(), db.Devices()},
 		Ready:            db.Ready,
 		Unavailable:      func(err error) bool { return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) },

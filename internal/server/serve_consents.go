@@ -72,7 +72,7 @@ func (s *Server) upkeep(ctx context.Context) {
 // keepUp does all that there is to do now, for every tenant.
 func keepUp(ctx context.Context, db *store.DB) error {
 	return everyTenant(ctx, db, func(ctx context.Context, tenant string) error {
-		return errors.Join(keepUpTenant(ctx, db.Consents(), tenant), db.Operators().Sweep(ctx, tenant), sweepOverdue(ctx, db, tenant), sweepBanners(ctx, db, tenant), db.Devices().BridgeRest(ctx, tenant), db.Devices().SweepCodes(ctx, tenant))
+		return errors.Join(keepUpTenant(ctx, db.Consents(), tenant), db.Operators().Sweep(ctx, tenant), sweepOverdue(ctx, db, tenant), sweepBanners(ctx, db, tenant), db.Devices().BridgeRest(ctx, tenant), db.Devices().SweepCodes(ctx, tenant), sweepVendors(ctx, db, tenant))
 	})
 }
 

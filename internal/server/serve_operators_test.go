@@ -113,6 +113,9 @@ func (s *site) provenBody(route api.Route) string {
 	if strings.Contains(body, "vd_...") {
 		return strings.ReplaceAll(body, "vd_...", s.link())
 	}
+	if strings.Contains(body, "vo_...") {
+		return strings.ReplaceAll(body, "vo_...", s.stateOf(store.DefaultTenant))
+	}
 	if strings.Contains(body, "va_...") {
 		_, token := s.makeInstructions(store.DefaultTenant)
 		return strings.ReplaceAll(body, "va_...", token)

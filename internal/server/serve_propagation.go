@@ -76,6 +76,7 @@ func target(c *config.Config, conn config.Connection, spec connector.Spec) propa
 	t := propagate.Target{
 		Key: conn.Key, Name: conn.Name, System: conn.System, Disabled: conn.Disabled, Off: ch.Off || spec.Prefers == 0 && ch.Table == "", Write: conn.Write,
 		Uses: c.UsesOf(conn), Items: ch.Items, Identities: ch.Identities, Table: ch.Table != "", Limit: ch.Limit, Schedule: ch.Schedule,
+		NoGrants: spec.NoGrants, NoOptOuts: spec.NoOptOuts,
 	}
 	switch {
 	case spec.Called:

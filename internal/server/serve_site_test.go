@@ -22,7 +22,6 @@ import (
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/config"
-	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/consent/notice"
 	"volenti.dev/volenti/consent/propagate"
@@ -82,7 +81,7 @@ func newSiteWith(t *testing.T, db *storetest.Database, set func(*Server)) *site 
 		House: &House{Store: db.DB}, Now: time.Now, Version: "test", AllowPrivateWebhooks: true, pauses: []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, time.Hour},
 		Routes:        append(api.Table(), s.routes()...),
 		Limiter:       &api.Limiter{Most: 1_000_000, Now: time.Now},
-		Configuration: config.Options{Registry: builtin.Registry()}, Packages: s.packed, PublicURL: "https://privacy.example.com",
+		Configuration: config.Options{Registry: kinds(t)}, Packages: s.packed, PublicURL: "https://privacy.example.com",
 		Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	set(server)
@@ -248,6 +247,8 @@ func (s *site) path(route api.Route, tenant string) string {
 		connection = "warehouse-of-" + tenant
 		_, err := s.db.Permissions().ClaimTable(s.t.Context(), tenant, connection, "test", time.Minute)
 		s.must(err)
+	case strings.HasSuffix(route.Path, "/connections/{key}/authorize"):
+		connection = s.makeMailer(tenant)
 	case strings.HasSuffix(route.Path, "/connections/{key}/test"):
 		connection = s.connectionOf(tenant)
 	case strings.Contains(route.Path, "/connections/"), strings.Contains(route.Path, "/systems/"):

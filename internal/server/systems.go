@@ -31,6 +31,9 @@ type Systems struct {
 
 	// client calls over HTTP; nil where nobody does.
 	client func(private bool) connector.Client
+	// What vendors' connections share with those of other processes, and where their
+	// calls are logged; zero where they share nothing.
+	shared shared
 	// trial sends a letter that says nothing, and letter one that says something; nil
 	// where no mail can be sent.
 	trial  func(ctx context.Context, to subject.Personal[string]) error
@@ -91,6 +94,7 @@ func (s *Systems) Connect(key string) (connector.Connector, error) {
 	if s.client != nil {
 		settings.Client = s.client(conn.Private)
 	}
+	s.shared.give(&settings, conn)
 	c, err := spec.New(settings)
 	if err != nil {
 		return nil, err

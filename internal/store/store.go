@@ -91,6 +91,7 @@ type DB struct {
 	watch    watch
 	posts    watch // for letters, under no tenant
 	shown    shown
+	turns    turns
 }
 
 // engine is one of the two databases. As a querier it reads what is committed.
