@@ -158,7 +158,7 @@ func TestAVendorThatCallsBackIsNotAskedAgain(t *testing.T) { // H14
   - name: people
     requests:
       read: {method: POST, path: /x, body: '{"who": "<who>", "to": "<reply_to>", "token": "<reply_to_token>"}', async_config: {strategy: callback}, param_values: [{name: who, identity: email}]}
-`)).About(Facts{ReplyTo: "https://here/callback", Token: "t-1"})
+`)).of(Facts{ReplyTo: "https://here/callback", Token: "t-1"})
 	_, err := tryRead(t.Context(), c, "people", match("who", "a@b.c"))
 	var w *Waiting
 	if !errors.As(err, &w) || !w.Again.IsZero() {

@@ -130,6 +130,9 @@ func (c *Connector) limit(ctx context.Context, k *call) error {
 
 // exchange sends a request and reads the whole answer, up to the limit.
 func (c *Connector) exchange(k *call, r *http.Request) (*answer, error) {
+	if c.options.Client == nil {
+		return nil, c.noAnswer(k, connector.ErrNotAllowed)
+	}
 	response, err := c.options.Client.Do(r)
 	if err != nil {
 		return nil, c.noAnswer(k, err)
@@ -155,7 +158,7 @@ func (c *Connector) noAnswer(k *call, err error) error {
 	switch {
 	case errors.As(err, &differs):
 		return c.fail(k, connector.Drift, differs.Error(), 0)
-	case errors.Is(err, safehttp.ErrRefused):
+	case errors.Is(err, safehttp.ErrRefused), errors.Is(err, connector.ErrNotAllowed):
 		return c.fail(k, connector.Denied, "its address is not allowed: it must be https, and neither private nor reserved", 0)
 	case errors.Is(err, safehttp.ErrTooLarge):
 		return c.fail(k, connector.Permanent, fmt.Sprintf("the answer is larger than %d MiB", mostAnswer>>20), 0)

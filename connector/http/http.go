@@ -35,7 +35,7 @@ import (
 )
 
 // InputsColumn holds the inputs that a row was found by, by name.
-const InputsColumn = "_inputs"
+const InputsColumn = connector.InputsColumn
 
 // Options are what the house gives to all connections.
 type Options struct {
@@ -56,9 +56,11 @@ type Options struct {
 // Spec gives the kind of connector that a description is.
 func (d *Description) Spec() connector.Spec {
 	spec := connector.Spec{
-		Type:    d.Type,
-		Summary: d.summary(),
-		Secrets: d.Settings(),
+		Type:      d.Type,
+		Summary:   d.summary(),
+		Secrets:   d.Settings(),
+		Digest:    d.digest(),
+		Endpoints: func(secrets map[string]string) []connector.Endpoint { return d.endpoints(secrets) },
 		New: func(s connector.Settings) (connector.Connector, error) {
 			return d.Open(s, Options{Client: s.Client, Limiter: s.Limiter, Tokens: s.Tokens, Log: s.Log})
 		},
@@ -97,6 +99,7 @@ var (
 	_ connector.Deleter   = (*Connector)(nil)
 	_ connector.Verifier  = (*Connector)(nil)
 	_ connector.Preferrer = (*Connector)(nil)
+	_ connector.Requested = (*Connector)(nil)
 )
 
 // Open prepares a connection: it checks the secrets, and calls nobody.
@@ -123,8 +126,13 @@ type Facts struct {
 	Token     string         // reply_to_token, by which the answer is known
 }
 
-// About gives the same connection for one request.
-func (c *Connector) About(f Facts) *Connector {
+// About implements connector.Requested.
+func (c *Connector) About(f connector.Facts) connector.Connector {
+	return c.of(Facts{RequestID: f.RequestID, Custom: f.Custom, Request: f.Request})
+}
+
+// of gives the same connection for one request.
+func (c *Connector) of(f Facts) *Connector {
 	one := *c
 	one.facts = f
 	return &one
@@ -192,17 +200,15 @@ func (c *Connector) wrong(doing string, err error) error {
 }
 
 // Describe gives a table for each endpoint, out of the description: no vendor
-// tells what it has. Its columns are the inputs and InputsColumn.
+// tells what it has. All that it knows of rows is what they were found by.
 func (c *Connector) Describe(context.Context) (catalogue.Catalogue, error) {
 	var all catalogue.Catalogue
 	for i := range c.about.Endpoints {
 		e := &c.about.Endpoints[i]
-		t := catalogue.Table{Name: catalogue.Name{Table: e.Name}, Open: true, NoRollback: true}
-		for _, in := range e.Inputs() {
-			t.Columns = append(t.Columns, catalogue.Column{Name: in.Name, Native: "input", Generated: true})
-		}
-		t.Columns = append(t.Columns, catalogue.Column{Name: InputsColumn, Native: "inputs", Type: value.Type{Kind: value.Object}, Generated: true})
-		all.Tables = append(all.Tables, t)
+		all.Tables = append(all.Tables, catalogue.Table{
+			Name: catalogue.Name{Table: e.Name}, Open: true, Asked: c.asked(e),
+			Columns: []catalogue.Column{{Name: InputsColumn, Native: "inputs", Type: value.Type{Kind: value.Object}, Generated: true}},
+		})
 	}
 	slices.SortFunc(all.Tables, func(a, b catalogue.Table) int { return strings.Compare(a.Name.Table, b.Name.Table) })
 	return all, nil

@@ -23,9 +23,13 @@ func (e *Endpoint) masking() *Request {
 	return e.masks[0]
 }
 
-// deleting gives the request that removes a row.
+// deleting gives the request that removes a row: the one that masks it, unless
+// that only writes fields.
 func (c *Connector) deleting(e *Endpoint) *Request {
-	if e.Delete != nil {
+	switch {
+	case e.Update == nil:
+		return e.masking()
+	case e.Delete != nil:
 		return e.Delete
 	}
 	return c.about.Protection

@@ -21,7 +21,7 @@ func (c *Connector) Queries(r connector.Read) ([]string, error) {
 		return nil, err
 	}
 	var all []string
-	g := take(r.Where)
+	g := take(exampled(r.Where))
 	for i := range e.Read {
 		if _, made := e.factors(i, g, c.secrets); !made {
 			continue
@@ -38,6 +38,21 @@ func (c *Connector) Queries(r connector.Read) ([]string, error) {
 		all = append(all, text)
 	}
 	return all, nil
+}
+
+// exampled gives each match a value, where it has none.
+func exampled(where []connector.Match) []connector.Match {
+	all := slices.Clone(where)
+	for i, m := range all {
+		if len(m.Tuples) == 0 {
+			tuple := make(connector.Tuple, len(m.Columns))
+			for k := range tuple {
+				tuple[k] = "?"
+			}
+			all[i].Tuples = []connector.Tuple{tuple}
+		}
+	}
+	return all
 }
 
 func (c *Connector) endpoint(t *catalogue.Table) (*Endpoint, error) {

@@ -23,7 +23,7 @@ func (c *Connector) Verify(ctx context.Context, b connector.Batch) ([]connector.
 	outcomes := make([]connector.Outcome, len(b.Changes))
 	for i, change := range b.Changes {
 		_, inputs := w.rowOf(change)
-		if reason := w.unasked(); reason != "" {
+		if reason := e.unasked(); reason != "" {
 			outcomes[i] = connector.Outcome{Status: connector.AlreadyDone, Reason: reason}
 			continue
 		}
@@ -41,9 +41,9 @@ func (c *Connector) Verify(ctx context.Context, b connector.Batch) ([]connector.
 }
 
 // unasked says why the endpoint cannot be asked again, "" when it can.
-func (w *writing) unasked() string {
+func (e *Endpoint) unasked() string {
 	called := 0
-	for _, r := range w.endpoint.Read {
+	for _, r := range e.Read {
 		if r.Async != nil {
 			return "not verified: the vendor answers reads later, and was only asked to erase"
 		}

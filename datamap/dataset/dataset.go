@@ -38,8 +38,11 @@ type Collection struct {
 	Redact     bool
 	Masking    *masking.Spec // before every rule's strategy
 	Partitions []Partition   // the collection is read once for each; none: once
-	Fields     []Field
-	At         source.Position
+	// Ways are the inputs that one question for rows takes, by path, where rows are
+	// asked for: all that refer to fields, and of the identities one.
+	Ways   [][]string
+	Fields []Field
+	At     source.Position
 }
 
 // Partition is a conjunction of conditions on columns with constants.
@@ -76,8 +79,12 @@ type Field struct {
 	CustomRequestField string
 	Redact             bool
 	Masking            *masking.Spec
-	Fields             []Field
-	At                 source.Position
+	// Input: it is nothing of the record, but what the record is asked by.
+	Input bool
+	// Grouped inputs of a collection come from one record together.
+	Grouped bool
+	Fields  []Field
+	At      source.Position
 }
 
 // Direction says which end of a reference feeds the other.

@@ -69,7 +69,7 @@ func (d described) openBy(t testing.TB, secrets map[string]string, o vendor.Opti
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &request{TB: t, described: d, Connector: c.About(vendor.Facts{RequestID: "0199aa00-0000-7000-8000-000000000001"}),
+	r := &request{TB: t, described: d, Connector: c.About(connector.Facts{RequestID: "0199aa00-0000-7000-8000-000000000001"}).(*vendor.Connector),
 		tables: map[string]*catalogue.Table{}, rows: map[string][]connector.Row{}}
 	all, err := c.Describe(t.Context())
 	if err != nil {
