@@ -225,6 +225,9 @@ type Read struct {
 	Columns   []string
 	Where     []Match     // joined by OR
 	Partition []Condition // joined by AND with the whole of Where
+	// Again: the same was read before, and what it asks about may have been removed
+	// since. A system that does not know it any more has no rows of it.
+	Again bool
 }
 
 // Match holds when the columns together equal one of the tuples.

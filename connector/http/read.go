@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -162,7 +163,7 @@ func (p *reading) pages(ctx context.Context, i int, k *call, chosen, v values) e
 			return err
 		}
 		if a, err = p.accept(k, a); a == nil {
-			return err
+			return p.unlessGone(err)
 		}
 		data := dig(a.data, k.request.DataPath)
 		if err := p.emitPage(i, k, chosen, v, data); err != nil {
@@ -173,6 +174,15 @@ func (p *reading) pages(ctx context.Context, i int, k *call, chosen, v values) e
 		}
 	}
 	return nil
+}
+
+// unlessGone takes it for no rows that what was asked about is gone since.
+func (p *reading) unlessGone(err error) error {
+	var refusal *refusal
+	if p.read.Again && errors.As(err, &refusal) && (refusal.status == http.StatusNotFound || refusal.status == http.StatusGone) {
+		return nil
+	}
+	return err
 }
 
 func (p *reading) follow(k *call, a *answer, data any) (*call, error) {

@@ -2,8 +2,6 @@ package http
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"slices"
 
 	"volenti.dev/volenti/connector"
@@ -82,14 +80,10 @@ func (w *writing) again(ctx context.Context, inputs map[string]any) ([]connector
 		where = append(where, group)
 	}
 	var rows []connector.Row
-	_, err := w.Read(ctx, connector.Read{Table: w.batch.Table, Where: where}, func(r connector.Row) error {
+	_, err := w.Read(ctx, connector.Read{Table: w.batch.Table, Where: where, Again: true}, func(r connector.Row) error {
 		rows = append(rows, r)
 		return nil
 	})
-	var refusal *refusal
-	if errors.As(err, &refusal) && (refusal.status == http.StatusNotFound || refusal.status == http.StatusGone) {
-		return rows, nil
-	}
 	return rows, err
 }
 
