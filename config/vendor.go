@@ -147,7 +147,7 @@ func (l *loader) join(d *dataset.Dataset, c *Connection, endpoints []connector.E
 		default:
 			l.unasked(collection)
 			e := endpoints[at]
-			collection.Skip = collection.Skip || e.Skip
+			collection.Skip, collection.Masks = collection.Skip || e.Skip, e.Masks
 			collection.After = append(collection.After, described(d, e.After)...)
 			collection.EraseAfter = append(collection.EraseAfter, described(d, e.EraseAfter)...)
 			collection.Fields = append(collection.Fields, inputsOf(e, d.Key, c.At))

@@ -1,5 +1,7 @@
 package connector
 
+import "volenti.dev/volenti/datamap/catalogue"
+
 // Instance stands in a description for the key of the dataset that belongs to a
 // connection.
 const Instance = "<instance_fides_key>"
@@ -18,6 +20,7 @@ type Endpoint struct {
 	After      []string // dataset.collection: what is read before
 	EraseAfter []string // dataset.collection
 	Skip       bool     // it is kept out of requests
+	Masks      catalogue.Masks
 }
 
 // Input is something that an endpoint is asked by, or that its masks need.

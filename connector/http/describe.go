@@ -29,7 +29,7 @@ func (d *Description) endpoints(secrets map[string]string) []connector.Endpoint 
 	all := make([]connector.Endpoint, len(d.Endpoints))
 	for i := range d.Endpoints {
 		e := &d.Endpoints[i]
-		all[i] = connector.Endpoint{Name: e.Name, Ways: e.ways(), After: e.After, EraseAfter: e.EraseAfter, Skip: e.Skip}
+		all[i] = connector.Endpoint{Name: e.Name, Ways: e.ways(), After: e.After, EraseAfter: e.EraseAfter, Skip: e.Skip, Masks: e.masked()}
 		for _, in := range e.Inputs() {
 			out := connector.Input{Name: in.Name, Identity: in.Identity, Grouped: in.Group}
 			for _, ref := range in.References {
@@ -72,14 +72,20 @@ func (c *Connector) asked(e *Endpoint) *catalogue.Asked {
 	for i := range e.Read {
 		a.Together = a.Together || e.together(i)
 	}
-	switch mask := e.masking(); mask {
-	case nil:
-	case e.Update:
-		a.Masks, a.Whole = catalogue.MasksFields, mask.uses("all_object_fields")
-	default:
-		a.Masks = catalogue.MasksRow
-	}
+	a.Masks = e.masked()
+	a.Whole = a.Masks == catalogue.MasksFields && e.Update.uses("all_object_fields")
 	return a
+}
+
+// masked says what masking a row comes to.
+func (e *Endpoint) masked() catalogue.Masks {
+	switch e.masking() {
+	case nil:
+		return catalogue.MasksNothing
+	case e.Update:
+		return catalogue.MasksFields
+	}
+	return catalogue.MasksRow
 }
 
 // together says whether a read request takes values of several inputs at once,

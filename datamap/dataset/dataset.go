@@ -4,7 +4,10 @@
 package dataset
 
 import (
+	"slices"
+
 	"volenti.dev/volenti/config/source"
+	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/datamap/taxonomy"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/request/masking"
@@ -41,6 +44,7 @@ type Collection struct {
 	// Ways are the inputs that one question for rows takes, by path, where rows are
 	// asked for: all that refer to fields, and of the identities one.
 	Ways   [][]string
+	Masks  catalogue.Masks // what a mask comes to then
 	Fields []Field
 	At     source.Position
 }
@@ -116,6 +120,11 @@ func walk(fields []Field, visit func(*Field)) {
 		visit(&fields[i])
 		walk(fields[i].Fields, visit)
 	}
+}
+
+// Asked says whether rows are asked for, by fields that are Inputs.
+func (c *Collection) Asked() bool {
+	return slices.ContainsFunc(c.Fields, func(f Field) bool { return f.Input })
 }
 
 // Field finds a field by its path, nil when there is none.

@@ -25,7 +25,7 @@ type way struct {
 func (w *web) waysToAsk() map[int][]way {
 	ways := map[int][]way{}
 	for i, c := range w.collections {
-		if !asked(c) {
+		if !c.Asked() {
 			continue
 		}
 		ways[i] = []way{}
@@ -52,11 +52,6 @@ func (w *web) way(c *dataset.Collection, paths []string) (one way) {
 		one.needs = append(one.needs, from)
 	}
 	return one
-}
-
-// asked says whether the rows of a collection are asked for.
-func asked(c *dataset.Collection) bool {
-	return slices.ContainsFunc(c.Fields, func(f dataset.Field) bool { return f.Input })
 }
 
 // askable says whether there is something to ask for the rows of a collection by, as

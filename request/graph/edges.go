@@ -56,7 +56,7 @@ func newWeb(datasets []dataset.Dataset) *web {
 		w.index[c.Address] = i
 	}
 	for i, c := range w.collections {
-		asked := asked(c)
+		asked := c.Asked()
 		c.Walk(func(f *dataset.Field) {
 			if f.Identity != "" && (f.Input || !asked) {
 				w.seeds = append(w.seeds, seed{subject.Type(f.Identity), i, f.Path})

@@ -82,6 +82,9 @@ func (p *planner) inputs(i int, n *Node) {
 	for path := range n.Inputs {
 		slices.Sort(n.Inputs[path])
 	}
+	if t.Asked != nil && t.Asked.Together && len(n.Matches) > 1 {
+		n.Notes = append(n.Notes, "its inputs are asked together: each value of one with each of the others")
+	}
 	for _, m := range n.Matches {
 		for _, path := range m.Fields {
 			if n.Instructed {
