@@ -248,9 +248,6 @@ func (p *planner) columns(i int, n *Node) {
 	for _, name := range n.Written {
 		needs[name] = true
 	}
-	if t.Asked != nil {
-		needs[t.Asked.Column] = true
-	}
 	for _, e := range p.out[i] {
 		needs[top(e.fromPath)] = true
 	}
