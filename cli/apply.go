@@ -92,7 +92,7 @@ func (c *applyCommand) configuration(s *session, house *server.House, loaded *co
 	var before *config.Config
 	switch {
 	case err == nil:
-		before, _ = config.Read(files, config.Options{Registry: builtin.Registry(), Env: s.Env})
+		before, _ = config.Read(files, config.Options{Registry: builtin.Registry(), Describe: builtin.Describe, Env: s.Env})
 	case !errors.Is(err, store.ErrNoConfiguration):
 		return err
 	}
@@ -125,7 +125,7 @@ func (c *applyCommand) beside(s *session, house *server.House, loaded *config.Co
 	if err != nil {
 		return 0, err
 	}
-	_, found := config.ReadWith(loaded.Files, all, config.Options{Registry: builtin.Registry(), Env: s.Env})
+	_, found := config.ReadWith(loaded.Files, all, config.Options{Registry: builtin.Registry(), Describe: builtin.Describe, Env: s.Env})
 	if bad := errorsAmong(found); len(bad) > 0 {
 		return 0, problems(bad)
 	}

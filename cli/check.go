@@ -81,11 +81,19 @@ func (c *checkCommand) drift(s *session, cfg *config.Config) (found []source.Pro
 
 // load reads a configuration with everything that is wrong in it.
 func load(s *session, dir string) (*config.Config, []source.Problem, error) {
-	c, found, err := config.Load(dir, config.Options{Registry: builtin.Registry(), Env: s.Env})
+	c, found, err := config.Load(dir, config.Options{Registry: builtin.Registry(), Describe: builtin.Describe, Env: s.Env})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, failure{exitNotFound, err}
 	}
 	return c, found, err
+}
+
+// connected gives the connections of a configuration. They may be in a private
+// network where they say so.
+func connected(cfg *config.Config) *server.Systems {
+	systems := server.NewSystems(cfg, builtin.Registry())
+	systems.Calling(server.Outbound())
+	return systems
 }
 
 // loadSound reads a configuration that must have no errors.

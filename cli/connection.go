@@ -6,8 +6,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"volenti.dev/volenti/connector/builtin"
-	"volenti.dev/volenti/internal/server"
 	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/subject"
 )
@@ -28,7 +26,7 @@ func (c *connectionTestCommand) Run(s *session) error {
 	if err := hasConnection(cfg, c.Key, c.Config); err != nil {
 		return err
 	}
-	systems := server.NewSystems(cfg, builtin.Registry())
+	systems := connected(cfg)
 	defer func() { _ = systems.Close() }()
 	mail, err := c.Mailing.transport()
 	if err != nil {

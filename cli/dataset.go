@@ -96,7 +96,7 @@ func (c *generateCommand) rows() (int, error) {
 // load reads a configuration whose connections may name datasets that are not
 // described yet.
 func (c *generateCommand) load(s *session) (*config.Config, error) {
-	cfg, found, err := config.Load(c.Config, config.Options{Registry: builtin.Registry(), Env: s.Env, Undescribed: true})
+	cfg, found, err := config.Load(c.Config, config.Options{Registry: builtin.Registry(), Describe: builtin.Describe, Env: s.Env, Undescribed: true})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, failure{exitNotFound, err}
 	}

@@ -124,7 +124,7 @@ func (t *tour) run(listener, crm net.Listener, c *counter) (stop func() error) {
 	transport, err := mail.Parse(c.mail.URL(), "Demo shop <privacy@shop.example>")
 	s := &server.Server{
 		House: t.house, Now: t.Now, Version: version(), Log: t.log, AllowPrivateWebhooks: true, PublicURL: c.Server, Mail: transport,
-		Configuration: config.Options{Registry: builtin.Registry(), Env: t.Env}, Packages: filepath.Join(t.dir, "packages"),
+		Configuration: config.Options{Registry: builtin.Registry(), Describe: builtin.Describe, Env: t.Env}, Packages: filepath.Join(t.dir, "packages"),
 	}
 	called := &http.Server{Handler: c.crm, ReadHeaderTimeout: demoTime}
 	var wait sync.WaitGroup

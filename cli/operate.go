@@ -7,7 +7,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/internal/server"
 	"volenti.dev/volenti/request"
 )
@@ -67,7 +66,7 @@ func (c *retryCommand) Run(s *session) (err error) {
 		return err
 	}
 	defer closing(l.House, &err)
-	l.Systems = server.NewSystems(cfg, builtin.Registry())
+	l.Systems = connected(cfg)
 	l.House.Share(l.Systems, s.log)
 	defer closing(l.Systems, &err)
 	l.Out, l.Controller = c.Out, c.Controller

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"volenti.dev/volenti/config"
-	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/internal/server"
 	"volenti.dev/volenti/request/graph"
@@ -111,7 +110,7 @@ func (a *about) prepare(s *session) (*prepared, error) {
 	if err := declared(cfg, identities); err != nil {
 		return nil, err
 	}
-	return &prepared{cfg, asked, identities, server.NewSystems(cfg, builtin.Registry())}, nil
+	return &prepared{cfg, asked, identities, connected(cfg)}, nil
 }
 
 func (p *prepared) close() { _ = p.systems.Close() }

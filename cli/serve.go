@@ -78,7 +78,7 @@ func (c *serveCommand) Run(s *session) (err error) {
 		Limiter: &api.Limiter{Proxies: c.TrustedProxies, Now: s.Now}, CountryHeader: c.CountryHeader,
 		House: house, Now: s.Now, Version: version(), Log: log, AllowPrivateWebhooks: c.AllowPrivateWebhooks, FourEyes: c.FourEyes, Uploads: c.MaxUploads << 20,
 		PublicURL:     public,
-		Configuration: config.Options{Registry: builtin.Registry(), Env: s.Env},
+		Configuration: config.Options{Registry: builtin.Registry(), Describe: builtin.Describe, Env: s.Env},
 		Downloads:     server.Downloads{Times: c.DownloadTimes, Days: c.DownloadDays, Keep: c.PackageDays},
 		Packages:      cmp.Or(c.Packages, filepath.Join(cmp.Or(c.Data, server.DefaultPlace), "packages")),
 	}

@@ -12,7 +12,7 @@ import (
 
 // Change is how one thing differs between two configurations.
 type Change struct {
-	Kind string `json:"kind"` // dataset, policy, system, connection, message, denial, calendar
+	Kind string `json:"kind"` // dataset, policy, system, connection, saas_config, message, denial, calendar
 	Key  string `json:"key"`
 	What string `json:"what"` // added, changed, removed
 }
@@ -23,7 +23,7 @@ func (c Change) String() string {
 }
 
 // Changes tells what becomes of the datasets, policies, systems, connections,
-// messages, denials and the calendar of one configuration when another takes its place;
+// descriptions of vendors, messages, denials and the calendar of one configuration when another takes its place;
 // nil is one that holds nothing.
 // Where something stands, and how it is laid out, is no change; another secret
 // is one.
@@ -73,6 +73,9 @@ func things(c *Config) map[thing]string {
 	}
 	for _, n := range c.Connections {
 		put("connection", n.Key, n, revealed(n.Secrets))
+	}
+	for kind := range c.described {
+		put("saas_config", kind, c.Registry[kind].Digest)
 	}
 	for _, m := range c.Messages {
 		put("message", string(m.Kind)+" in "+m.Language, m)

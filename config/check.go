@@ -17,7 +17,7 @@ import (
 // leave data where it is, without anybody having meant it. It asks no
 // database. The problems are sorted.
 func Check(c *Config) []source.Problem {
-	ck := checker{Config: c, used: map[any]bool{}}
+	ck := checker{Config: c, used: map[any]bool{}, fixed: map[string]bool{}}
 	c.Datasets.CheckReferences(&ck.report)
 	for collection := range c.Datasets.Collections() {
 		if !collection.Skip {
@@ -42,7 +42,8 @@ func Check(c *Config) []source.Problem {
 type checker struct {
 	*Config
 	report source.Report
-	used   map[any]bool // overrides that apply somewhere: *masking.Spec
+	used   map[any]bool    // overrides that apply somewhere: *masking.Spec
+	fixed  map[string]bool // collections of vendors that were reported, by policy
 }
 
 // instructed says whether people are told what to erase in a dataset, and
@@ -68,7 +69,7 @@ func (ck *checker) uncategorised(c *dataset.Collection) {
 		for i := range fields {
 			f := &fields[i]
 			switch {
-			case len(f.Categories) > 0 || f.PrimaryKey || len(f.References) > 0:
+			case f.Input, len(f.Categories) > 0 || f.PrimaryKey || len(f.References) > 0:
 			case len(f.Fields) > 0:
 				down(f.Fields)
 			default:

@@ -1,5 +1,6 @@
 // Package config reads a configuration directory: what data a company holds
-// (dataset), how it is reached (connection) and what that belongs to (system),
+// (dataset), how it is reached (connection, and saas_config for kinds of its own) and
+// what that belongs to (system),
 // what requests may touch (policy),
 // by when they are answered (calendar) and how they are denied (denial), what
 // people are asked for (purpose) and written to (message), and the words for it
@@ -41,8 +42,12 @@ type Config struct {
 	Digest string
 	// Files are what it was read from.
 	Files []source.File
+	// Registry is the kinds of connector that there are: those of Options, and those
+	// that it describes itself.
+	Registry connector.Registry `json:"-"`
 
 	purposesAt []source.Position
+	described  map[string]source.Position // the types that it describes itself
 }
 
 // Policy gives the policy with a key; false where there is none.
@@ -60,6 +65,9 @@ type Options struct {
 	Registry connector.Registry
 	// Env gives environment variables for secrets; nil means os.LookupEnv.
 	Env func(string) (string, bool)
+	// Describe reads a saas_config, the description of a kind of connector, and says
+	// whether it could; nil where none can be read.
+	Describe func(*source.Node, *source.Report) (connector.Spec, bool)
 	// Undescribed lets connections name datasets that are still to be described.
 	Undescribed bool
 }
@@ -73,6 +81,7 @@ var lists = []struct {
 	{"data_category", (*loader).words},
 	{"data_use", (*loader).words},
 	{"data_subject", (*loader).words},
+	{"saas_config", (*loader).vendors},
 	{"dataset", (*loader).datasets},
 	{"policy", (*loader).policies},
 	{"purpose", (*loader).purposes},
@@ -108,6 +117,11 @@ func read(files []source.File, report source.Report, o Options, elsewhere map[st
 		o.Env = os.LookupEnv
 	}
 	l := loader{Options: o, elsewhere: elsewhere, config: &Config{Taxonomy: taxonomy.Standard(), Files: files}, report: report}
+	l.config.described, l.shipped = map[string]source.Position{}, map[string]*dataset.Dataset{}
+	if l.Registry = maps.Clone(o.Registry); l.Registry == nil {
+		l.Registry = connector.Registry{}
+	}
+	l.config.Registry = l.Registry
 	documents := source.Documents(files, &l.report)
 	var mappings []*source.Mapping
 	for _, d := range documents {
@@ -126,6 +140,7 @@ func read(files []source.File, report source.Report, o Options, elsewhere map[st
 	l.config.Taxonomy.Complete(&l.report)
 	l.config.Datasets.CheckOrder(&l.report)
 	l.assign()
+	l.orphans()
 	l.hooks()
 	l.config.Digest = digest(l.config)
 	return l.config, l.report.Problems()
@@ -139,13 +154,20 @@ type loader struct {
 	elsewhere map[string]bool
 
 	calendarAt source.Position // zero until it was read
+
+	templates []dataset.Dataset // of what connections to vendors hold
+	shipped   map[string]*dataset.Dataset
 }
 
 func (l *loader) words(key string, n *source.Node) { l.config.Taxonomy.Decode(key, n, &l.report) }
 
 func (l *loader) datasets(key string, n *source.Node) {
 	for _, entry := range n.List(key, &l.report) {
-		if d, _ := dataset.Decode(entry, &l.report, l.config.Taxonomy); d.Key != "" {
+		switch d, _ := dataset.Decode(entry, &l.report, l.config.Taxonomy); d.Key {
+		case "":
+		case connector.Instance:
+			l.templates = append(l.templates, d)
+		default:
 			l.config.Datasets.Add(d, &l.report)
 		}
 	}

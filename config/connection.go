@@ -23,6 +23,7 @@ type Connection struct {
 	Key      string
 	Name     string
 	Type     string   // of a connector.Spec
+	Digest   string   // of the description of its type
 	Write    bool     // access: write; otherwise nothing is ever changed there
 	Datasets []string // keys
 	System   string   // the system of the company that this belongs to
@@ -105,7 +106,7 @@ func (l *loader) connection(n *source.Node) Connection {
 		l.report.Errorf(m.Where("type"), source.DidYouMean(c.Type, maps.Keys(l.Registry), "use one of "+strings.Join(l.Registry.Types(), ", ")),
 			"there is no connector of type %q", c.Type)
 	}
-	c.Instructed = spec.Instructed
+	c.Instructed, c.Digest = spec.Instructed, spec.Digest
 	if known && (secrets != nil || m.Node("secrets") == nil) {
 		c.Secrets = l.secrets(c, m.Where("secrets"), secrets, spec)
 	}
@@ -113,6 +114,7 @@ func (l *loader) connection(n *source.Node) Connection {
 		l.asks(&c, m, spec)
 	}
 	l.called(m, spec, &c)
+	l.asked(&c, m, spec)
 	c.Choices = l.choices(m, &c, spec)
 	m.Done()
 	return c

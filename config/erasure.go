@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/datamap/dataset"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/request/graph"
@@ -91,6 +92,11 @@ func (ck *checker) maskable(p policy.Policy, rule policy.Rule, c *dataset.Collec
 		return true
 	case spec.Strategy == masking.Preserve:
 		return false
+	case c.Asked() && c.Masks == catalogue.MasksRow:
+		return true
+	case c.Asked() && c.Masks == catalogue.MasksNothing:
+		ck.fixedAt(p, c)
+		return false
 	case f.ReadOnly:
 		ck.report.Warnf(f.At, "remove read_only, or keep the field in the policy, with its reason",
 			"%s is read_only, but the rule %s of the policy %s targets it: its requests cannot end as complete", at, rule.Key, p.Key)
@@ -107,6 +113,16 @@ func (ck *checker) maskable(p policy.Policy, rule policy.Rule, c *dataset.Collec
 		return false
 	}
 	return true
+}
+
+// fixedAt warns, once for each policy, of a collection of a vendor in which nothing can
+// be erased.
+func (ck *checker) fixedAt(p policy.Policy, c *dataset.Collection) {
+	if at := p.Key + " " + c.Address.String(); !ck.fixed[at] {
+		ck.fixed[at] = true
+		ck.report.Warnf(c.At, "keep its fields in the policy, with their reason, or add a request to the description that erases them",
+			"the description of the vendor has no request that would erase anything of %s, but the policy %s targets it: its requests cannot end as complete where there is something", c.Address, p.Key)
+	}
 }
 
 // addressable judges by what the rows of a collection are told apart when

@@ -26,7 +26,7 @@ func (l *loader) called(m *source.Mapping, spec connector.Spec, c *Connection) {
 		return
 	}
 	for _, key := range []string{"receives", "private"} {
-		if spec.Type != "" && m.Has(key) {
+		if spec.Type != "" && m.Has(key) && (key == "receives" || spec.Endpoints == nil) {
 			l.report.Errorf(m.Where(key), "remove it", "a connection of type %s has no %s", c.Type, key)
 		}
 	}

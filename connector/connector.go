@@ -51,6 +51,16 @@ type Spec struct {
 	// Permits: a permission table can be kept in it, which says who allows what: its
 	// connectors are Permitters.
 	Permits bool
+	// Endpoints gives what a connection with these secrets is asked for, and by what,
+	// where rows cannot be looked up; nil where they can. Such a kind is called over
+	// HTTP.
+	Endpoints func(secrets map[string]string) []Endpoint
+	// Dataset is a file of a configuration whose list dataset has one of what each
+	// connection holds, with Instance as its key; nil where the kind has none.
+	Dataset []byte
+	// Digest changes with whatever a connection does differently, where a description
+	// says what it does; "" where the program does.
+	Digest string
 	// New opens a connection lazily: it does no network work, so that a
 	// system that is down fails where it is used.
 	New func(Settings) (Connector, error)
@@ -221,6 +231,9 @@ type Read struct {
 	Columns   []string
 	Where     []Match     // joined by OR
 	Partition []Condition // joined by AND with the whole of Where
+	// Again: the same was read before, and what it asks about may have been removed
+	// since. A system that does not know it any more has no rows of it.
+	Again bool
 }
 
 // Match holds when the columns together equal one of the tuples.

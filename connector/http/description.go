@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"volenti.dev/volenti/config/source"
+	"volenti.dev/volenti/connector"
 )
 
 // Description is a vendor's API as its saas_config says it, checked by Decode.
@@ -24,30 +25,30 @@ type Description struct {
 	Limits     []Limit
 	OptIn      []Request
 	OptOut     []Request
-	At         source.Position
+	At         source.Position `json:"-"`
 }
 
 // Instance stands in a description for the key of the dataset that belongs to
 // a connection.
-const Instance = "<instance_fides_key>"
+const Instance = connector.Instance
 
 // Param is a connector_param: one of a connection's secrets.
 type Param struct {
 	Name, Label, About string
 	Options            []string // what it may be; none: anything
 	Default            *string
-	Multiselect        bool     // several of Options, with commas between them
-	Sensitive          bool     // never shown
-	Type               string   // "endpoint": it is a host
-	Allowed            []string // hosts that it may be; * stands for any letters
-	At                 source.Position
+	Multiselect        bool            // several of Options, with commas between them
+	Sensitive          bool            // never shown
+	Type               string          // "endpoint": it is a host
+	Allowed            []string        // hosts that it may be; * stands for any letters
+	At                 source.Position `json:"-"`
 }
 
 // External is an external_reference: a secret that names a field of a dataset,
 // as dataset.collection.field.
 type External struct {
 	Name, Label, About string
-	At                 source.Position
+	At                 source.Position `json:"-"`
 }
 
 // Client is a client_config: where calls go and as whom.
@@ -55,7 +56,7 @@ type Client struct {
 	Protocol string // "https"; "http" only reaches a private network
 	Host     string // with placeholders of Params
 	Auth     *Auth
-	At       source.Position
+	At       source.Position `json:"-"`
 }
 
 // Endpoint is a collection.
@@ -67,7 +68,7 @@ type Endpoint struct {
 	Skip       bool     // skip_processing
 	After      []string // dataset.collection
 	EraseAfter []string
-	At         source.Position
+	At         source.Position `json:"-"`
 
 	masks []*Request // that may mask a row, the first of them does
 }
@@ -90,11 +91,11 @@ type Request struct {
 	Ignore        []int    // ignore_errors: status codes
 	Limits        []Limit  // instead of the description's
 	Async         *Async
-	SkipMissing   bool   // skip_missing_param_values
-	CorrelationAt string // correlation_id_path
-	Output        string // of reads: a JSON template of a row
-	Override      string // request_override, which is refused
-	At            source.Position
+	SkipMissing   bool            // skip_missing_param_values
+	CorrelationAt string          // correlation_id_path
+	Output        string          // of reads: a JSON template of a row
+	Override      string          // request_override, which is refused
+	At            source.Position `json:"-"`
 }
 
 // Pair is a header or a query parameter.
@@ -107,8 +108,8 @@ type Value struct {
 	Identity   string
 	References []Reference
 	Param      string
-	Unpack     bool // a list stands for each of its elements
-	At         source.Position
+	Unpack     bool            // a list stands for each of its elements
+	At         source.Position `json:"-"`
 }
 
 // Reference is a field of a dataset, or the name of an External.
@@ -133,7 +134,7 @@ type Auth struct {
 	ExpiresIn          time.Duration // where the vendor does not say
 	Keyfile            string        // google_cloud_service_account
 	Scopes             []string
-	At                 source.Position
+	At                 source.Position `json:"-"`
 }
 
 // The strategies of authentication.
@@ -156,11 +157,11 @@ type Pagination struct {
 	// without them the last page is the first without rows.
 	Limit      int64
 	LimitParam string
-	Source     string // link: "headers" or "body"
-	Rel, Path  string // link
-	Field      string // cursor: of the last row, or of the answer
-	HasNext    string // a path in the answer; only true goes on
-	At         source.Position
+	Source     string          // link: "headers" or "body"
+	Rel, Path  string          // link
+	Field      string          // cursor: of the last row, or of the answer
+	HasNext    string          // a path in the answer; only true goes on
+	At         source.Position `json:"-"`
 }
 
 // Processor is one of the postprocessors.
@@ -170,10 +171,10 @@ type Processor struct {
 	Field    string // filter
 	Literal  *string
 	Identity string
-	Dataset  string // dataset_reference: "dataset.collection.field"
-	Inexact  bool   // exact: false: it holds the value
-	AnyCase  bool   // case_sensitive: false
-	At       source.Position
+	Dataset  string          // dataset_reference: "dataset.collection.field"
+	Inexact  bool            // exact: false: it holds the value
+	AnyCase  bool            // case_sensitive: false
+	At       source.Position `json:"-"`
 }
 
 // Limit is how many calls there may be in a time.
@@ -193,7 +194,7 @@ type Async struct {
 	ResultAt  string // result_path
 	Every     time.Duration
 	AtMost    time.Duration
-	At        source.Position
+	At        source.Position `json:"-"`
 }
 
 // Endpoint finds an endpoint by name, nil when there is none.

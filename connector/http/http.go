@@ -12,8 +12,8 @@
 //
 // Every call goes through one function that limits its rate, authenticates it,
 // makes it and makes it again while the vendor cannot answer; and only to the
-// hosts of the connection. Answers that come later are told by a Waiting, which
-// can be kept and resumed.
+// hosts of the connection. Answers that come later are told by a
+// connector.Waiting, which can be kept and resumed.
 //
 // An endpoint is a table that is open. What it is asked by, its Inputs, is not
 // in its rows as such, so that each row holds them besides in the column
@@ -35,7 +35,7 @@ import (
 )
 
 // InputsColumn holds the inputs that a row was found by, by name.
-const InputsColumn = "_inputs"
+const InputsColumn = connector.InputsColumn
 
 // Options are what the house gives to all connections.
 type Options struct {
@@ -56,9 +56,11 @@ type Options struct {
 // Spec gives the kind of connector that a description is.
 func (d *Description) Spec() connector.Spec {
 	spec := connector.Spec{
-		Type:    d.Type,
-		Summary: d.summary(),
-		Secrets: d.Settings(),
+		Type:      d.Type,
+		Summary:   d.summary(),
+		Secrets:   d.Settings(),
+		Digest:    d.digest(),
+		Endpoints: func(secrets map[string]string) []connector.Endpoint { return d.endpoints(secrets) },
 		New: func(s connector.Settings) (connector.Connector, error) {
 			return d.Open(s, Options{Client: s.Client, Limiter: s.Limiter, Tokens: s.Tokens, Log: s.Log})
 		},
@@ -84,7 +86,7 @@ type Connector struct {
 	options  Options
 	readOnly bool
 	tokens   *tokens
-	facts    Facts
+	facts    connector.Facts
 	// anonymous: calls show no secrets, since a recording answers them.
 	anonymous bool
 }
@@ -98,6 +100,8 @@ var (
 	_ connector.Verifier   = (*Connector)(nil)
 	_ connector.Preferrer  = (*Connector)(nil)
 	_ connector.Authorized = (*Connector)(nil)
+	_ connector.Requested  = (*Connector)(nil)
+	_ connector.Resumer    = (*Connector)(nil)
 )
 
 // Open prepares a connection: it checks the secrets, and calls nobody.
@@ -115,17 +119,8 @@ func (d *Description) Open(s connector.Settings, o Options) (*Connector, error) 
 	return &Connector{about: d, key: s.Key, secrets: secrets, options: o, readOnly: s.ReadOnly, tokens: newTokens()}, nil
 }
 
-// Facts are what the built-in placeholders stand for.
-type Facts struct {
-	RequestID string         // privacy_request_id
-	Custom    map[string]any // custom_privacy_request_fields
-	Request   map[string]any // privacy_request
-	ReplyTo   string         // where a vendor that answers later calls back
-	Token     string         // reply_to_token, by which the answer is known
-}
-
-// About gives the same connection for one request.
-func (c *Connector) About(f Facts) *Connector {
+// About implements connector.Requested.
+func (c *Connector) About(f connector.Facts) connector.Connector {
 	one := *c
 	one.facts = f
 	return &one
@@ -138,10 +133,8 @@ func (c *Connector) standing() values {
 		v[name] = secret
 	}
 	f := c.facts
-	for name, text := range map[string]string{"privacy_request_id": f.RequestID, "reply_to": f.ReplyTo, "reply_to_token": f.Token} {
-		if text != "" {
-			v[name] = text
-		}
+	if f.RequestID != "" {
+		v["privacy_request_id"] = f.RequestID
 	}
 	if f.Custom != nil {
 		v["custom_privacy_request_fields"] = f.Custom
@@ -183,27 +176,32 @@ func (c *Connector) Test(ctx context.Context) error {
 	return nil
 }
 
+// ours is a failure of whoever has asked, and is given back as it is.
+type ours struct{ error }
+
 // wrong is a failure before anything was sent.
 func (c *Connector) wrong(doing string, err error) error {
 	var failure *connector.Error
-	if errors.As(err, &failure) {
+	var own ours
+	switch {
+	case errors.As(err, &own):
+		return own.error
+	case errors.As(err, &failure):
 		return err
 	}
 	return &connector.Error{Kind: connector.Permanent, Connection: c.key, Doing: doing, Reason: err.Error()}
 }
 
 // Describe gives a table for each endpoint, out of the description: no vendor
-// tells what it has. Its columns are the inputs and InputsColumn.
+// tells what it has. All that it knows of rows is what they were found by.
 func (c *Connector) Describe(context.Context) (catalogue.Catalogue, error) {
 	var all catalogue.Catalogue
 	for i := range c.about.Endpoints {
 		e := &c.about.Endpoints[i]
-		t := catalogue.Table{Name: catalogue.Name{Table: e.Name}, Open: true, NoRollback: true}
-		for _, in := range e.Inputs() {
-			t.Columns = append(t.Columns, catalogue.Column{Name: in.Name, Native: "input", Generated: true})
-		}
-		t.Columns = append(t.Columns, catalogue.Column{Name: InputsColumn, Native: "inputs", Type: value.Type{Kind: value.Object}, Generated: true})
-		all.Tables = append(all.Tables, t)
+		all.Tables = append(all.Tables, catalogue.Table{
+			Name: catalogue.Name{Table: e.Name}, Open: true, Asked: c.asked(e),
+			Columns: []catalogue.Column{{Name: InputsColumn, Native: "inputs", Type: value.Type{Kind: value.Object}, Generated: true}},
+		})
 	}
 	slices.SortFunc(all.Tables, func(a, b catalogue.Table) int { return strings.Compare(a.Name.Table, b.Name.Table) })
 	return all, nil

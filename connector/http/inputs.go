@@ -156,12 +156,13 @@ type given struct {
 	tuples []connector.Match
 }
 
-// take sorts what a read was given. Values that are the same are taken once,
-// and null is none.
+// take sorts what a read was given: the columns of matches are fields below
+// InputsColumn. Values that are the same are taken once, and null is none.
 func take(where []connector.Match) given {
 	g := given{single: map[string][]any{}}
 	seen := map[string]bool{}
 	for _, m := range where {
+		m.Columns = namesOf(m.Columns)
 		if len(m.Columns) > 1 {
 			g.tuples = append(g.tuples, m)
 		}
@@ -176,6 +177,15 @@ func take(where []connector.Match) given {
 		}
 	}
 	return g
+}
+
+// namesOf gives the names of inputs that are given as fields of a row.
+func namesOf(columns []string) []string {
+	names := make([]string, len(columns))
+	for i, column := range columns {
+		names[i] = strings.TrimPrefix(column, InputsColumn+".")
+	}
+	return names
 }
 
 // factors gives the alternatives of a request, and false when it is not to be

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -21,7 +22,7 @@ func (c *Connector) Queries(r connector.Read) ([]string, error) {
 		return nil, err
 	}
 	var all []string
-	g := take(r.Where)
+	g := take(exampled(r.Where))
 	for i := range e.Read {
 		if _, made := e.factors(i, g, c.secrets); !made {
 			continue
@@ -38,6 +39,21 @@ func (c *Connector) Queries(r connector.Read) ([]string, error) {
 		all = append(all, text)
 	}
 	return all, nil
+}
+
+// exampled gives each match a value, where it has none.
+func exampled(where []connector.Match) []connector.Match {
+	all := slices.Clone(where)
+	for i, m := range all {
+		if len(m.Tuples) == 0 {
+			tuple := make(connector.Tuple, len(m.Columns))
+			for k := range tuple {
+				tuple[k] = "?"
+			}
+			all[i].Tuples = []connector.Tuple{tuple}
+		}
+	}
+	return all
 }
 
 func (c *Connector) endpoint(t *catalogue.Table) (*Endpoint, error) {
@@ -58,7 +74,7 @@ func (c *Connector) Size(context.Context, catalogue.Name) (int64, error) { retur
 
 // Read asks for the rows of an endpoint. Unlike in other systems the matches
 // are not alternatives: every choice of a value for each input is a call.
-// When the vendor answers later the error is a *Waiting, and each has got what
+// When the vendor answers later the error is a *connector.Waiting, and each has got what
 // was there at once.
 func (c *Connector) Read(ctx context.Context, r connector.Read, each func(connector.Row) error) (connector.ReadResult, error) {
 	e, err := c.endpoint(r.Table)
@@ -94,6 +110,7 @@ type reading struct {
 	besides  []Input // kept with the rows for masks
 	seen     map[[sha256.Size]byte]bool
 	pending  []pending
+	calls    int // whose answers are posted to us, so far
 	result   connector.ReadResult
 }
 
@@ -117,6 +134,12 @@ func (p *reading) one(ctx context.Context, i int, chosen values) error {
 	}
 	if q.Path == "" {
 		return p.emit(i, chosen, v, nil)
+	}
+	if q.calledBack() {
+		p.calls++
+		if err := p.replying(ctx, v, p.calls); err != nil {
+			return err
+		}
 	}
 	k, err := p.build(q, p.doing, v)
 	if lacks := (missing{}); errors.As(err, &lacks) && q.SkipMissing {
@@ -147,7 +170,7 @@ func (p *reading) pages(ctx context.Context, i int, k *call, chosen, v values) e
 			return err
 		}
 		if a, err = p.accept(k, a); a == nil {
-			return err
+			return p.unlessGone(err)
 		}
 		data := dig(a.data, k.request.DataPath)
 		if err := p.emitPage(i, k, chosen, v, data); err != nil {
@@ -158,6 +181,15 @@ func (p *reading) pages(ctx context.Context, i int, k *call, chosen, v values) e
 		}
 	}
 	return nil
+}
+
+// unlessGone takes it for no rows that what was asked about is gone since.
+func (p *reading) unlessGone(err error) error {
+	var refusal *refusal
+	if p.read.Again && errors.As(err, &refusal) && (refusal.status == http.StatusNotFound || refusal.status == http.StatusGone) {
+		return nil
+	}
+	return err
 }
 
 func (p *reading) follow(k *call, a *answer, data any) (*call, error) {
@@ -232,7 +264,10 @@ func (p *reading) emit(i int, chosen, v values, row map[string]any) error {
 		out[InputsColumn] = p.inputsOf(i, chosen)
 	}
 	p.result.Rows++
-	return p.each(out)
+	if err := p.each(out); err != nil {
+		return ours{err}
+	}
+	return nil
 }
 
 // inputsOf gives what a row was found by, under the names of the inputs.

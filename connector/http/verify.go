@@ -2,8 +2,6 @@ package http
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"slices"
 
 	"volenti.dev/volenti/connector"
@@ -23,7 +21,7 @@ func (c *Connector) Verify(ctx context.Context, b connector.Batch) ([]connector.
 	outcomes := make([]connector.Outcome, len(b.Changes))
 	for i, change := range b.Changes {
 		_, inputs := w.rowOf(change)
-		if reason := w.unasked(); reason != "" {
+		if reason := e.unasked(); reason != "" {
 			outcomes[i] = connector.Outcome{Status: connector.AlreadyDone, Reason: reason}
 			continue
 		}
@@ -41,9 +39,9 @@ func (c *Connector) Verify(ctx context.Context, b connector.Batch) ([]connector.
 }
 
 // unasked says why the endpoint cannot be asked again, "" when it can.
-func (w *writing) unasked() string {
+func (e *Endpoint) unasked() string {
 	called := 0
-	for _, r := range w.endpoint.Read {
+	for _, r := range e.Read {
 		if r.Async != nil {
 			return "not verified: the vendor answers reads later, and was only asked to erase"
 		}
@@ -82,14 +80,10 @@ func (w *writing) again(ctx context.Context, inputs map[string]any) ([]connector
 		where = append(where, group)
 	}
 	var rows []connector.Row
-	_, err := w.Read(ctx, connector.Read{Table: w.batch.Table, Where: where}, func(r connector.Row) error {
+	_, err := w.Read(ctx, connector.Read{Table: w.batch.Table, Where: where, Again: true}, func(r connector.Row) error {
 		rows = append(rows, r)
 		return nil
 	})
-	var refusal *refusal
-	if errors.As(err, &refusal) && (refusal.status == http.StatusNotFound || refusal.status == http.StatusGone) {
-		return rows, nil
-	}
 	return rows, err
 }
 

@@ -4,7 +4,10 @@
 package dataset
 
 import (
+	"slices"
+
 	"volenti.dev/volenti/config/source"
+	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/datamap/taxonomy"
 	"volenti.dev/volenti/datamap/value"
 	"volenti.dev/volenti/request/masking"
@@ -38,8 +41,12 @@ type Collection struct {
 	Redact     bool
 	Masking    *masking.Spec // before every rule's strategy
 	Partitions []Partition   // the collection is read once for each; none: once
-	Fields     []Field
-	At         source.Position
+	// Ways are the inputs that one question for rows takes, by path, where rows are
+	// asked for: all that refer to fields, and of the identities one.
+	Ways   [][]string
+	Masks  catalogue.Masks // what a mask comes to then
+	Fields []Field
+	At     source.Position
 }
 
 // Partition is a conjunction of conditions on columns with constants.
@@ -76,8 +83,12 @@ type Field struct {
 	CustomRequestField string
 	Redact             bool
 	Masking            *masking.Spec
-	Fields             []Field
-	At                 source.Position
+	// Input: it is nothing of the record, but what the record is asked by.
+	Input bool
+	// Grouped inputs of a collection come from one record together.
+	Grouped bool
+	Fields  []Field
+	At      source.Position
 }
 
 // Direction says which end of a reference feeds the other.
@@ -109,6 +120,11 @@ func walk(fields []Field, visit func(*Field)) {
 		visit(&fields[i])
 		walk(fields[i].Fields, visit)
 	}
+}
+
+// Asked says whether rows are asked for, by fields that are Inputs.
+func (c *Collection) Asked() bool {
+	return slices.ContainsFunc(c.Fields, func(f Field) bool { return f.Input })
 }
 
 // Field finds a field by its path, nil when there is none.

@@ -71,11 +71,11 @@ func (s *Systems) Drift(ctx context.Context, key string) ([]source.Problem, erro
 }
 
 // Databases lists the keys of the connections that are in use and have a
-// catalogue.
+// catalogue of their own.
 func (s *Systems) Databases() []string {
 	var keys []string
 	for _, c := range s.config.Connections {
-		if c.Disabled {
+		if c.Disabled || s.vendor(c.Key) {
 			continue
 		}
 		open, err := s.Connect(c.Key)

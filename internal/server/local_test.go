@@ -260,7 +260,7 @@ type desk struct {
 
 func (w *world) open() *desk {
 	w.t.Helper()
-	cfg, found, err := config.Load(filepath.Join(w.dir, "config"), config.Options{Registry: builtin.Registry(), Env: func(name string) (string, bool) { v, ok := w.env[name]; return v, ok }})
+	cfg, found, err := config.Load(filepath.Join(w.dir, "config"), config.Options{Registry: builtin.Registry(), Describe: builtin.Describe, Env: func(name string) (string, bool) { v, ok := w.env[name]; return v, ok }})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -274,6 +274,7 @@ func (w *world) open() *desk {
 		w.t.Fatal(err)
 	}
 	systems := NewSystems(cfg, builtin.Registry())
+	systems.Calling(Outbound())
 	d := &desk{world: w, config: cfg, Local: &Local{
 		House: house, Systems: systems, Out: w.out, By: "tester", Limits: w.limits, Now: time.Now,
 		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -126,6 +126,12 @@ func (j judged) Do(r *http.Request) (*http.Response, error) {
 	return got, err
 }
 
+// Outbound gives the clients for who runs requests without a server: they have
+// written the connections themselves, and may reach what those say.
+func Outbound() func(private bool) connector.Client {
+	return caller(webhook.Poster{Public: safehttp.NewClient(safehttp.Options{}), Private: safehttp.NewClient(safehttp.Options{AllowPrivate: true})})
+}
+
 // caller gives the client for connections that may be in a private network, or may
 // not; nil where the server does not allow it.
 func caller(p webhook.Poster) func(private bool) connector.Client {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -44,8 +45,15 @@ type Systems struct {
 }
 
 // NewSystems gives the connections of a configuration; nothing is opened yet.
+// Kinds that a description makes are those of the configuration, all others those of r.
 func NewSystems(c *config.Config, r connector.Registry) *Systems {
-	return &Systems{config: c, registry: r, open: map[string]connector.Connector{}}
+	kinds := maps.Clone(r)
+	for kind, spec := range c.Registry {
+		if spec.Endpoints != nil {
+			kinds[kind] = spec
+		}
+	}
+	return &Systems{config: c, registry: kinds, open: map[string]connector.Connector{}}
 }
 
 // Remember makes plans from stored catalogues, so that a database need not be
@@ -190,6 +198,9 @@ func (s *Systems) Stale(ctx context.Context, plan *graph.Plan) error {
 
 // catalogue gives the catalogue to plan from.
 func (s *Systems) catalogue(ctx context.Context, key string) (*catalogue.Catalogue, error) {
+	if s.vendor(key) {
+		return s.describe(ctx, key) // nobody is asked for it
+	}
 	if s.stored != nil && !s.refresh {
 		c, err := s.stored.Latest(ctx, store.DefaultTenant, key)
 		if err != nil {
@@ -204,6 +215,12 @@ func (s *Systems) catalogue(ctx context.Context, key string) (*catalogue.Catalog
 		_, err = s.stored.Keep(ctx, store.DefaultTenant, key, live, s.by)
 	}
 	return live, err
+}
+
+// vendor says whether a connection is one to a vendor: its catalogue is its
+// description.
+func (s *Systems) vendor(key string) bool {
+	return s.registry[s.connection(key).Type].Endpoints != nil
 }
 
 // Refreshed is what reading a catalogue again has shown.

@@ -157,7 +157,9 @@ func (r *run) read(ctx context.Context, n *graph.Node, matches []connector.Match
 		return total, err
 	}
 	defer r.place(n.Connection)()
+	again := r.readBefore(n.Address)
 	for _, query := range reads(n, r.tables[n.Address], n.Columns, matches) {
+		query.Again = again
 		result, err := reader.Read(ctx, query, each)
 		total.Rows += result.Rows
 		total.Dropped += result.Dropped
@@ -166,6 +168,18 @@ func (r *run) read(ctx context.Context, n *graph.Node, matches []connector.Match
 		}
 	}
 	return total, nil
+}
+
+// readBefore says whether access has read a collection, in any round.
+func (r *run) readBefore(address string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for round := 1; round <= r.request.Round; round++ {
+		if r.progress[progressKey{round, address, request.Access}].Status == request.Done {
+			return true
+		}
+	}
+	return false
 }
 
 // place waits for a free place on a system; the result gives it back.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/datamap/value"
@@ -25,6 +26,7 @@ type chunks struct {
 	node *graph.Node
 	sift sifter
 	seen map[[16]byte]bool // nil where no row can come twice
+	by   []string          // which columns seen tells rows apart by
 	// begun, where it is set, waits until the attempt is recorded.
 	begun func() error
 	// earlier is nil in the first round.
@@ -38,7 +40,10 @@ type chunks struct {
 // newChunks begins a collection. distinct is for several reads that may give
 // the same row: then rows are told apart by their key.
 func (r *run) newChunks(ctx context.Context, n *graph.Node, distinct bool) *chunks {
-	c := &chunks{run: r, ctx: ctx, node: n}
+	c := &chunks{run: r, ctx: ctx, node: n, by: n.KeyColumns}
+	if asked := r.tables[n.Address].Asked; asked != nil { // it is the same row, whatever it was found by
+		c.by = slices.DeleteFunc(slices.Clone(c.by), func(name string) bool { return name == asked.Column })
+	}
 	if distinct {
 		c.seen = map[[16]byte]bool{}
 	}
@@ -53,7 +58,7 @@ func (c *chunks) add(row connector.Row) error {
 // addNew adds a row unless it is there already.
 func (c *chunks) addNew(row connector.Row) (bool, error) {
 	if c.seen != nil {
-		k := rowKey(row, c.node.KeyColumns)
+		k := rowKey(row, c.by)
 		if c.seen[k] {
 			return false, nil
 		}

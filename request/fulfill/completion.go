@@ -17,7 +17,8 @@ func (r *run) completion(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if residue > 0 || refused > 0 || skipped > 0 || unconfirmed > 0 {
+	unverified := r.unverified()
+	if residue > 0 || refused > 0 || skipped > 0 || unconfirmed > 0 || unverified > 0 {
 		event = request.Leave
 		message = fmt.Sprintf("rows that are not as they must be: %d; fields that cannot be masked: %d", residue, refused)
 		if skipped > 0 {
@@ -26,9 +27,12 @@ func (r *run) completion(ctx context.Context) error {
 		if unconfirmed > 0 {
 			message += fmt.Sprintf("; erasures that colleagues did not confirm: %d", unconfirmed)
 		}
+		if unverified > 0 {
+			message += fmt.Sprintf("; collections of which it could not be asked whether they are erased: %d", unverified)
+		}
 	}
 	crash("verified")
-	entry := r.entry("request.complete", map[string]any{"plan": r.plan.Hash, "rounds": r.request.Round, "residue": residue, "refused_fields": refused, "skipped": skipped, "unconfirmed": unconfirmed})
+	entry := r.entry("request.complete", map[string]any{"plan": r.plan.Hash, "rounds": r.request.Round, "residue": residue, "refused_fields": refused, "skipped": skipped, "unconfirmed": unconfirmed, "unverified": unverified})
 	told, err := r.answer(event == request.Leave)
 	if err != nil {
 		return fmt.Errorf("write to the person: %w", err)
@@ -52,4 +56,15 @@ func (r *run) leftovers() (residue, refused, skipped int64) {
 		}
 	}
 	return residue, refused, int64(len(r.skips))
+}
+
+// unverified counts the collections in which something was erased and that could not
+// be asked whether it is.
+func (r *run) unverified() (collections int64) {
+	for i := range r.plan.Nodes {
+		if n := &r.plan.Nodes[i]; n.Erases() && n.Unverified != "" && r.found(n.Address) > 0 {
+			collections++
+		}
+	}
+	return collections
 }

@@ -72,11 +72,12 @@ func before(n *graph.Node, hindered map[string]error) []string {
 	return tasks
 }
 
-// recheckAll queries all collections again in which nothing was written yet.
+// recheckAll queries all collections again in which nothing was written yet, but
+// those that cannot be asked again.
 func (r *run) recheckAll(ctx context.Context) error {
 	var tasks []task
 	for i := range r.plan.Nodes {
-		if n := &r.plan.Nodes[i]; n.Erases() && r.at(n.Address, request.Erasure).Intent == 0 && !r.skipped(n.Address) {
+		if n := &r.plan.Nodes[i]; n.Erases() && n.Unverified == "" && r.at(n.Address, request.Erasure).Intent == 0 && !r.skipped(n.Address) {
 			tasks = append(tasks, task{n.Address, nil, func(ctx context.Context) error { return r.recheck(ctx, n) }})
 		}
 	}
@@ -147,7 +148,8 @@ func reason(err error) string {
 type eraser struct {
 	*run
 	node     *graph.Node
-	columns  []string
+	columns  []string // that hold masks
+	written  []string // these, and what is written with them
 	masks    []mask
 	progress request.Progress
 	since    time.Time // when the attempt began
@@ -182,6 +184,12 @@ func (r *run) newEraser(n *graph.Node) (*eraser, error) {
 		e.masks = append(e.masks, mask{m, strategy, graph.ShapeOf(r.tables[n.Address], m), r.key.Derive("mask/" + m.Rule), path[1:]})
 		if !slices.Contains(e.columns, m.Column) {
 			e.columns = append(e.columns, m.Column)
+		}
+	}
+	e.written = slices.Clone(e.columns)
+	for _, column := range n.Written {
+		if !slices.Contains(e.written, column) {
+			e.written = append(e.written, column)
 		}
 	}
 	return e, nil
@@ -256,7 +264,7 @@ func (e *eraser) change(row connector.Row, keep graph.Keep) (connector.Change, [
 		return c, nil
 	}
 	c.Before, c.After = connector.Row{}, connector.Row{}
-	for _, col := range e.columns {
+	for _, col := range e.written {
 		c.Before[col], c.After[col] = row[col], row[col]
 	}
 	var failed []refusal
@@ -331,7 +339,7 @@ func (e *eraser) send(ctx context.Context) (outcomes []connector.Outcome, tries 
 	if len(e.batch) == 0 {
 		return nil, 0, nil
 	}
-	b := connector.Batch{Table: e.tables[e.node.Address], KeyColumns: e.node.KeyColumns, Columns: e.columns, Changes: e.batch}
+	b := connector.Batch{Table: e.tables[e.node.Address], KeyColumns: e.node.KeyColumns, Columns: e.written, Changes: e.batch}
 	g := guard{run: e.run, address: e.node.Address}
 	b.Guard = g.enter
 	defer e.place(e.node.Connection)()

@@ -141,10 +141,14 @@ func (in *inputs) close() {
 type sifter func(connector.Row) (graph.Keep, error)
 
 // sift goes by the values that the rows were found by. It is nil where none of
-// them can run through an array. In a table that is open any of them can.
+// them can run through an array. In a table that is open any of them can, but
+// where rows are asked for: what answers a question need not hold it.
 func sift(n *graph.Node, t *catalogue.Table, matches []connector.Match) sifter {
 	var through []graph.Values
 	var whole []string
+	if t.Asked != nil {
+		return nil
+	}
 	for _, m := range matches {
 		if t.Open && len(m.Columns) > 1 {
 			whole = append(whole, m.Columns...)
@@ -174,7 +178,7 @@ func sift(n *graph.Node, t *catalogue.Table, matches []connector.Match) sifter {
 
 // unsifted is for reads in rounds, which do not tell elements apart.
 func unsifted(n *graph.Node, t *catalogue.Table) sifter {
-	if !t.Open {
+	if !t.Open || t.Asked != nil {
 		return nil // the plan has seen that there are no arrays
 	}
 	var paths []string

@@ -153,7 +153,7 @@ func erasureReport(n *graph.Node, read int64, p, v request.Progress, outcomes []
 	c := CollectionReport{
 		Address: n.Address, Action: request.Erasure, Status: or(p.Status, request.Pending),
 		RowsRead: read, RowsMasked: p.RowsMasked, RowsAlready: p.RowsAlready, RowsFailed: p.RowsFailed,
-		RowsResidue: v.RowsResidue, Verified: v.Status == request.Done && v.RowsResidue == 0,
+		RowsResidue: v.RowsResidue, Verified: v.Status == request.Done && v.RowsResidue == 0 && n.Unverified == "",
 		Message: or(p.Message, v.Message), Notes: n.Notes, Attempts: p.Attempt,
 	}
 	switch {

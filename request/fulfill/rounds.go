@@ -143,7 +143,10 @@ func (r *run) judge(ctx context.Context, n *graph.Node, each func(judged) error)
 		change, failed := e.change(row, keep)
 		j := judged{row: row, keep: keep}
 		if n.Delete == "" {
-			j.after = change.After
+			j.after = connector.Row{}
+			for _, column := range e.columns {
+				j.after[column] = change.After[column]
+			}
 		}
 		if len(failed) > 0 {
 			return each(j)
@@ -164,7 +167,7 @@ func (r *run) judge(ctx context.Context, n *graph.Node, each func(judged) error)
 // now find elements of the data subject that they did not find before.
 func (r *run) grown(ctx context.Context, n *graph.Node) (map[[16]byte]bool, error) {
 	t := r.tables[n.Address]
-	if !t.Open || n.Cycle != "" {
+	if !t.Open || t.Asked != nil || n.Cycle != "" {
 		return nil, nil
 	}
 	found, err := r.gather(ctx, n)

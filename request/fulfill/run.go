@@ -313,6 +313,9 @@ func capability[T any](r *run, key string) (T, error) {
 	if err != nil {
 		return none, err
 	}
+	if told, ok := c.(connector.Requested); ok {
+		c = told.About(connector.Facts{RequestID: r.lease.Request, Request: map[string]any{"id": r.lease.Request, "policy": r.request.Policy}})
+	}
 	t, ok := c.(T)
 	if !ok {
 		return none, &connector.Error{Kind: connector.Permanent, Connection: key, Doing: fmt.Sprintf("use as %T", (*T)(nil)), Reason: "this kind of connection cannot do that"}

@@ -69,6 +69,10 @@ func (r *run) verifyOne(ctx context.Context, n *graph.Node) error {
 	}
 	return r.attempt(ctx, p, func(p *request.Progress, _ func() error) ([]request.Chunk, error) {
 		p.RowsMatched, p.RowsResidue = 0, 0
+		if n.Unverified != "" {
+			p.Message = n.Unverified
+			return nil, nil
+		}
 		known := map[[16]byte]bool{}
 		var stale int64
 		err := r.judge(ctx, n, func(j judged) error {

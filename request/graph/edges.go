@@ -33,6 +33,7 @@ type web struct {
 	seeds       []seed
 	joined      map[int]map[string]bool     // the paths that references of others end at
 	dangling    map[int][]dataset.Reference // by the collection that declares them
+	ways        map[int][]way               // of collections whose rows are asked for
 }
 
 // newWeb reads the datasets once.
@@ -55,8 +56,9 @@ func newWeb(datasets []dataset.Dataset) *web {
 		w.index[c.Address] = i
 	}
 	for i, c := range w.collections {
+		asked := c.Asked()
 		c.Walk(func(f *dataset.Field) {
-			if f.Identity != "" {
+			if f.Identity != "" && (f.Input || !asked) {
 				w.seeds = append(w.seeds, seed{subject.Type(f.Identity), i, f.Path})
 			}
 			for _, r := range f.References {
@@ -64,6 +66,11 @@ func newWeb(datasets []dataset.Dataset) *web {
 			}
 		})
 	}
+	w.ways = w.waysToAsk()
+	w.keep(func(e edge) bool {
+		_, asked := w.ways[e.to]
+		return !asked || w.collections[e.to].Field(e.toPath).Input
+	})
 	return w
 }
 
@@ -129,7 +136,7 @@ func (w *web) depths(types []subject.Type) []int {
 	}
 	var queue []int
 	for _, s := range w.seeds {
-		if slices.Contains(types, s.identity) && depth[s.to] == unreached {
+		if slices.Contains(types, s.identity) && depth[s.to] == unreached && w.askable(s.to, types, depth) {
 			depth[s.to] = 0
 			queue = append(queue, s.to)
 		}
@@ -138,7 +145,7 @@ func (w *web) depths(types []subject.Type) []int {
 		at := queue[0]
 		queue = queue[1:]
 		for _, n := range next[at] {
-			if depth[n] == unreached {
+			if depth[n] == unreached && w.askable(n, types, depth) {
 				depth[n] = depth[at] + 1
 				queue = append(queue, n)
 			}

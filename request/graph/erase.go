@@ -61,9 +61,11 @@ func returnedBy(rule *policy.Rule, c *dataset.Collection) []string {
 	var down func([]dataset.Field)
 	down = func(fields []dataset.Field) {
 		for i := range fields {
-			if f := &fields[i]; whole || rule.Matches(f.Categories) {
+			switch f := &fields[i]; {
+			case f.Input:
+			case whole || rule.Matches(f.Categories):
 				paths = append(paths, f.Path)
-			} else {
+			default:
 				down(f.Fields)
 			}
 		}
@@ -83,6 +85,7 @@ func Targets(rule *policy.Rule, c *dataset.Collection) []Target {
 		for i := range fields {
 			f := &fields[i]
 			switch {
+			case f.Input:
 			case rule.Matches(f.Categories):
 				targets = append(targets, Target{Field: f, Rule: rule, Categories: f.Categories})
 			case len(f.Fields) > 0:
@@ -112,7 +115,7 @@ func (p *planner) masks(i int, n *Node) {
 		switch keep := policy.Kept(*tg.Rule, n.Address, tg.Field.Path, tg.Categories, p.Today); {
 		case keep != nil:
 			n.Kept = append(n.Kept, Kept{tg.Field.Path, tg.Rule.Key, keep.Reason, keep.Ground, keep.Until})
-		case masking.Deletes(spec):
+		case removes(p.tables[i], spec):
 			deletes = append(deletes, tg)
 		case tg.Inherited && p.structural(i, tg.Field):
 			n.Kept = append(n.Kept, Kept{Field: tg.Field.Path, Rule: tg.Rule.Key, Reason: "a key or reference without a category of its own: it ties records together and tells nothing by itself"})
@@ -212,6 +215,8 @@ func (p *planner) untouchable(i int, n *Node, f *dataset.Field) string {
 		return view(t)
 	case t.NoRollback:
 		return irrevocable(t)
+	case unwritable(t, f) != "":
+		return unwritable(t, f)
 	case f.PrimaryKey || slices.Contains(p.declared(i), f.Path):
 		return "it is part of the primary key, which rows are addressed by"
 	}
@@ -313,14 +318,16 @@ func (p *planner) deleteRows(i int, n *Node, deletes []Target) {
 		return
 	}
 	reason := ""
-	switch {
+	switch asked := p.tables[i].Asked; {
 	case slices.ContainsFunc(n.Kept, func(k Kept) bool { return k.Ground != "" }):
 		reason = "the row holds data that is kept, so it cannot be deleted; give the collection a masking strategy"
 	case sealed(p.tables[i]):
 		reason = view(p.tables[i])
 	case p.tables[i].NoRollback:
 		reason = irrevocable(p.tables[i])
-	case slices.ContainsFunc(deletes, func(d Target) bool { return d.Field.ReadOnly }):
+	case asked != nil && !asked.Deletes:
+		reason = "the description of the vendor has no request that would remove the row; use a strategy that masks it"
+	case asked == nil && slices.ContainsFunc(deletes, func(d Target) bool { return d.Field.ReadOnly }):
 		reason = "the row holds a field that its description calls read_only, so it cannot be deleted"
 	}
 	if reason != "" {

@@ -234,11 +234,17 @@ func (p *planner) ways() [][]subject.Type {
 	}
 	slices.Sort(types)
 	ways := make([][]subject.Type, len(p.collections))
-	for _, t := range slices.Compact(types) {
+	types = slices.Compact(types)
+	for _, t := range types {
 		for i, d := range p.depths([]subject.Type{t}) {
 			if d != unreached {
 				ways[i] = append(ways[i], t)
 			}
+		}
+	}
+	for i, d := range p.depths(types) {
+		if d != unreached && len(ways[i]) == 0 { // asked by what several lead to
+			ways[i] = types
 		}
 	}
 	return ways

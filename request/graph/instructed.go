@@ -16,10 +16,15 @@ import (
 // a blind dataset, so that it leads to nothing. Inside of one, who is told
 // follows a reference from row to row without us.
 func (w *web) cut(blind func(dataset string) bool) {
-	carries := func(e edge) bool {
+	w.keep(func(e edge) bool {
 		from, to := w.collections[e.from].Address.Dataset, w.collections[e.to].Address.Dataset
 		return from == to || !blind(from)
-	}
+	})
+}
+
+// keep leaves the edges in the web that carry values; one whose direction is open
+// gets the one in which it does.
+func (w *web) keep(carries func(edge) bool) {
 	w.directed = slices.DeleteFunc(w.directed, func(e edge) bool { return !carries(e) })
 	w.either = slices.DeleteFunc(w.either, func(e edge) bool {
 		there, back := carries(e), carries(e.reversed())

@@ -64,7 +64,7 @@ func (p *planner) inputs(i int, n *Node) {
 		for _, e := range edges[at:end] {
 			n.Inputs[e.toPath] = append(n.Inputs[e.toPath], source+"."+e.fromPath)
 		}
-		for _, tied := range composites(edges[at:end], p.declared(from), p.declared(i), p.tables[from], t) {
+		for _, tied := range p.tied(i, from, edges[at:end]) {
 			m := Match{From: source}
 			for _, e := range tied {
 				m.Source, m.Fields = append(m.Source, e.fromPath), append(m.Fields, e.toPath)
@@ -82,6 +82,9 @@ func (p *planner) inputs(i int, n *Node) {
 	for path := range n.Inputs {
 		slices.Sort(n.Inputs[path])
 	}
+	if t.Asked != nil && t.Asked.Together && len(n.Matches) > 1 {
+		n.Notes = append(n.Notes, "its inputs are asked together: each value of one with each of the others")
+	}
 	for _, m := range n.Matches {
 		for _, path := range m.Fields {
 			if n.Instructed {
@@ -90,6 +93,15 @@ func (p *planner) inputs(i int, n *Node) {
 			p.findable(i, n, m, path)
 		}
 	}
+}
+
+// tied splits the edges between two collections into those that are followed
+// together.
+func (p *planner) tied(i, from int, edges []edge) [][]edge {
+	if p.tables[i].Asked != nil {
+		return tieAll(edges, [][2][]string{{nil, grouped(p.collections[i])}})
+	}
+	return composites(edges, p.declared(from), p.declared(i), p.tables[from], p.tables[i])
 }
 
 // composites splits the edges between two collections into those that are
@@ -107,6 +119,11 @@ func composites(edges []edge, fromKey, toKey []string, from, to *catalogue.Table
 			whole = append(whole, [2][]string{fk.Columns, fk.ReferencedColumns})
 		}
 	}
+	return tieAll(edges, whole)
+}
+
+// tieAll ties the edges that make up each key, and leaves the others alone.
+func tieAll(edges []edge, whole [][2][]string) [][]edge {
 	var result [][]edge
 	rest := slices.Clone(edges)
 	for _, key := range whole {
@@ -146,6 +163,10 @@ func tie(edges []edge, from, to []string) []edge {
 // declared key that the database does not know to be unique could be shared
 // with other people; it counts only together with all that rows are found by.
 func (p *planner) key(i int, n *Node) {
+	if p.tables[i].Asked != nil {
+		p.askedKey(i, n)
+		return
+	}
 	n.KeyColumns = p.declared(i)
 	if len(p.tables[i].PrimaryKey) > 0 || unique(p.tables[i], n.KeyColumns) {
 		n.Keyed = true
@@ -222,6 +243,10 @@ func (p *planner) columns(i int, n *Node) {
 	}
 	for _, m := range n.Masks {
 		needs[m.Column] = true
+	}
+	n.Written = writtenAlong(t, c, n)
+	for _, name := range n.Written {
+		needs[name] = true
 	}
 	for _, e := range p.out[i] {
 		needs[top(e.fromPath)] = true

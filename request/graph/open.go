@@ -48,7 +48,14 @@ func arrayOn(c *dataset.Collection, t *catalogue.Table, path string) string {
 
 // openNotes says what a plan must say about writing documents (D23).
 func (p *planner) openNotes(i int, n *Node) {
-	if !p.tables[i].Open || !n.Erases() {
+	switch t := p.tables[i]; {
+	case !t.Open || !n.Erases():
+		return
+	case t.Asked != nil:
+		n.Notes = append(n.Notes, "each row is written by a call of its own; there is no transaction over several")
+		if t.Asked.Masks == catalogue.MasksRow {
+			n.Notes = append(n.Notes, "the vendor removes the whole row, whatever the strategies are")
+		}
 		return
 	}
 	n.Notes = append(n.Notes, "each document is written by itself, whole or not at all; there is no transaction over several")

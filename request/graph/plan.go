@@ -99,6 +99,9 @@ type Node struct {
 	FieldsMasked   map[string]string   `json:"fields_masked"`      // field -> strategy
 
 	Masks []Mask `json:"masks,omitempty"`
+	// Written are the columns that are written with the masks, where a row is only
+	// written whole.
+	Written []string `json:"written,omitempty"`
 	// Delete names the rule whose strategy removes the rows of this collection.
 	Delete     string   `json:"delete,omitempty"`
 	KeyColumns []string `json:"key_columns,omitempty"` // what a row is addressed by when it is written
@@ -115,6 +118,9 @@ type Node struct {
 	AfterNulls []string `json:"after_nulls,omitempty"`
 	// Cascades is what the database does by itself when rows are deleted.
 	Cascades []Cascade `json:"cascades,omitempty"`
+	// Unverified says why it cannot be asked whether what was erased is: a request
+	// that erases something of it cannot end as plain complete.
+	Unverified string `json:"unverified,omitempty"`
 	// Kept is targeted and stays, for a reason that the data subject is told.
 	Kept []Kept `json:"kept,omitempty"`
 	// Refused is targeted and cannot be masked: the request cannot end as
