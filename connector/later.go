@@ -13,6 +13,9 @@ import (
 type Waiting struct {
 	// Again is when to ask again. It is zero where the system calls back.
 	Again time.Time
+	// Until is when it is given up: a Resume from then on fails unless the answer
+	// is there.
+	Until time.Time
 	// State holds values of a person, and is to be kept sealed.
 	State []byte
 }

@@ -12,30 +12,13 @@ import (
 	"volenti.dev/volenti/datamap/value"
 )
 
-// Waiting says that a vendor has taken what it was asked and answers later.
-// Nobody has to wait for it meanwhile: whoever keeps State goes on with it
-// through Resume or ResumeMask, after a restart too.
-type Waiting struct {
-	// Again is when to resume. It is zero where the vendor calls back: then its
-	// answer is read by Answered, and nothing is to be resumed.
-	Again time.Time
-	// State holds values of a person, and is to be kept sealed.
-	State []byte
-}
-
-func (w *Waiting) Error() string {
-	if w.Again.IsZero() {
-		return "the vendor calls back"
-	}
-	return "the vendor answers later: ask again at " + w.Again.UTC().Format(time.RFC3339)
-}
-
 // pending is one answer that is still to come.
 type pending struct {
 	Request int       `json:"request,omitempty"` // which read request
 	Changes []int     `json:"changes,omitempty"` // which changes of a batch
 	Values  []byte    `json:"values"`            // what the call was made with
 	ID      string    `json:"id,omitempty"`      // the vendor's; "" where it calls back
+	Number  int       `json:"number,omitempty"`  // of the answer, where it calls back
 	Since   time.Time `json:"since"`
 }
 
@@ -62,20 +45,62 @@ func (s state) waiting(of func(pending) *Async) error {
 	if len(s.Pending) == 0 {
 		return nil
 	}
-	w := &Waiting{}
+	w := &connector.Waiting{}
 	for _, p := range s.Pending {
-		if p.ID == "" {
-			continue
+		w.Until = sooner(w.Until, p.until(of(p)))
+		if p.ID != "" {
+			w.Again = sooner(w.Again, time.Now().Add(of(p).Every))
 		}
-		if again := time.Now().Add(of(p).Every); w.Again.IsZero() || again.Before(w.Again) {
-			w.Again = again
-		}
+	}
+	if w.Again.After(w.Until) {
+		w.Again = w.Until
 	}
 	var err error
 	if w.State, err = json.Marshal(s); err != nil {
 		return fmt.Errorf("keep what is pending: %w", err)
 	}
 	return w
+}
+
+func (p pending) until(as *Async) time.Time { return p.Since.Add(as.AtMost) }
+
+// sooner gives the earlier time; zero is none.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// overdue says that the time for an answer is over.
+type overdue struct{ failure *connector.Error }
+
+func (o overdue) Error() string { return o.failure.Error() }
+func (o overdue) Unwrap() error { return o.failure }
+
+// late gives an overdue once the time for an answer is over.
+func (c *Connector) late(p pending, as *Async, shown, doing, what string) error {
+	if time.Now().Before(p.until(as)) {
+		return nil
+	}
+	reason := fmt.Sprintf("%s: the vendor has not %s within %s: ask it what became of the call, and have the request tried again, which calls anew", shown, what, as.AtMost)
+	return overdue{&connector.Error{Kind: connector.Permanent, Connection: c.key, Doing: doing, Reason: reason}}
+}
+
+// calledBack says whether the answer of a request is posted to us.
+func (r *Request) calledBack() bool { return r.Async != nil && r.Async.Strategy == "callback" }
+
+// replying fills in where the vendor posts the answer with a number.
+func (c *Connector) replying(ctx context.Context, v values, number int) error {
+	if c.facts.Reply == nil {
+		return errors.New("the vendor posts its answer to this program, which has no address here, so that it was not called: submit the request to a server (volenti serve)")
+	}
+	address, token, err := c.facts.Reply(ctx, number)
+	if err != nil {
+		return ours{err}
+	}
+	v["reply_to"], v["reply_to_token"] = address, token
+	return nil
 }
 
 // start makes a call whose answer comes later. It gives nil when the vendor
@@ -89,7 +114,7 @@ func (c *Connector) start(ctx context.Context, k *call, chosen values) (*pending
 	if p.Values, err = value.Append(nil, chosen); err != nil {
 		return nil, err
 	}
-	if k.request.Async.Strategy == "callback" {
+	if k.request.calledBack() {
 		if !a.good() {
 			_, err := c.accept(k, a)
 			return nil, err
@@ -117,10 +142,7 @@ func (c *Connector) ask(ctx context.Context, p pending, as *Async, doing string)
 		return nil, nil, false, err
 	}
 	if a == nil || !completed(dig(a.data, as.StatusAt), as.Completed) {
-		if time.Since(p.Since) > as.AtMost {
-			return nil, nil, false, c.fail(k, connector.Permanent, fmt.Sprintf("the vendor has not finished within %s", as.AtMost), 0)
-		}
-		return k, nil, false, nil
+		return k, nil, false, c.late(p, as, k.shown, doing, "finished")
 	}
 	if as.Result != nil {
 		k, a, err = c.askOnce(ctx, as.Result, doing, of)
@@ -157,15 +179,14 @@ func (p *reading) waiting() error { return state{Pending: p.pending}.waiting(p.a
 func (p *reading) later(ctx context.Context, i int, k *call, chosen values) error {
 	begun, err := p.start(ctx, k, chosen)
 	if begun != nil {
-		begun.Request = i
+		begun.Request, begun.Number = i, p.calls
 		p.pending = append(p.pending, *begun)
 	}
 	return err
 }
 
-// Resume goes on with a Read that was waiting. The error is a *Waiting again
-// while the vendor is not done.
-func (c *Connector) Resume(ctx context.Context, r connector.Read, kept []byte, each func(connector.Row) error) (connector.ReadResult, error) {
+// Resume implements connector.Resumer.
+func (c *Connector) Resume(ctx context.Context, r connector.Read, kept []byte, answers map[int][]byte, each func(connector.Row) error) (connector.ReadResult, error) {
 	e, err := c.endpoint(r.Table)
 	if err != nil {
 		return connector.ReadResult{}, err
@@ -176,17 +197,18 @@ func (c *Connector) Resume(ctx context.Context, r connector.Read, kept []byte, e
 		return p.result, c.wrong(p.doing, err)
 	}
 	for _, o := range s.Pending {
+		resume := p.resume
 		if o.ID == "" {
-			p.pending = append(p.pending, o)
-			continue
+			resume = func(_ context.Context, o pending) error { return p.posted(o, answers[o.Number]) }
 		}
-		if err := p.resume(ctx, o); err != nil {
+		if err := resume(ctx, o); err != nil {
 			return p.result, c.wrong(p.doing, err)
 		}
 	}
 	return p.result, p.waiting()
 }
 
+// resume asks whether an answer is there.
 func (p *reading) resume(ctx context.Context, o pending) error {
 	as := p.asyncOf(o)
 	k, a, done, err := p.ask(ctx, o, as, p.doing)
@@ -199,17 +221,51 @@ func (p *reading) resume(ctx context.Context, o pending) error {
 	case a == nil || as.Result == nil:
 		return nil
 	}
-	of, err := o.values()
+	of, v, err := p.valuesFor(o)
 	if err != nil {
 		return err
-	}
-	v := p.standing()
-	for name, one := range of {
-		v[name] = one
 	}
 	rows := *k
 	rows.request = &p.endpoint.Read[o.Request] // its postprocessors
 	return p.emitPage(o.Request, &rows, of, v, dig(a.data, as.ResultAt))
+}
+
+// valuesFor gives what a call was made with, and all that placeholders stand for.
+func (p *reading) valuesFor(o pending) (of, v values, err error) {
+	if of, err = o.values(); err != nil {
+		return nil, nil, err
+	}
+	v = p.standing()
+	for name, one := range of {
+		v[name] = one
+	}
+	return of, v, nil
+}
+
+// posted gives the rows that the vendor has posted; body is nil before it has.
+func (p *reading) posted(o pending, body []byte) error {
+	q := &p.endpoint.Read[o.Request]
+	if body == nil {
+		p.pending = append(p.pending, o)
+		return p.late(o, q.Async, q.Method+" "+q.Path, p.doing, "posted its answer")
+	}
+	answer, err := readAnswer(body)
+	if err == nil && !answer.listed {
+		err = errors.New("the vendor was asked for data, and has posted no access_results")
+	}
+	if err != nil {
+		return err
+	}
+	of, v, err := p.valuesFor(o)
+	if err != nil {
+		return err
+	}
+	for _, row := range answer.rows {
+		if err := p.emit(o.Request, of, v, row); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func readState(kept []byte, good func(pending) bool) (s state, err error) {
@@ -224,25 +280,30 @@ func readState(kept []byte, good func(pending) bool) (s state, err error) {
 	return s, nil
 }
 
-// Answered reads what a vendor posts to reply_to: {"access_results": [rows]}
+// posted is what a vendor that calls back has said.
+type posted struct {
+	rows    []map[string]any
+	listed  bool // there are access_results
+	masked  int64
+	counted bool // there is rows_masked
+}
+
+// readAnswer reads what a vendor posts to reply_to: {"access_results": [rows]}
 // or {"rows_masked": count}.
-func Answered(body []byte) (rows []connector.Row, masked int64, err error) {
+func readAnswer(body []byte) (a posted, err error) {
 	parsed, err := parseJSON(body)
 	object, ok := parsed.(map[string]any)
 	if err != nil || !ok {
-		return nil, 0, errors.New("the answer must be a JSON object with access_results or rows_masked")
+		return a, errors.New("what the vendor has posted is no JSON object with access_results or rows_masked")
 	}
-	masked, counted := object["rows_masked"].(int64)
 	results, listed := object["access_results"].([]any)
-	if !counted && !listed || masked < 0 {
-		return nil, 0, errors.New("the answer must hold access_results, a list of rows, or rows_masked, their number")
+	a.listed = listed
+	a.masked, a.counted = object["rows_masked"].(int64)
+	if !a.counted && !a.listed || a.masked < 0 {
+		return a, errors.New("what the vendor has posted holds neither access_results, a list of rows, nor rows_masked, their number")
 	}
-	all, err := asRows(results)
-	if err != nil {
-		return nil, 0, errors.New("access_results must be a list of objects")
+	if a.rows, err = asRows(results); err != nil {
+		return a, errors.New("the access_results that the vendor has posted are no list of objects")
 	}
-	for _, row := range all {
-		rows = append(rows, connector.Row(row))
-	}
-	return rows, masked, nil
+	return a, nil
 }

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -67,13 +68,13 @@ func TestAnAnswerThatComesLaterOutlivesTheProcess(t *testing.T) { // H14
 	d := describe(t, polled)
 	rows, err := tryRead(t.Context(), v.open(t, d), "people", match("who", "a@b.c"))
 	same(t, "rows at once", rows, []string{`{"id":0}`})
-	var w *Waiting
+	var w *connector.Waiting
 	if !errors.As(err, &w) || time.Until(w.Again) < 55*time.Second || time.Until(w.Again) > time.Minute {
 		t.Fatalf("the error is %v", err)
 	}
 	resume := func() error {
 		rows = nil
-		_, err := v.open(t, d).Resume(t.Context(), connector.Read{Table: table("people")}, w.State, func(r connector.Row) error {
+		_, err := v.open(t, d).Resume(t.Context(), connector.Read{Table: table("people")}, w.State, nil, func(r connector.Row) error {
 			rows = append(rows, shown(r))
 			return nil
 		})
@@ -106,14 +107,14 @@ func TestAnAnswerThatNeverComesIsGivenUp(t *testing.T) { // H14
 			return answered(200, w.String()), nil
 		})
 		_, err := tryRead(t.Context(), c, "people", match("who", "a@b.c"))
-		var w *Waiting
+		var w *connector.Waiting
 		times := 0
 		for errors.As(err, &w) {
 			<-time.After(time.Until(w.Again))
 			times++
-			_, err = c.Resume(t.Context(), connector.Read{Table: table("people")}, w.State, func(connector.Row) error { return nil })
+			_, err = c.Resume(t.Context(), connector.Read{Table: table("people")}, w.State, nil, func(connector.Row) error { return nil })
 		}
-		if err == nil || !strings.Contains(err.Error(), "not finished within 10m") || times != 11 {
+		if err == nil || !strings.Contains(err.Error(), "not finished within 10m") || times != 10 {
 			t.Errorf("after %d times: %v", times, err)
 		}
 	})
@@ -135,15 +136,15 @@ func TestAnErasureThatIsDoneLaterIsResumed(t *testing.T) { // H14
 	change := connector.Change{Key: key(int64(1), map[string]any{"who": "a@b.c"}), Before: connector.Row{"n": "x"}, After: connector.Row{"n": nil}}
 	b := batch("people", []string{"n"}, change, change)
 	out, err := c.Mask(t.Context(), b)
-	var w *Waiting
+	var w *connector.Waiting
 	if !errors.As(err, &w) || w.Again.IsZero() || statuses(out) != " " || len(v.made()) != 1 {
 		t.Fatalf("%v, %v", out, err)
 	}
-	if out, err = c.ResumeMask(t.Context(), b, w.State); !errors.As(err, &w) || statuses(out) != " " {
+	if out, err = c.ResumeMask(t.Context(), b, w.State, nil); !errors.As(err, &w) || statuses(out) != " " {
 		t.Fatalf("before it was done: %v, %v", out, err)
 	}
 	done = true
-	if out, err = c.ResumeMask(t.Context(), b, w.State); err != nil || statuses(out) != "changed changed" {
+	if out, err = c.ResumeMask(t.Context(), b, w.State, nil); err != nil || statuses(out) != "changed changed" {
 		t.Fatalf("%v, %v", out, err)
 	}
 	if out, err = c.Verify(t.Context(), b); err != nil || statuses(out) != "already_done already_done" || !strings.Contains(out[0].Reason, "not verified") {
@@ -151,32 +152,145 @@ func TestAnErasureThatIsDoneLaterIsResumed(t *testing.T) { // H14
 	}
 }
 
-func TestAVendorThatCallsBackIsNotAskedAgain(t *testing.T) { // H14
-	v := newVendor(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
-	c := v.open(t, describe(t, `
+const callsBack = `
   endpoints:
   - name: people
     requests:
-      read: {method: POST, path: /x, body: '{"who": "<who>", "to": "<reply_to>", "token": "<reply_to_token>"}', async_config: {strategy: callback}, param_values: [{name: who, identity: email}]}
-`)).About(Facts{ReplyTo: "https://here/callback", Token: "t-1"})
-	_, err := tryRead(t.Context(), c, "people", match("who", "a@b.c"))
-	var w *Waiting
-	if !errors.As(err, &w) || !w.Again.IsZero() {
+      read:
+        method: POST
+        path: /exports
+        body: '{"who": "<who>", "to": "<reply_to>", "token": "<reply_to_token>"}'
+        async_config: {strategy: callback}
+        param_values: [{name: who, identity: email}]
+      update:
+        method: POST
+        path: /erasures
+        body: '{"who": "<who>", "token": "<reply_to_token>"}'
+        async_config: {strategy: callback}
+        param_values: [{name: who, identity: email}]
+`
+
+// replies gives the same token for the same number.
+func replies(_ context.Context, number int) (address, token string, err error) {
+	return "https://here/callback", fmt.Sprint("t-", number), nil
+}
+
+// resumed goes on with a read of people, and gives the rows.
+func resumed(ctx context.Context, c *Connector, state []byte, answers map[int][]byte) (rows []string, err error) {
+	_, err = c.Resume(ctx, connector.Read{Table: table("people"), Columns: []string{"id", InputsColumn}}, state, answers, func(r connector.Row) error {
+		rows = append(rows, fmt.Sprint(shown(r), " by ", r[InputsColumn].(map[string]any)["who"]))
+		return nil
+	})
+	return rows, err
+}
+
+func TestAVendorThatCallsBackIsNotAskedAgain(t *testing.T) { // H14
+	v := newVendor(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
+	c := v.open(t, describe(t, callsBack)).About(connector.Facts{Reply: replies}).(*Connector)
+	_, err := tryRead(t.Context(), c, "people", match("who", "a@b.c", "d@e.f"))
+	var w *connector.Waiting
+	if !errors.As(err, &w) || !w.Again.IsZero() || time.Until(w.Until) < 167*time.Hour {
 		t.Fatalf("the error is %v", err)
 	}
-	same(t, "the call", v.made(), []string{`POST /x {"who": "a@b.c", "to": "https://here/callback", "token": "t-1"}`})
-	rows, masked, err := Answered([]byte(`{"access_results": [{"id": 1}]}`))
-	if err != nil || len(rows) != 1 || masked != 0 {
-		t.Errorf("%d rows, %v", len(rows), err)
+	rows, err := resumed(t.Context(), c, w.State, map[int][]byte{2: []byte(`{"access_results": [{"id": 4}]}`)})
+	if !errors.As(err, &w) {
+		t.Fatalf("with one of two answers: %v", err)
 	}
-	if _, masked, err = Answered([]byte(`{"rows_masked": 3}`)); err != nil || masked != 3 {
-		t.Errorf("%d masked, %v", masked, err)
+	same(t, "rows of the second", rows, []string{`{"id":4} by d@e.f`})
+	rows, err = resumed(t.Context(), c, w.State, map[int][]byte{1: []byte(`{"access_results": [{"id": 1}, {"id": 2}]}`), 2: []byte(`{"access_results": [{"id": 4}]}`)})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, bad := range []string{``, `[]`, `{}`, `{"access_results": 1}`, `{"access_results": [1]}`, `{"rows_masked": -1}`, `{"rows_masked": "1"}`} {
-		if _, _, err := Answered([]byte(bad)); err == nil {
-			t.Errorf("%s is taken for an answer", bad)
+	same(t, "rows of the first", rows, []string{`{"id":1} by a@b.c`, `{"id":2} by a@b.c`})
+	same(t, "the calls", v.made(), []string{
+		`POST /exports {"who": "a@b.c", "to": "https://here/callback", "token": "t-1"}`,
+		`POST /exports {"who": "d@e.f", "to": "https://here/callback", "token": "t-2"}`,
+	})
+}
+
+func TestAnErasureThatIsCalledBackIsAskedForOnce(t *testing.T) { // H14
+	v := newVendor(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
+	c := v.open(t, describe(t, callsBack)).About(connector.Facts{Reply: replies}).(*Connector)
+	change := connector.Change{Key: key(int64(1), map[string]any{"who": "a@b.c"}), Before: connector.Row{"n": "x"}, After: connector.Row{"n": nil}}
+	other := change
+	other.Key = key(int64(2), map[string]any{"who": "d@e.f"})
+	b := batch("people", []string{"n"}, change, other, change)
+	out, err := c.Mask(t.Context(), b)
+	var w *connector.Waiting
+	if !errors.As(err, &w) || statuses(out) != "  " {
+		t.Fatalf("%v, %v", out, err)
+	}
+	same(t, "the calls, one for equal changes", v.made(), []string{`POST /erasures {"who": "a@b.c", "token": "t-1"}`, `POST /erasures {"who": "d@e.f", "token": "t-2"}`})
+	answers := map[int][]byte{1: []byte(`{"rows_masked": 2}`)}
+	if out, err = c.ResumeMask(t.Context(), b, w.State, answers); !errors.As(err, &w) || statuses(out) != "changed  changed" {
+		t.Fatalf("with one of two answers: %v, %v", out, err)
+	}
+	answers[2] = []byte(`{"rows_masked": 0}`)
+	if out, err = c.ResumeMask(t.Context(), b, w.State, answers); err != nil || statuses(out) != "changed already_done changed" || !strings.Contains(out[1].Reason, "masked no row") {
+		t.Errorf("%v, %v", out, err)
+	}
+}
+
+func TestAVendorThatCallsBackIsNotCalledWhereNobodyCanAnswer(t *testing.T) { // H14
+	v := newVendor(t, says(`{}`))
+	_, err := tryRead(t.Context(), v.open(t, describe(t, callsBack)), "people", match("who", "a@b.c"))
+	if err == nil || !strings.Contains(err.Error(), "submit the request to a server") || len(v.made()) != 0 {
+		t.Errorf("%v after %v", err, v.made())
+	}
+	gone := errors.New("another process has taken over")
+	c := v.open(t, describe(t, callsBack)).About(connector.Facts{Reply: func(context.Context, int) (string, string, error) { return "", "", gone }}).(*Connector)
+	if _, err := tryRead(t.Context(), c, "people", match("who", "a@b.c")); !errors.Is(err, gone) || len(v.made()) != 0 {
+		t.Errorf("%v after %v", err, v.made())
+	}
+}
+
+func TestWhatAVendorPostsIsReadOrRefused(t *testing.T) { // H14
+	v := newVendor(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
+	c := v.open(t, describe(t, callsBack)).About(connector.Facts{Reply: replies}).(*Connector)
+	_, err := tryRead(t.Context(), c, "people", match("who", "a@b.c"))
+	var w *connector.Waiting
+	if !errors.As(err, &w) {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{``, `[]`, `{}`, `{"access_results": 1}`, `{"access_results": [1]}`, `{"rows_masked": -1}`, `{"rows_masked": "1"}`, `{"rows_masked": 1}`} {
+		if _, err := resumed(t.Context(), c, w.State, map[int][]byte{1: []byte(bad)}); err == nil || errors.As(err, new(*connector.Waiting)) || !strings.Contains(err.Error(), "the vendor") {
+			t.Errorf("%s is taken for an answer: %v", bad, err)
 		}
 	}
+	if rows, err := resumed(t.Context(), c, w.State, map[int][]byte{1: []byte(`{"access_results": []}`)}); err != nil || len(rows) != 0 {
+		t.Errorf("nothing was found: %v, %v", rows, err)
+	}
+}
+
+func TestACallBackThatNeverComesIsGivenUp(t *testing.T) { // H14
+	synctest.Test(t, func(t *testing.T) {
+		c := over(t, callsBack, func(*http.Request) (*http.Response, error) { return answered(202, ""), nil }).About(connector.Facts{Reply: replies}).(*Connector)
+		_, err := tryRead(t.Context(), c, "people", match("who", "a@b.c"))
+		var w *connector.Waiting
+		if !errors.As(err, &w) {
+			t.Fatal(err)
+		}
+		b := batch("people", []string{"n"}, connector.Change{Key: key(int64(1), map[string]any{"who": "a@b.c"}), Before: connector.Row{"n": "x"}, After: connector.Row{"n": nil}})
+		var erasing *connector.Waiting
+		if _, err := c.Mask(t.Context(), b); !errors.As(err, &erasing) {
+			t.Fatal(err)
+		}
+		<-time.After(time.Until(w.Until) - time.Second)
+		if _, err := resumed(t.Context(), c, w.State, nil); !errors.As(err, new(*connector.Waiting)) {
+			t.Errorf("a second before: %v", err)
+		}
+		<-time.After(time.Second)
+		_, read := resumed(t.Context(), c, w.State, nil)
+		_, masked := c.ResumeMask(t.Context(), b, erasing.State, nil)
+		for _, err := range []error{read, masked} {
+			if err == nil || !strings.Contains(err.Error(), "has not posted its answer within 168h") || connector.KindOf(err) != connector.Permanent {
+				t.Errorf("after the time limit: %v", err)
+			}
+		}
+		if rows, err := resumed(t.Context(), c, w.State, map[int][]byte{1: []byte(`{"access_results": [{"id": 1}]}`)}); err != nil || len(rows) != 1 {
+			t.Errorf("an answer that is there is read all the same: %v, %v", rows, err)
+		}
+	})
 }
 
 func TestPollingNeedsAnID(t *testing.T) { // H14

@@ -12,8 +12,8 @@
 //
 // Every call goes through one function that limits its rate, authenticates it,
 // makes it and makes it again while the vendor cannot answer; and only to the
-// hosts of the connection. Answers that come later are told by a Waiting, which
-// can be kept and resumed.
+// hosts of the connection. Answers that come later are told by a
+// connector.Waiting, which can be kept and resumed.
 //
 // An endpoint is a table that is open. What it is asked by, its Inputs, is not
 // in its rows as such, so that each row holds them besides in the column
@@ -84,7 +84,7 @@ type Connector struct {
 	options  Options
 	readOnly bool
 	tokens   *tokens
-	facts    Facts
+	facts    connector.Facts
 	// anonymous: calls show no secrets, since a recording answers them.
 	anonymous bool
 }
@@ -97,6 +97,8 @@ var (
 	_ connector.Deleter   = (*Connector)(nil)
 	_ connector.Verifier  = (*Connector)(nil)
 	_ connector.Preferrer = (*Connector)(nil)
+	_ connector.Requested = (*Connector)(nil)
+	_ connector.Resumer   = (*Connector)(nil)
 )
 
 // Open prepares a connection: it checks the secrets, and calls nobody.
@@ -114,17 +116,8 @@ func (d *Description) Open(s connector.Settings, o Options) (*Connector, error) 
 	return &Connector{about: d, key: s.Key, secrets: secrets, options: o, readOnly: s.ReadOnly, tokens: newTokens()}, nil
 }
 
-// Facts are what the built-in placeholders stand for.
-type Facts struct {
-	RequestID string         // privacy_request_id
-	Custom    map[string]any // custom_privacy_request_fields
-	Request   map[string]any // privacy_request
-	ReplyTo   string         // where a vendor that answers later calls back
-	Token     string         // reply_to_token, by which the answer is known
-}
-
-// About gives the same connection for one request.
-func (c *Connector) About(f Facts) *Connector {
+// About implements connector.Requested.
+func (c *Connector) About(f connector.Facts) connector.Connector {
 	one := *c
 	one.facts = f
 	return &one
@@ -137,10 +130,8 @@ func (c *Connector) standing() values {
 		v[name] = secret
 	}
 	f := c.facts
-	for name, text := range map[string]string{"privacy_request_id": f.RequestID, "reply_to": f.ReplyTo, "reply_to_token": f.Token} {
-		if text != "" {
-			v[name] = text
-		}
+	if f.RequestID != "" {
+		v["privacy_request_id"] = f.RequestID
 	}
 	if f.Custom != nil {
 		v["custom_privacy_request_fields"] = f.Custom
@@ -182,10 +173,17 @@ func (c *Connector) Test(ctx context.Context) error {
 	return nil
 }
 
+// ours is a failure of whoever has asked, and is given back as it is.
+type ours struct{ error }
+
 // wrong is a failure before anything was sent.
 func (c *Connector) wrong(doing string, err error) error {
 	var failure *connector.Error
-	if errors.As(err, &failure) {
+	var own ours
+	switch {
+	case errors.As(err, &own):
+		return own.error
+	case errors.As(err, &failure):
 		return err
 	}
 	return &connector.Error{Kind: connector.Permanent, Connection: c.key, Doing: doing, Reason: err.Error()}

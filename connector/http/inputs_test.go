@@ -33,7 +33,7 @@ func TestParamValuesComeFromEverywhere(t *testing.T) { // H5 H6
 	if err != nil {
 		t.Fatal(err)
 	}
-	c = c.About(Facts{RequestID: "r-1", Custom: map[string]any{"kind": "vip"}, Request: map[string]any{"policy": "erase"}})
+	c = c.About(connector.Facts{RequestID: "r-1", Custom: map[string]any{"kind": "vip"}, Request: map[string]any{"policy": "erase"}}).(*Connector)
 	_, err = c.Read(t.Context(), connector.Read{Table: table("rows"), Columns: []string{"a", "b", InputsColumn}, Where: []connector.Match{
 		match("account_id", "x"), match("ids", []any{int64(1), int64(2)}), match("account_id_2", "m@b.c"),
 	}}, func(connector.Row) error { return nil })

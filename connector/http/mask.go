@@ -35,7 +35,7 @@ func (c *Connector) deleting(e *Endpoint) *Request {
 // Before whatever of the row the request refers to. masked_object_fields is
 // what After has otherwise than Before; all_object_fields is the whole of After,
 // so that Columns without any change belong into it, and read_only ones do not.
-// When the vendor answers later the error is a *Waiting, and those changes have
+// When the vendor answers later the error is a *connector.Waiting, and those changes have
 // no Status yet.
 func (c *Connector) Mask(ctx context.Context, b connector.Batch) ([]connector.Outcome, error) {
 	e, err := c.endpoint(b.Table)
@@ -63,6 +63,7 @@ type writing struct {
 	doing    string
 	made     map[string]connector.Outcome // calls that were made, by all that they hold
 	begun    map[string]int               // those that are answered later, in state.Pending
+	calls    int                          // whose answers are posted to us, so far
 	state    state
 }
 
@@ -97,7 +98,7 @@ func (w *writing) change(ctx context.Context, i int) (connector.Outcome, error) 
 	}
 	if w.batch.Guard != nil {
 		if err := w.batch.Guard(ctx); err != nil {
-			return connector.Outcome{}, err
+			return connector.Outcome{}, ours{err}
 		}
 	}
 	rows, inputs, err := w.rowsOf(w.batch.Changes[i])
@@ -168,6 +169,9 @@ func (w *writing) one(ctx context.Context, i int, v, chosen values) (connector.O
 			all[name] = one
 		}
 	}
+	if w.request.calledBack() { // each has a token of its own, by which equal calls are not to differ
+		all["reply_to"], all["reply_to_token"] = "reply", "token"
+	}
 	k, err := w.build(w.request, w.doing, all)
 	if err != nil {
 		lacks := missing{}
@@ -183,6 +187,15 @@ func (w *writing) one(ctx context.Context, i int, v, chosen values) (connector.O
 	if at, begun := w.begun[key]; begun {
 		w.state.Pending[at].Changes = append(w.state.Pending[at].Changes, i)
 		return connector.Outcome{}, nil
+	}
+	if w.request.calledBack() {
+		w.calls++
+		if err := w.replying(ctx, all, w.calls); err != nil {
+			return connector.Outcome{}, err
+		}
+		if k, err = w.build(w.request, w.doing, all); err != nil {
+			return connector.Outcome{}, err
+		}
 	}
 	o, err := w.make(ctx, i, k, chosen)
 	switch {
@@ -200,7 +213,7 @@ func (w *writing) make(ctx context.Context, i int, k *call, chosen values) (conn
 	if w.request.Async != nil {
 		begun, err := w.start(ctx, k, chosen)
 		if begun != nil {
-			begun.Changes = []int{i}
+			begun.Changes, begun.Number = []int{i}, w.calls
 			w.state.Pending = append(w.state.Pending, *begun)
 			return connector.Outcome{}, nil
 		}
@@ -327,9 +340,8 @@ func (w *writing) idempotency(change connector.Change) string {
 	return "vr_" + hex.EncodeToString(h.Sum(nil))[:40]
 }
 
-// ResumeMask goes on with a Mask or Delete that was waiting. The batch is the
-// same as then.
-func (c *Connector) ResumeMask(ctx context.Context, b connector.Batch, kept []byte) ([]connector.Outcome, error) {
+// ResumeMask implements connector.Resumer.
+func (c *Connector) ResumeMask(ctx context.Context, b connector.Batch, kept []byte, answers map[int][]byte) ([]connector.Outcome, error) {
 	e, err := c.endpoint(b.Table)
 	if err != nil {
 		return nil, err
@@ -349,11 +361,11 @@ func (c *Connector) ResumeMask(ctx context.Context, b connector.Batch, kept []by
 	}
 	w.state.Outcomes = s.Outcomes
 	for _, p := range s.Pending {
+		resume := w.resume
 		if p.ID == "" {
-			w.state.Pending = append(w.state.Pending, p)
-			continue
+			resume = func(_ context.Context, p pending) error { return w.posted(p, answers[p.Number]) }
 		}
-		if err := w.resume(ctx, p); err != nil {
+		if err := resume(ctx, p); err != nil {
 			return nil, c.wrong(w.doing, err)
 		}
 	}
@@ -365,18 +377,44 @@ func (c *Connector) ResumeMask(ctx context.Context, b connector.Batch, kept []by
 	return w.state.Outcomes, w.waiting()
 }
 
+// resume asks whether the vendor is done.
 func (w *writing) resume(ctx context.Context, p pending) error {
 	_, _, done, err := w.ask(ctx, p, w.request.Async, w.doing)
-	outcome := connector.Outcome{Status: connector.Changed}
 	switch {
-	case err != nil && connector.Retryable(err):
+	case err != nil && (connector.Retryable(err) || errors.As(err, &overdue{})):
 		return err
 	case err != nil:
-		outcome = connector.Outcome{Status: connector.Failed, Reason: err.Error()}
-	case !done:
+		w.became(p, connector.Outcome{Status: connector.Failed, Reason: err.Error()})
+	case done:
+		w.became(p, connector.Outcome{Status: connector.Changed})
+	default:
 		w.state.Pending = append(w.state.Pending, p)
-		return nil
 	}
+	return nil
+}
+
+// posted takes what the vendor has posted; body is nil before it has.
+func (w *writing) posted(p pending, body []byte) error {
+	if body == nil {
+		w.state.Pending = append(w.state.Pending, p)
+		return w.late(p, w.request.Async, w.request.Method+" "+w.request.Path, w.doing, "posted its answer")
+	}
+	answer, err := readAnswer(body)
+	switch {
+	case err != nil:
+		return err
+	case !answer.counted:
+		return errors.New("the vendor was asked to erase, and has posted no rows_masked")
+	case answer.masked == 0:
+		w.became(p, connector.Outcome{Status: connector.AlreadyDone, Reason: "the vendor says that it has masked no row"})
+	default:
+		w.became(p, connector.Outcome{Status: connector.Changed})
+	}
+	return nil
+}
+
+// became notes what a call has come to, for the changes that it was made for.
+func (w *writing) became(p pending, outcome connector.Outcome) {
 	for _, i := range p.Changes {
 		was := w.state.Outcomes[i]
 		if was.Status == "" {
@@ -384,5 +422,4 @@ func (w *writing) resume(ctx context.Context, p pending) error {
 		}
 		w.state.Outcomes[i] = worse(was, outcome)
 	}
-	return nil
 }

@@ -89,7 +89,7 @@ const crm = `
 func TestARowIsMaskedAndVerified(t *testing.T) { // H12
 	p := &people{all: map[string]string{"7": `{"id":"7","mail":"a@b.c","home":{"city":"Rome","zip":"1"},"plan":"pro"}`}}
 	v := newVendor(t, p.ServeHTTP)
-	c := v.open(t, describe(t, crm)).About(Facts{RequestID: "r1"})
+	c := v.open(t, describe(t, crm)).About(connector.Facts{RequestID: "r1"}).(*Connector)
 	change := connector.Change{
 		Key:    key("7", map[string]any{"who": "7"}),
 		Before: connector.Row{"mail": "a@b.c", "home": map[string]any{"city": "Rome", "zip": "1"}},
@@ -152,7 +152,7 @@ func TestTheFirstRequestThatCanMasks(t *testing.T) { // H12
 		`POST /forget {"who": "7", "all": {"mail":null,"n":1}, "of": "r1"}`: forget + head + erase,
 	} {
 		v := newVendor(t, says(`{}`))
-		c := v.open(t, describe(t, text)).About(Facts{RequestID: "r1"})
+		c := v.open(t, describe(t, text)).About(connector.Facts{RequestID: "r1"}).(*Connector)
 		out, err := c.Mask(t.Context(), batch("people", []string{"mail", "n"}, change, change))
 		if err != nil || statuses(out) != "changed changed" {
 			t.Errorf("%v, %v", out, err)

@@ -58,7 +58,7 @@ func (c *Connector) Size(context.Context, catalogue.Name) (int64, error) { retur
 
 // Read asks for the rows of an endpoint. Unlike in other systems the matches
 // are not alternatives: every choice of a value for each input is a call.
-// When the vendor answers later the error is a *Waiting, and each has got what
+// When the vendor answers later the error is a *connector.Waiting, and each has got what
 // was there at once.
 func (c *Connector) Read(ctx context.Context, r connector.Read, each func(connector.Row) error) (connector.ReadResult, error) {
 	e, err := c.endpoint(r.Table)
@@ -94,6 +94,7 @@ type reading struct {
 	besides  []Input // kept with the rows for masks
 	seen     map[[sha256.Size]byte]bool
 	pending  []pending
+	calls    int // whose answers are posted to us, so far
 	result   connector.ReadResult
 }
 
@@ -117,6 +118,12 @@ func (p *reading) one(ctx context.Context, i int, chosen values) error {
 	}
 	if q.Path == "" {
 		return p.emit(i, chosen, v, nil)
+	}
+	if q.calledBack() {
+		p.calls++
+		if err := p.replying(ctx, v, p.calls); err != nil {
+			return err
+		}
 	}
 	k, err := p.build(q, p.doing, v)
 	if lacks := (missing{}); errors.As(err, &lacks) && q.SkipMissing {
@@ -232,7 +239,10 @@ func (p *reading) emit(i int, chosen, v values, row map[string]any) error {
 		out[InputsColumn] = p.inputsOf(i, chosen)
 	}
 	p.result.Rows++
-	return p.each(out)
+	if err := p.each(out); err != nil {
+		return ours{err}
+	}
+	return nil
 }
 
 // inputsOf gives what a row was found by, under the names of the inputs.

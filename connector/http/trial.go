@@ -131,7 +131,7 @@ func (r *trying) read(ctx context.Context, endpoint string) error {
 		}
 		return nil
 	})
-	if waiting := (*Waiting)(nil); errors.As(err, &waiting) {
+	if waiting := (*connector.Waiting)(nil); errors.As(err, &waiting) {
 		r.tried.Later = true
 		return nil
 	}

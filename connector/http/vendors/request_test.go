@@ -69,7 +69,7 @@ func (d described) openBy(t testing.TB, secrets map[string]string, o vendor.Opti
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &request{TB: t, described: d, Connector: c.About(vendor.Facts{RequestID: "0199aa00-0000-7000-8000-000000000001"}),
+	r := &request{TB: t, described: d, Connector: c.About(connector.Facts{RequestID: "0199aa00-0000-7000-8000-000000000001"}).(*vendor.Connector),
 		tables: map[string]*catalogue.Table{}, rows: map[string][]connector.Row{}}
 	all, err := c.Describe(t.Context())
 	if err != nil {
@@ -171,7 +171,7 @@ func (r *request) erase(ctx context.Context, finish func()) {
 			r.Errorf("no policy reaches %s: the dataset has no field in it that could be erased", e.Name)
 		}
 		outcomes, err := r.Mask(ctx, b)
-		if waiting := (*vendor.Waiting)(nil); errors.As(err, &waiting) {
+		if waiting := (*connector.Waiting)(nil); errors.As(err, &waiting) {
 			outcomes, err = r.wait(ctx, b, waiting, finish)
 		}
 		if err != nil {
@@ -199,14 +199,14 @@ func (r *request) erase(ctx context.Context, finish func()) {
 }
 
 // wait asks twice: before the vendor is done, and after.
-func (r *request) wait(ctx context.Context, b connector.Batch, w *vendor.Waiting, finish func()) ([]connector.Outcome, error) {
+func (r *request) wait(ctx context.Context, b connector.Batch, w *connector.Waiting, finish func()) ([]connector.Outcome, error) {
 	<-time.After(time.Until(w.Again))
-	if _, err := r.ResumeMask(ctx, b, w.State); !errors.As(err, &w) {
+	if _, err := r.ResumeMask(ctx, b, w.State, nil); !errors.As(err, &w) {
 		r.Errorf("%s was done before the vendor was: %v", b.Table.Name.Table, err)
 	}
 	finish()
 	<-time.After(time.Until(w.Again))
-	return r.ResumeMask(ctx, b, w.State)
+	return r.ResumeMask(ctx, b, w.State, nil)
 }
 
 func (r *request) order() []*vendor.Endpoint {
