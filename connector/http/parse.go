@@ -446,23 +446,24 @@ func (d decoder) async(n *source.Node) *Async {
 		return nil
 	}
 	strategy, m := d.strategy(n, "async_config", "callback", "polling")
-	a := &Async{Strategy: strategy, Every: pollEvery, AtMost: pollAtMost, At: n.At}
+	a := &Async{Strategy: strategy, Every: time.Second, AtMost: pollAtMost, At: n.At}
 	if strategy == "polling" {
+		a.Every = pollEvery
 		m.Need("status_request")
 		a.Status, a.StatusAt, a.Completed = d.later(m.Node("status_request"), "status_path", "status_completed_value")
 		a.Result, a.ResultAt, _ = d.later(m.Node("result_request"), "result_path", "")
 		if m.Has("interval") {
 			a.Every = time.Duration(m.Int("interval")) * time.Second
 		}
-		if m.Has("time_limit") {
-			a.AtMost = time.Duration(m.Int("time_limit")) * time.Second
-		}
-		if a.Every < time.Second || a.AtMost < a.Every {
-			d.report.Errorf(n.At, "write seconds", "interval must be 1 or more, and time_limit no less than interval")
-		}
 		if a.Status != nil && a.StatusAt == "" {
 			d.report.Errorf(a.Status.At, "add status_path: ...", "the status request does not say where the status stands in its answer")
 		}
+	}
+	if m.Has("time_limit") {
+		a.AtMost = time.Duration(m.Int("time_limit")) * time.Second
+	}
+	if a.Every < time.Second || a.AtMost < a.Every {
+		d.report.Errorf(n.At, "write seconds", "interval must be 1 or more, and time_limit no less than interval")
 	}
 	m.Done()
 	return a
