@@ -33,6 +33,7 @@ const (
 	AnswerTask    PassKind = "vt_" // enter what a colleague is asked for
 	ResumeRequest PassKind = "vw_" // let go on what a webhook has halted
 	Acknowledge   PassKind = "va_" // say what became of instructions
+	PostReply     PassKind = "vc_" // answer as a system that calls back
 )
 
 // NewPass makes a pass and the token that is given once.
