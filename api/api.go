@@ -63,6 +63,7 @@ type Config struct {
 	Deadlines Deadlines
 	Reviews   Reviews
 	Resumes   Resumes
+	Callbacks Callbacks
 
 	Instructions Instructions
 	// Authorizations let people allow that connections are used.

@@ -72,6 +72,10 @@ func Table() []Route {
 		// What webhooks of policies may do: resume.go.
 		{Method: http.MethodPost, Path: ResumePath, Public: true, Proof: "the token", Repeats: Convergent, Does: "Let a request go on that a webhook has halted", Example: exampleResume, Act: Handle(resumeRequest)},
 
+		// What systems that answer later may do: callbacks.go.
+		{Method: http.MethodPost, Path: CallbackPath, Public: true, Proof: "the token", Repeats: Convergent, Streams: true, MaxBody: maxReply, Does: "Take the answer of a system that answers later, once", Example: exampleReply, Act: Plain[replyInput, replyOutput](takeReply)},
+		{Method: http.MethodPost, Path: CallbackPath + "/{token}", Public: true, Proof: "the token", Repeats: Convergent, Streams: true, MaxBody: maxReply, Does: "Take the answer of a system that cannot send a header", Example: exampleReply, Act: Plain[replyAtInput, replyOutput](takeReply)},
+
 		// Delivery: the links to a package, and what is behind them.
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/package/links", Scope: auth.ReadRequests, Does: "List the links to a package that stand", Act: Handle(listLinks)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/package/links", Scope: auth.OperateRequests, Does: "Mail new links to a package, in the place of those that there are", Act: Handle(renewLinks)},

@@ -178,6 +178,8 @@ const (
 	Skipped  CollectionStatus = "skipped"
 	Failed   CollectionStatus = "error"
 	Residual CollectionStatus = "residue"
+	// Waiting: its system has taken what it was asked, and answers later.
+	Waiting CollectionStatus = "waiting"
 	// Instructed: nothing was done there, and what others are to do is written
 	// down.
 	Instructed CollectionStatus = "instructed"

@@ -110,7 +110,7 @@ func TestWhateverCanBeChosenHasAWord(t *testing.T) {
 		for _, a := range []request.Action{request.Access, request.Recheck, request.Erasure, request.Verification} {
 			keys = append(keys, "action."+string(a))
 		}
-		for _, s := range []request.CollectionStatus{request.Pending, request.Running, request.Done, request.Skipped, request.Failed, request.Residual} {
+		for _, s := range []request.CollectionStatus{request.Pending, request.Running, request.Waiting, request.Done, request.Skipped, request.Failed, request.Residual} {
 			keys = append(keys, "collection_status."+string(s))
 		}
 		for _, k := range message.Kinds() {

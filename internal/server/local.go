@@ -215,7 +215,7 @@ func (l *Local) Run(ctx context.Context, id string) (fulfill.Report, error) {
 func (l *Local) run(ctx context.Context, id string, status request.Status) error {
 	failed := fulfill.ErrPaused
 	if status != request.RequiresInput {
-		failed = l.executor().Run(ctx, l.tenant(), id, l.House.Store.Exclusive())
+		failed = l.carryOut(ctx, id)
 	}
 	if !errors.Is(failed, fulfill.ErrPaused) {
 		return failed
@@ -224,7 +224,23 @@ func (l *Local) run(ctx context.Context, id string, status request.Status) error
 	if err != nil || !resumed {
 		return errors.Join(failed, err)
 	}
-	return l.executor().Run(ctx, l.tenant(), id, l.House.Store.Exclusive())
+	return l.carryOut(ctx, id)
+}
+
+// carryOut carries a request out, and waits in place for systems that answer later.
+func (l *Local) carryOut(ctx context.Context, id string) error {
+	for {
+		err := l.executor().Run(ctx, l.tenant(), id, l.House.Store.Exclusive())
+		var waits *fulfill.Awaits
+		if !errors.As(err, &waits) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(waits.Again.Sub(l.Now())):
+		}
+	}
 }
 
 func (l *Local) executor() *fulfill.Executor {

@@ -214,6 +214,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Webhooks:       s.webhooks(),
 		Letters:        s.correspondence(),
 		Resumes:        resumes{db, s.worker().wake},
+		Callbacks:      callbacks{db, s.worker().wake},
 		Instructions:   instructions{db.Instructions(), db},
 		Authorizations: authorizations{db, s.worker().latest, s.PublicURL, s.Now},
 		Connections:    connections{db, s.worker().latest},

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"volenti.dev/volenti/api"
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/request"
@@ -125,6 +126,8 @@ func (w *worker) carryOut(ctx context.Context, j job) {
 	case errors.Is(err, fulfill.ErrPaused):
 		w.log.Info("a request waits", "tenant", j.tenant, "request", j.id)
 		return
+	case errors.As(err, new(*fulfill.Awaits)): // and is due again later
+		return
 	}
 	w.log.Warn("a request stopped", "tenant", j.tenant, "request", j.id, "error", err)
 	select {
@@ -159,9 +162,17 @@ func (w *worker) execute(ctx context.Context, j job) error {
 		Colleagues: w.colleagues(connect), Connect: connect, Webhooks: hookCaller{connection, w.poster, w.now}, Consents: withdrawals{db}, Choices: choices{db, w.now},
 		Output: output, Delivery: delivery, Limits: w.limits,
 		Log: w.log, Tell: tell, Owner: w.owner, Controller: rules.Controller.Name, Now: w.now,
-		Instructions: db.Work(), PublicURL: w.publicURL,
+		Instructions: db.Work(), PublicURL: w.publicURL, ReplyTo: w.replyTo(),
 	}
 	return e.Run(ctx, j.tenant, j.id, db.Exclusive())
+}
+
+// replyTo is where systems that answer later post their answers.
+func (w *worker) replyTo() string {
+	if w.publicURL == "" {
+		return ""
+	}
+	return w.publicURL + api.CallbackPath
 }
 
 // connections gives those of the configuration as of now. Where that cannot be

@@ -47,10 +47,14 @@ func serveInChild() error {
 		return err
 	}
 	fmt.Println("http://" + listener.Addr().String())
+	registry, public := builtin.Registry(), os.Getenv("VOLENTI_PUBLIC_URL")
+	if _, err := os.Stat(filepath.Join(filepath.Dir(words[0]), "late")); err == nil {
+		registry, public = answersLater(registry), "https://privacy.example.com"
+	}
 	s := &Server{
 		House: house, Now: time.Now, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), limits: fulfill.Limits{Lease: 2 * time.Second},
-		Configuration: config.Options{Registry: builtin.Registry()}, AllowPrivateWebhooks: true,
-		Packages: cmp.Or(os.Getenv("VOLENTI_PACKAGES"), filepath.Join(words[0], "packages")), PublicURL: os.Getenv("VOLENTI_PUBLIC_URL"),
+		Configuration: config.Options{Registry: registry}, AllowPrivateWebhooks: true,
+		Packages: cmp.Or(os.Getenv("VOLENTI_PACKAGES"), filepath.Join(words[0], "packages")), PublicURL: public,
 	}
 	if url := os.Getenv("VOLENTI_SMTP"); url != "" {
 		if s.Mail, err = mail.Parse(url, "privacy@example.com"); err != nil {

@@ -99,13 +99,13 @@ func (s *Requests) GoOn(ctx context.Context, tenant, id string, waits request.St
 // Due gives the ids of up to limit requests, oldest first, that the server may
 // carry out now: they are approved, or in processing under a lease that has run
 // out, is owner's, or, with takeOver, whoever's. Those of the command line are
-// not among them.
+// not among them, nor those that wait for systems.
 func (s *Requests) Due(ctx context.Context, tenant, owner string, takeOver bool, limit int) ([]string, error) {
 	due, err := collect(ctx, s.db.engine, func(row scanner) (id string, err error) {
 		err = row.Scan(&id)
 		return id, err
 	}, `SELECT id FROM requests WHERE tenant = $1 AND author <> ''
-		AND (status = $2 OR status = $3 AND ($5 OR lease_owner IN ('', $4) OR lease_until <= {now}))
+		AND (status = $2 OR status = $3 AND again <= {now} AND ($5 OR lease_owner IN ('', $4) OR lease_until <= {now}))
 		ORDER BY id LIMIT $6`, tenant, request.Approved, request.InProcessing, owner, takeOver, limit)
 	if err != nil {
 		return nil, fmt.Errorf("look for requests to carry out: %w", err)

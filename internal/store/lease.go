@@ -19,25 +19,30 @@ func leaseArgs(l request.Lease, more ...any) []any {
 }
 
 // Claim is described in fulfill.Requests. An owner may claim again what it
-// holds, with a new fence.
+// holds, with a new fence. A request that goes on after it has waited has its
+// entry already.
 func (s *Requests) Claim(ctx context.Context, tenant, id, owner string, ttl time.Duration, takeOver bool, entry audit.Entry) (request.Lease, request.Request, error) {
 	lease := request.Lease{Tenant: tenant, Request: id, Owner: owner}
 	if owner == "" {
 		return lease, request.Request{}, errors.New("claim request: the owner is empty")
 	}
 	var r request.Request
+	var waited int64
 	err := s.db.write(ctx, tenant, func(ctx context.Context, t *tx) (err error) {
 		next, possible, args := transition(request.Start, tenant, id, owner, ttl.Microseconds(), takeOver)
 		r, err = scanRequestAnd(t.row(ctx, `
 			UPDATE requests SET status = `+next+`, lease_owner = $3, lease_until = {now} + $4, fence = fence + 1, parked = ''
 			WHERE tenant = $1 AND id = $2 AND `+possible+`
 				AND ($5 OR lease_owner IN ('', $3) OR lease_until <= {now})
-			RETURNING `+requestColumns+planColumn+`, fence`, args...), &lease.Fence)
+			RETURNING `+requestColumns+planColumn+`, fence, again`, args...), &lease.Fence, &waited)
 		if errors.Is(err, sql.ErrNoRows) {
 			return t.whyNotClaimed(ctx, id)
 		}
 		if err != nil {
 			return fmt.Errorf("claim request: %w", err)
+		}
+		if waited > 0 {
+			return nil
 		}
 		return t.log(ctx, entry)
 	})
@@ -67,7 +72,7 @@ func (s *Requests) Renew(ctx context.Context, l request.Lease, ttl time.Duration
 // Advance records that the request goes on with step. In another step than the
 // one that it stood at, all collections are tried.
 func (s *Requests) Advance(ctx context.Context, l request.Lease, step string) error {
-	return s.update(ctx, l, `UPDATE requests SET retry_only = CASE step WHEN $5 THEN retry_only ELSE '' END, step = $5 WHERE `+heldBy, step)
+	return s.update(ctx, l, `UPDATE requests SET retry_only = CASE step WHEN $5 THEN retry_only ELSE '' END, again = CASE step WHEN $5 THEN again ELSE 0 END, step = $5 WHERE `+heldBy, step)
 }
 
 // NextRound is described in fulfill.Requests.
@@ -107,7 +112,7 @@ func (s *Requests) Move(ctx context.Context, l request.Lease, turn request.Turn,
 	}
 	return s.db.hold(ctx, l, func(ctx context.Context, t *tx, _ int64) error {
 		next, possible, args := transition(turn.Event, leaseArgs(l, readable(turn.Message), parked)...)
-		status, err := t.move(ctx, `UPDATE requests SET status = `+next+`, message = $5, parked = $6, retry_only = ''
+		status, err := t.move(ctx, `UPDATE requests SET status = `+next+`, message = $5, parked = $6, retry_only = '', again = 0
 			WHERE `+heldBy+` AND `+possible+` RETURNING status`, args...)
 		if err != nil {
 			return err
@@ -119,6 +124,11 @@ func (s *Requests) Move(ctx context.Context, l request.Lease, turn request.Turn,
 		}
 		if status.Terminal() {
 			if err := t.end(ctx, l.Request); err != nil {
+				return err
+			}
+		}
+		if turn.Event == request.Fail {
+			if err := t.forgetFailed(ctx, l.Request); err != nil {
 				return err
 			}
 		}

@@ -204,11 +204,15 @@ func (s *Requests) Decide(ctx context.Context, tenant, id string, turn request.T
 	})
 }
 
-// Skip takes a collection out of a request that has stopped. It fails with
-// request.ErrTransition where that has not, or the collection is out already.
+// Skip takes a collection out of a request that has stopped, or waits for its
+// system. It fails with request.ErrTransition where that is not so, or the
+// collection is out already.
 func (s *Requests) Skip(ctx context.Context, tenant, id, address, reason string, entry audit.Entry) error {
 	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
 		if err := t.apply(ctx, id, request.Skip); err != nil {
+			return err
+		}
+		if err := t.passBy(ctx, id, address); err != nil {
 			return err
 		}
 		skipped, err := t.exec(ctx, `INSERT INTO request_skips (tenant, request, address, reason, at) VALUES ($1, $2, $3, $4, {now})
@@ -259,6 +263,8 @@ func (t *tx) end(ctx context.Context, id string) (err error) {
 		`DELETE FROM request_chunks WHERE tenant = $1 AND request = $2`,
 		`DELETE FROM request_papers WHERE tenant = $1 AND request = $2`,
 		`DELETE FROM request_codes WHERE tenant = $1 AND request = $2`,
+		`DELETE FROM request_waits WHERE tenant = $1 AND request = $2`,
+		`DELETE FROM request_replies WHERE tenant = $1 AND request = $2`,
 	} {
 		if _, err := t.exec(ctx, statement, t.tenant, id); err != nil {
 			return fmt.Errorf("end request: %w", err)

@@ -114,6 +114,9 @@ func (r *run) accessOne(ctx context.Context, n *graph.Node) error {
 // attempt is begun. Where it never does, the store hears of an attempt when it
 // is over.
 func (r *run) attempt(ctx context.Context, p request.Progress, do func(p *request.Progress, begun func() error) ([]request.Chunk, error)) error {
+	if a := r.undue(p.Address); a != nil && p.Status == request.Waiting {
+		return a
+	}
 	tries := 0
 	err := r.patiently(ctx, func() error {
 		since, begun := r.Now(), func() error { return nil }
@@ -134,6 +137,9 @@ func (r *run) attempt(ctx context.Context, p request.Progress, do func(p *reques
 		}
 		if ctx.Err() != nil || errors.Is(err, request.ErrFenced) || lost(err) {
 			return err
+		}
+		if a := awaits(err); a != nil {
+			return r.keepWaiting(ctx, p, a)
 		}
 		tries++
 		p.Status, p.Message = request.Failed, err.Error()
@@ -160,7 +166,7 @@ func (r *run) read(ctx context.Context, n *graph.Node, matches []connector.Match
 	again := r.readBefore(n.Address)
 	for _, query := range reads(n, r.tables[n.Address], n.Columns, matches) {
 		query.Again = again
-		result, err := reader.Read(ctx, query, each)
+		result, err := r.query(ctx, n, reader, query, each)
 		total.Rows += result.Rows
 		total.Dropped += result.Dropped
 		if err != nil {
@@ -209,6 +215,9 @@ func (r *run) accessCycle(ctx context.Context, group []*graph.Node) error {
 	if done {
 		return nil
 	}
+	if a := r.cycleUndue(members); a != nil {
+		return a
+	}
 	return r.patiently(ctx, func() error {
 		rest := make([][]request.Chunk, len(members))
 		c := cycle{run: r, group: members, inside: inside, asked: map[string]map[string]bool{}}
@@ -225,6 +234,9 @@ func (r *run) accessCycle(ctx context.Context, group []*graph.Node) error {
 			c.members = append(c.members, m)
 		}
 		err := c.rounds(ctx)
+		if a := awaits(err); a != nil && ctx.Err() == nil {
+			return c.keepWaiting(ctx, a)
+		}
 		for k, m := range c.members {
 			m.progress.Status = request.Done
 			m.progress.Message = c.remark(m)

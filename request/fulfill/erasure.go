@@ -77,7 +77,7 @@ func before(n *graph.Node, hindered map[string]error) []string {
 func (r *run) recheckAll(ctx context.Context) error {
 	var tasks []task
 	for i := range r.plan.Nodes {
-		if n := &r.plan.Nodes[i]; n.Erases() && n.Unverified == "" && r.at(n.Address, request.Erasure).Intent == 0 && !r.skipped(n.Address) {
+		if n := &r.plan.Nodes[i]; n.Erases() && n.Unverified == "" && r.at(n.Address, request.Erasure).Intent == 0 && !r.skipped(n.Address) && !r.rechecked(n) {
 			tasks = append(tasks, task{n.Address, nil, func(ctx context.Context) error { return r.recheck(ctx, n) }})
 		}
 	}
@@ -97,13 +97,16 @@ func (r *run) eraseOne(ctx context.Context, n *graph.Node, hindered error) error
 		p.Status, p.Message = request.Failed, reason(hindered)
 		return errors.Join(hindered, r.save(ctx, p, nil))
 	}
+	if a := r.undue(n.Address); a != nil && p.Status == request.Waiting {
+		return a
+	}
 	e, err := r.newEraser(n)
 	if err != nil {
 		return err
 	}
 	// The first intent says that it has begun, but where it stands already, or
 	// where what failed in earlier rounds is to be forgotten.
-	if r.request.Round > 1 || p.Intent > p.Position {
+	if p.Status != request.Waiting && (r.request.Round > 1 || p.Intent > p.Position) {
 		p, err = r.begin(ctx, p)
 	} else {
 		p = anew(p)
@@ -124,6 +127,9 @@ func (r *run) eraseOne(ctx context.Context, n *graph.Node, hindered error) error
 	if err != nil {
 		if ctx.Err() != nil || errors.Is(err, request.ErrFenced) || lost(err) {
 			return err
+		}
+		if a := awaits(err); a != nil {
+			return r.keepWaiting(ctx, p, a)
 		}
 		p.Status, p.Message = request.Failed, err.Error()
 		if errors.Is(err, ErrPaused) {
@@ -214,6 +220,12 @@ func (e *eraser) add(ctx context.Context, row connector.Row, keep graph.Keep) er
 		e.batch = append(e.batch, change)
 		e.weight += weight(change.Before) + weight(change.After)
 	}
+	if asked, whole := e.whole(); asked {
+		if !whole {
+			return nil
+		}
+		return e.flush(ctx, request.Running)
+	}
 	if len(e.batch) >= e.limits.Batch || e.weight >= batchBytes || e.shared >= int64(e.limits.Batch) || e.already >= 20*int64(e.limits.Batch) {
 		return e.flush(ctx, request.Running)
 	}
@@ -302,7 +314,8 @@ func (e *eraser) flush(ctx context.Context, then request.CollectionStatus) error
 	if e.seen <= e.progress.Position {
 		return nil
 	}
-	repeated := e.progress.Intent > e.progress.Position
+	asked, _ := e.whole()
+	repeated := e.progress.Intent > e.progress.Position && !asked
 	if len(e.batch) > 0 && e.progress.Intent < e.seen {
 		entry := e.entry("request.mask", map[string]any{"collection": e.node.Address, "rows": len(e.batch), "from": e.progress.Position})
 		intended := e.progress
@@ -346,19 +359,7 @@ func (e *eraser) send(ctx context.Context) (outcomes []connector.Outcome, tries 
 	err = e.patiently(ctx, func() (err error) {
 		defer g.leave()
 		tries++
-		if e.node.Delete != "" {
-			deleter, err := capability[connector.Deleter](e.run, e.node.Connection)
-			if err != nil {
-				return err
-			}
-			outcomes, err = deleter.Delete(ctx, b)
-			return err
-		}
-		masker, err := capability[connector.Masker](e.run, e.node.Connection)
-		if err != nil {
-			return err
-		}
-		outcomes, err = masker.Mask(ctx, b)
+		outcomes, err = e.write(ctx, b)
 		return err
 	})
 	return outcomes, tries, err

@@ -42,8 +42,11 @@ type Executor struct {
 	Instructions Instructions
 	// PublicURL is what links in letters begin with.
 	PublicURL string
-	Limits    Limits
-	Log       *slog.Logger
+	// ReplyTo is where systems that call back post their answers; "" where none
+	// can: then one that would is not called.
+	ReplyTo string
+	Limits  Limits
+	Log     *slog.Logger
 	// Tell, when set, hears of progress, from several goroutines at once.
 	Tell func(Event)
 	// Only, when set, is the one collection that is tried in the step that the
@@ -122,8 +125,12 @@ type run struct {
 	systems    map[string]chan struct{}    // what runs at once, by connection
 	skips      map[string]string           // reasons, by address
 	only       string                      // Only, in the first step
+	step       string                      // that runs
+	waited     bool                        // the round waits for systems, or has waited for them in the step that it stands at
+	replies    map[string]map[int][]byte   // what was posted, by question and number
 
 	mu       sync.Mutex
+	waits    map[string]*wait // what is answered later, by question
 	progress map[progressKey]request.Progress
 	fresh    map[string]int64 // rows that a recheck found, by address
 }
@@ -134,8 +141,8 @@ type progressKey struct {
 	action  request.Action
 }
 
-// Run carries the request out from where it stands, until it ends, pauses or
-// fails. A nil error means that it has ended; what came of it is in its
+// Run carries the request out from where it stands, until it ends, pauses,
+// waits for systems (*Awaits) or fails. A nil error means that it has ended; what came of it is in its
 // status and its Report. takeOver is for the only process that can hold
 // leases in this store: it does not wait for those of its dead predecessors.
 func (e *Executor) Run(ctx context.Context, tenant, id string, takeOver bool) error {
@@ -236,8 +243,10 @@ func (r *run) load(ctx context.Context) error {
 	for _, p := range done {
 		r.progress[progressKey{p.Round, p.Address, p.Action}] = p
 	}
-	r.skips, err = r.work.Skips(ctx, r.lease.Tenant, r.lease.Request)
-	return err
+	if r.skips, err = r.work.Skips(ctx, r.lease.Tenant, r.lease.Request); err != nil {
+		return err
+	}
+	return r.loadWaits(ctx)
 }
 
 func (r *run) openIdentities(ctx context.Context) error {
@@ -314,11 +323,15 @@ func capability[T any](r *run, key string) (T, error) {
 		return none, err
 	}
 	if told, ok := c.(connector.Requested); ok {
-		c = told.About(connector.Facts{RequestID: r.lease.Request, Request: map[string]any{"id": r.lease.Request, "policy": r.request.Policy}})
+		c = told.About(r.facts())
 	}
+	return as[T](c, key)
+}
+
+func as[T any](c any, key string) (T, error) {
 	t, ok := c.(T)
 	if !ok {
-		return none, &connector.Error{Kind: connector.Permanent, Connection: key, Doing: fmt.Sprintf("use as %T", (*T)(nil)), Reason: "this kind of connection cannot do that"}
+		return t, &connector.Error{Kind: connector.Permanent, Connection: key, Doing: fmt.Sprintf("use as %T", (*T)(nil)), Reason: "this kind of connection cannot do that"}
 	}
 	return t, nil
 }
@@ -411,9 +424,11 @@ func (r *run) affected(p request.Progress, outcomes []request.FieldOutcome) []st
 	return fields
 }
 
-// anew is a progress in a new attempt.
+// anew is a progress in a new attempt, or in the one that waits.
 func anew(p request.Progress) request.Progress {
-	p.Attempt++
+	if p.Status != request.Waiting {
+		p.Attempt++
+	}
 	p.Status = request.Running
 	p.Message = ""
 	return p
@@ -452,7 +467,7 @@ func (e *Executor) Survey(ctx context.Context, tenant, id string) (map[string]in
 	if err := r.look(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.access(ctx); err != nil {
+	if err := r.accessInPlace(ctx); err != nil {
 		return nil, err
 	}
 	rows := map[string]int64{}

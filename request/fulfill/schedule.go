@@ -17,8 +17,10 @@ type task struct {
 var errUpstream = errors.New("not tried: a collection before it failed")
 
 // parallel runs tasks as soon as what they wait for is done, at most limit at
-// once. A task that fails stops those behind it and no others. It returns
-// when nothing runs any more, with the failures of the tasks that were tried.
+// once. A task that fails stops those behind it and no others, as does one that
+// waits for its system. It returns when nothing runs any more, with the failures
+// of the tasks that were tried, and without any with what is waited for, which
+// also comes before what was not to be tried.
 // Names in after that are no task are taken as done.
 func parallel(ctx context.Context, tasks []task, limit int) error {
 	done := make(map[string]chan struct{}, len(tasks))
@@ -29,6 +31,8 @@ func parallel(ctx context.Context, tasks []task, limit int) error {
 		mu     sync.Mutex
 		failed = map[string]bool{}
 		errs   []error
+		aside  []error
+		waits  *Awaits
 		wait   sync.WaitGroup
 		slots  = make(chan struct{}, limit)
 	)
@@ -36,7 +40,12 @@ func parallel(ctx context.Context, tasks []task, limit int) error {
 		mu.Lock()
 		defer mu.Unlock()
 		failed[name] = true
-		if !errors.Is(err, errUpstream) {
+		switch a := awaits(err); {
+		case a != nil:
+			waits = a.join(waits)
+		case errors.As(err, &untried{}):
+			aside = append(aside, err)
+		case !errors.Is(err, errUpstream):
 			errs = append(errs, err)
 		}
 	}
@@ -74,5 +83,8 @@ func parallel(ctx context.Context, tasks []task, limit int) error {
 		})
 	}
 	wait.Wait()
-	return errors.Join(errs...)
+	if waits != nil && len(errs) == 0 {
+		return waits
+	}
+	return errors.Join(append(errs, aside...)...)
 }

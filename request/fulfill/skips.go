@@ -21,10 +21,13 @@ func (r *run) passes(ctx context.Context, p request.Progress, circle ...*graph.N
 	}
 	inCircle := slices.ContainsFunc(circle, func(n *graph.Node) bool { return n.Address == r.only })
 	if r.only != "" && r.only != p.Address && !inCircle {
-		return false, fmt.Errorf("%s: not tried, since only %s was to be", p.Address, r.only)
+		return false, untried{fmt.Errorf("%s: not tried, since only %s was to be", p.Address, r.only)}
 	}
 	return false, nil
 }
+
+// untried is the failure of a collection that was not to be tried.
+type untried struct{ error }
 
 // skip records that a collection is passed over; what an attempt at reading
 // it has left is forgotten.

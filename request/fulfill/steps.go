@@ -79,6 +79,7 @@ func (r *run) dispatch(ctx context.Context) error {
 		crash("step.advanced")
 		r.Log.Info("step", "request", r.lease.Request, "step", s.name)
 		r.tell(Event{Step: s.name})
+		r.step = s.name
 		err := r.perform(ctx, s)
 		r.only = ""
 		if more := (again{}); errors.As(err, &more) {
@@ -88,6 +89,9 @@ func (r *run) dispatch(ctx context.Context) error {
 		}
 		if errors.Is(err, errHandedOver) {
 			return nil
+		}
+		if a := awaits(err); a != nil && ctx.Err() == nil {
+			return r.rest(ctx, a)
 		}
 		if err != nil {
 			return r.stop(ctx, s.name, err)

@@ -31,6 +31,10 @@ type Requests interface {
 	// gives the lease back. When the new status is terminal, the request's
 	// key and working data are destroyed in the same commit.
 	Move(ctx context.Context, l request.Lease, turn request.Turn, entry audit.Entry) error
+	// Rest gives the lease of a request back that waits for systems. It is due
+	// again after a pause, or at once where a reply was posted that Replies has not
+	// given yet.
+	Rest(ctx context.Context, l request.Lease, pause time.Duration, parked request.Parked) error
 	// Identities gives the request's identities, sealed.
 	Identities(ctx context.Context, tenant, id string) ([]request.Identity, error)
 }
@@ -40,6 +44,7 @@ type Requests interface {
 // belongs to the round that the request stands at.
 type Work interface {
 	HookLog
+	WaitLog
 	// Progress gives the rows of all rounds, collections and actions.
 	Progress(ctx context.Context, tenant, id string) ([]request.Progress, error)
 	// Begin stores p as running, with its attempt. It forgets the chunks of an
