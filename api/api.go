@@ -114,6 +114,8 @@ type Requests interface {
 	// Search gives up to limit requests that a query looks for and that come
 	// behind a mark, in the order of the query.
 	Search(ctx context.Context, tenant string, q request.Query, after request.Mark, limit int) ([]request.Request, error)
+	// Count counts those that a query looks for, and stops at most.
+	Count(ctx context.Context, tenant string, q request.Query, most int) (int64, error)
 	// Digest is what an identity is found by.
 	Digest(ctx context.Context, tenant string, i subject.Identity) (string, error)
 	// Identities gives those of a request; none once it has ended.

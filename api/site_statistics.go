@@ -16,6 +16,8 @@ type SiteCounts interface {
 	// Read gives what stands now, and what was chosen from one day to another,
 	// both included, or site.ErrNotFound.
 	Read(ctx context.Context, tenant, id string, from, to time.Time, by site.Axis) (site.Counts, error)
+	// Chosen counts the choices on all sites of a day, in UTC.
+	Chosen(ctx context.Context, tenant string, day time.Time) (int64, error)
 	// Recount lets all of a tenant be counted again.
 	Recount(ctx context.Context, tenant string, entry audit.Entry) error
 }

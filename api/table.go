@@ -43,6 +43,9 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/person", Scope: auth.ReadPackages, Reveals: "request.reveal", Does: "Show who a request is about, and who asks", Act: Handle(showPerson)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/vouch", Scope: auth.WriteRequests, Does: "Vouch for who asks, in the place of a proof", Example: `{"note":"called back on the number that we have"}`, Act: Handle(vouchRequest)},
 
+		// What waits: overview.go.
+		{Method: http.MethodGet, Path: "/api/v1/overview", Scope: auth.ReadRequests, Does: "Count what waits for operators", Act: Handle(showOverview)},
+
 		// What people ask for themselves.
 		{Method: http.MethodGet, Path: "/api/v1/public/policies", Public: true, Does: "List what people can ask for", Act: Handle(listForms)},
 		{Method: http.MethodPost, Path: "/api/v1/public/requests", Public: true, Proof: "nothing: it is worth nothing until a code proves it", Repeats: Convergent, Does: "Ask for something as the person that it is about", Example: exampleAsk, Act: Handle(askFor)},

@@ -54,7 +54,7 @@ type tour struct {
 	*session
 	dir     string
 	once    bool
-	step    int
+	told    []told // so far
 	house   *server.House
 	counter *counter
 	front   *shopfront
@@ -64,11 +64,18 @@ type tour struct {
 }
 
 func (t *tour) say(title, format string, args ...any) {
-	t.step++
-	fmt.Fprintf(t.Out, "%d. %s\n", t.step, title)
-	for _, line := range strings.Split(strings.TrimRight(fmt.Sprintf(format, args...), "\n"), "\n") {
+	step := told{title, strings.Split(strings.TrimRight(fmt.Sprintf(format, args...), "\n"), "\n")}
+	t.told = append(t.told, step)
+	fmt.Fprintf(t.Out, "%d. %s\n", len(t.told), step.Title)
+	for _, line := range step.Lines {
 		fmt.Fprintf(t.Out, "   %s\n", line)
 	}
+}
+
+// told is a step of the story.
+type told struct {
+	Title string
+	Lines []string
 }
 
 func (t *tour) makeShop() error {

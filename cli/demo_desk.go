@@ -12,7 +12,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -457,23 +456,4 @@ func (c *counter) fetch(s *session, path string, body any, into io.Writer) error
 	}
 	_, err = io.Copy(into, answer.Body)
 	return err
-}
-
-// welcome makes the owner of the demo, and says where everything is.
-func (t *tour) welcome() error {
-	invitation, err := t.house.InviteFirst(t.ctx, store.DefaultTenant, t.User, t.Now())
-	if err != nil {
-		return err
-	}
-	t.say("Now you", `%[1]s/                  what people see: ask for your own data as paula.brandt9@example.org
-%[1]s/set-up/%[2]s
-                       become its owner, and decide on the requests of Paula
-%[4]s/                  the shop's web site: its banner asks you before anything of others is loaded
-Everything is in %[3]s:
-  mail/                 every letter that was sent, with its codes and links
-  access/package.zip    what Anna was given: open its index.html
-  config/, desk/        the description of the databases, the policies, and what the desk adds
-It answers until you end it (Ctrl-C).`, t.counter.Server, url.PathEscape(invitation), t.dir, t.front.url)
-	<-t.ctx.Done()
-	return nil
 }

@@ -60,6 +60,20 @@ func TestDemoAnswersUntilItIsEnded(t *testing.T) {
 	} else if status, _ := get(t, others[1], ""); status != http.StatusOK {
 		t.Errorf("the services of others do not answer: %d", status)
 	}
+	// Its first page leads to all that can be tried, and shows what was sent.
+	_, first := get(t, regexp.MustCompile(`(http://\S+)  begin here`).FindStringSubmatch(text)[1], "")
+	tried := regexp.MustCompile(`<li><h3><a href="([^"]+)"`).FindAllStringSubmatch(first, -1)
+	for _, link := range tried {
+		if strings.HasPrefix(link[1], "/") {
+			link[1] = regexp.MustCompile(`(http://\S+)/  begin here`).FindStringSubmatch(text)[1] + link[1]
+		}
+		if status, _ := get(t, link[1], ""); status >= http.StatusBadRequest {
+			t.Errorf("the first page leads to %s, which answers %d", link[1], status)
+		}
+	}
+	if len(tried) < 9 || !strings.Contains(first, "archive@shop.example") || !strings.Contains(first, "Anna Keller asks to be erased") {
+		t.Errorf("the first page has %d things to try:\n%s", len(tried), first)
+	}
 	letters, err := filepath.Glob(filepath.Join(dir, "mail", "*archive-at-shop.example.txt"))
 	if err != nil || len(letters) != 1 {
 		t.Errorf("%d letters to the archive, %v", len(letters), err)

@@ -11,6 +11,9 @@ import (
 	"volenti.dev/volenti/request"
 )
 
+// start is the list of requests.
+const start = "/admin/requests"
+
 // listView is the list of requests and how it was narrowed.
 type listView struct {
 	Statuses       []request.Status

@@ -30,6 +30,7 @@ var groups = []string{atHome, ofRequests, ofPeople, ofSystems, ofHouse}
 // sections is the navigation, in its order within each group. Every area of pages has an
 // entry.
 var sections = []section{
+	{Group: atHome, Path: desk, Word: "desk.title", Scope: auth.OwnSession},
 	{Group: ofRequests, Path: "/admin/requests", Word: "requests.title", Scope: auth.ReadRequests},
 	{Group: ofRequests, Path: "/admin/tasks", Word: "tasks.title", Scope: auth.ReadRequests},
 	{Group: ofRequests, Path: "/admin/requests/new", Word: "new.title", Scope: auth.WriteRequests},
@@ -53,7 +54,7 @@ type group struct {
 func (v *visit) sections() (seen []group) {
 	here, at := v.r.URL.Path, ""
 	for _, s := range sections {
-		if len(s.Path) > len(at) && v.session.May(s.Scope) && (here == s.Path || strings.HasPrefix(here, s.Path+"/")) {
+		if len(s.Path) > len(at) && v.session.May(s.Scope) && (here == s.Path || s.Path != desk && strings.HasPrefix(here, s.Path+"/")) {
 			at = s.Path
 		}
 	}

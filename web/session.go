@@ -7,9 +7,6 @@ import (
 	"strings"
 )
 
-// start is where an operator begins.
-const start = "/admin/requests"
-
 func showSetUp(v *visit) error { return v.setUp(http.StatusOK, nil) }
 
 func (v *visit) setUp(status int, f *form) error {
@@ -45,8 +42,8 @@ func (v *visit) next() string {
 	if v.r.Method == http.MethodPost {
 		next = v.value("next")
 	}
-	if u, err := url.Parse(next); err != nil || !strings.HasPrefix(next, "/admin/") || path.Clean(u.Path) != u.Path {
-		return start
+	if u, err := url.Parse(next); err != nil || !strings.HasPrefix(next, desk+"/") || path.Clean(u.Path) != u.Path {
+		return desk
 	}
 	return next
 }
@@ -87,7 +84,7 @@ func (v *visit) signIn() {
 		v.setCookie(sessionCookie, "")
 	}
 	to := "/sign-in"
-	if v.r.Method == http.MethodGet && v.r.URL.Path != start {
+	if v.r.Method == http.MethodGet && v.r.URL.Path != desk {
 		to += "?next=" + url.QueryEscape(v.here)
 	}
 	http.Redirect(v.w, v.r, to, http.StatusSeeOther)

@@ -13,6 +13,7 @@ func Table() []Page {
 		centerPages(),
 		preferencePages(),
 		sessionPages(),
+		homePages(),
 		requestPages(),
 		settingPages(),
 	)
@@ -55,7 +56,6 @@ func sessionPages() []Page {
 // requestPages are about privacy requests, for operators.
 func requestPages() []Page {
 	return []Page{
-		{Method: http.MethodGet, Path: "/admin", Scope: auth.OwnSession, Does: "Lead to the requests", Act: func(v *visit) error { return v.redirect(start) }},
 		{Method: http.MethodGet, Path: "/admin/requests", Scope: auth.ReadRequests, Does: "List requests", Act: listRequests},
 		{Method: http.MethodGet, Path: "/admin/requests/new", Scope: auth.WriteRequests, Does: "Ask what somebody asks for", Act: newRequest},
 		{Method: http.MethodPost, Path: "/admin/requests/new", Scope: auth.WriteRequests, Does: "Submit a request on somebody's behalf", Act: submitRequest},

@@ -27,6 +27,7 @@ var (
 		`^(instructions\.answer|instructions\.said|pause\.ground)\.|^ask\.(access|erasure|consent)$|^prove\.code_(agent|person)$`,
 		`^(key|hook|attempt)\.`,
 		`^(chosen|chosen_by)\.`,
+		`^desk\.(connect|publish|site)(\.|$)`,
 	}, "|"))
 )
 

@@ -312,7 +312,7 @@ func (b *Browser) Window(name string) {
 }
 
 // Findings gives what axe, whose source this is, finds on the page under the
-// rules with these tags.
+// rules with these tags, or under these rules.
 func (b *Browser) Findings(axe string, tags ...string) []string {
 	b.t.Helper()
 	rules, err := json.Marshal(tags)
@@ -321,7 +321,9 @@ func (b *Browser) Findings(axe string, tags ...string) []string {
 	}
 	b.do("let axe run", scripts(true))
 	defer b.do("let scripts be as they were", scripts(b.scripted))
-	run(b, "load axe", chromedp.Evaluate[bool](axe+`; true`))
-	return run(b, "run axe", chromedp.Evaluate[[]string](`axe.run(document, {runOnly: `+string(rules)+`, resultTypes: ["violations"]}).then(r =>
+	if !run(b, "look for axe", chromedp.Evaluate[bool](`"axe" in window`)) { // the page was looked at before
+		run(b, "load axe", chromedp.Evaluate[bool](axe+`; true`))
+	}
+	return run(b, "run axe", chromedp.Evaluate[[]string](`axe.run(document, {runOnly: `+string(rules)+`, resultTypes: ["violations"], preload: false}).then(r =>
 		r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + v.help + ": " + n.html + ": " + n.failureSummary)))`, chromedp.EvalAwaitPromise))
 }

@@ -336,7 +336,7 @@ func TestSetUpLinkMakesAnOperatorOnce(t *testing.T) { // SE12
 		t.Errorf("two passwords: %d %s", got.status, got.body)
 	}
 	entered[7] = password
-	if got := b.send(link, link, entered...); got.status != http.StatusSeeOther || got.header.Get("Location") != "/admin/requests" {
+	if got := b.send(link, link, entered...); got.status != http.StatusSeeOther || got.header.Get("Location") != "/admin" {
 		t.Fatalf("accepted: %d %s", got.status, got.body)
 	}
 	if got := b.get("/admin/requests"); got.status != http.StatusOK || !strings.Contains(got.body, "Olga") {
@@ -351,7 +351,7 @@ func TestSetUpLinkMakesAnOperatorOnce(t *testing.T) { // SE12
 		t.Error("a wrong password lets in")
 	}
 	for next, want := range map[string]string{
-		"": "/admin/requests", "/admin/password": "/admin/password", "//evil.example": "/admin/requests", "https://evil.example": "/admin/requests", "/admin/../..//evil.example": "/admin/requests",
+		"": "/admin", "/admin/password": "/admin/password", "//evil.example": "/admin", "https://evil.example": "/admin", "/admin/../..//evil.example": "/admin",
 	} {
 		if got := s.browser().send("/sign-in?next="+url.QueryEscape(next), "/sign-in", "email", "olga@example.org", "password", password); got.status != http.StatusSeeOther || got.header.Get("Location") != want {
 			t.Errorf("next %q: %d, to %q", next, got.status, got.header.Get("Location"))

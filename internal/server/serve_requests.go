@@ -22,6 +22,11 @@ func (s requests) Search(ctx context.Context, tenant string, q request.Query, af
 	return s.db.Requests().Search(ctx, tenant, q, after, limit)
 }
 
+// Count implements api.Requests.
+func (s requests) Count(ctx context.Context, tenant string, q request.Query, most int) (int64, error) {
+	return s.db.Requests().Count(ctx, tenant, q, most)
+}
+
 // Digest implements api.Requests.
 func (s requests) Digest(ctx context.Context, tenant string, i subject.Identity) (string, error) {
 	keys, err := s.db.Tenant(ctx, tenant)

@@ -8,9 +8,8 @@ import (
 	"volenti.dev/volenti/request"
 )
 
-// Search gives up to limit requests, without their plans, that a query looks
-// for and that come behind a mark, in the order of the query.
-func (s *Requests) Search(ctx context.Context, tenant string, q request.Query, after request.Mark, limit int) ([]request.Request, error) {
+// sought are the conditions of a query.
+func sought(tenant string, q request.Query) *conditions {
 	b := &conditions{text: " WHERE tenant = $1", args: []any{tenant}}
 	if len(q.Statuses) > 0 {
 		var statuses []any
@@ -40,7 +39,13 @@ func (s *Requests) Search(ctx context.Context, tenant string, q request.Query, a
 	if q.Digest != "" {
 		b.and("id IN (SELECT request FROM request_identities WHERE tenant = $1 AND type = ? AND digest = ?)", q.Type, q.Digest)
 	}
-	order := "id DESC"
+	return b
+}
+
+// Search gives up to limit requests, without their plans, that a query looks
+// for and that come behind a mark, in the order of the query.
+func (s *Requests) Search(ctx context.Context, tenant string, q request.Query, after request.Mark, limit int) ([]request.Request, error) {
+	b, order := sought(tenant, q), "id DESC"
 	switch {
 	case q.ByDue:
 		order = dueLast + ", id"
