@@ -23,6 +23,11 @@ func TestFrameIsLedByKeysAndColoursAndPutOnPaper(t *testing.T) { // W11
 	e := h.owner()
 	e.Before(`navigator.clipboard.writeText = async text => { window.copied = text }`)
 
+	e.Open(h.url + "/admin")
+	for _, dead := range chromiumtest.Evaluate[[]string](e.Browser, `Promise.all([...document.querySelectorAll("main a, header a")].map(async a => (await fetch(a.href)).ok ? "" : a.href)).then(all => all.filter(dead => dead))`) { // W1
+		t.Errorf("the first page leads to %s, where nothing is", dead)
+	}
+
 	e.Open(h.url + "/admin/requests")
 	const entries = `[...document.querySelectorAll("main tbody a")]`
 	e.Key("j")

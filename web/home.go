@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/request"
@@ -38,7 +39,7 @@ type figure struct {
 	Word   string
 	Number string
 	Kind   string // as of a status; "" where nothing has to be done
-	Path   string
+	Path   string // "" where the operator may not see the list
 	More   string // beside it, in words
 }
 
@@ -62,11 +63,25 @@ func showDesk(v *visit) error {
 		}
 		d.count(o, v.language)
 	}
+	for _, figures := range [][]figure{d.Time, d.Waiting, d.House} {
+		for i, f := range figures {
+			if !v.opens(f.Path) {
+				figures[i].Path = ""
+			}
+		}
+	}
 	var err error
 	if d.Steps, err = v.steps(); err != nil {
 		return err
 	}
 	return v.show(http.StatusOK, "admin/home", d, nil)
+}
+
+// opens says whether the operator may see a page.
+func (v *visit) opens(at string) bool {
+	path, _, _ := strings.Cut(at, "?")
+	page, there := v.p.paths[path].pages[http.MethodGet]
+	return there && v.session.May(page.Scope)
 }
 
 func (d *deskView) count(o overview, l *tongue) {
@@ -116,7 +131,7 @@ func (v *visit) steps() (todo []step, err error) {
 		var list struct {
 			Items []struct{} `json:"items"`
 		}
-		if !v.session.May(one.scope) {
+		if !v.session.May(one.scope) || !v.opens(one.step.Path) {
 			continue
 		}
 		if err := v.get(one.path, &list); err != nil {

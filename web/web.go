@@ -83,18 +83,19 @@ type Pages struct {
 	mux       *http.ServeMux
 	secure    bool // cookies are
 	languages tongues
+	paths     map[string]methods
 }
 
 // New builds the pages from a table. It panics when the table, a template or
 // the catalogue of words is wrong.
 func New(c Config, table []Page) *Pages {
-	p := &Pages{config: c, mux: http.NewServeMux(), secure: !plainLoopback(c.PublicURL)}
+	paths := map[string]methods{}
+	p := &Pages{config: c, mux: http.NewServeMux(), secure: !plainLoopback(c.PublicURL), paths: paths}
 	assets := loadAssets()
 	for _, a := range assets {
 		p.mux.Handle("GET "+a.path, a)
 	}
 	p.languages = loadTongues(assets)
-	paths := map[string]methods{}
 	for _, page := range table {
 		if err := page.check(); err != nil {
 			panic("web: " + err.Error())
