@@ -116,8 +116,12 @@ func (ck *checker) maskable(p policy.Policy, rule policy.Rule, c *dataset.Collec
 }
 
 // fixedAt warns, once for each policy, of a collection of a vendor in which nothing can
-// be erased.
+// be erased, and which no other can take along.
 func (ck *checker) fixedAt(p policy.Policy, c *dataset.Collection) {
+	removes := func(o dataset.Collection) bool { return o.Masks == catalogue.MasksRow && !o.Skip }
+	if slices.ContainsFunc(ck.Datasets.Dataset(c.Address.Dataset).Collections, removes) {
+		return
+	}
 	if at := p.Key + " " + c.Address.String(); !ck.fixed[at] {
 		ck.fixed[at] = true
 		ck.report.Warnf(c.At, "keep its fields in the policy, with their reason, or add a request to the description that erases them",

@@ -29,6 +29,9 @@ type Discovery struct {
 // values leaves the process, but for keys, which are sent to the databases of
 // the same configuration that may know them.
 func (s *Systems) Discover(ctx context.Context, key string, rows int, today value.Date) (*Discovery, error) {
+	if s.vendor(key) {
+		return nil, fmt.Errorf("connection %s is one to a vendor, whose description says what it holds: start from that of volenti connector show", key)
+	}
 	live, err := s.describe(ctx, key)
 	if err != nil {
 		return nil, err

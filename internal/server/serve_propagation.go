@@ -55,7 +55,7 @@ func (l *Latest) propagation(ctx context.Context, tenant string) (*propagate.Edi
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	e.told.Do(func() { e.tells = e.takers(l.options.Registry) })
+	e.told.Do(func() { e.tells = e.takers(e.config.Registry) })
 	return e.tells, release, nil
 }
 

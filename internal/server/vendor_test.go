@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/fulfill"
 	"volenti.dev/volenti/subject"
 )
 
@@ -27,6 +28,8 @@ type guild struct {
 	calls  []string
 	keys   []string // of idempotency, of writes
 	busy   []int    // what the next calls are answered with
+	// cascades: with Anna go the letters to her.
+	cascades bool
 }
 
 func newGuild(t testing.TB) *guild {
@@ -70,6 +73,9 @@ func (c *guild) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rows = []any{map[string]any{"list": "l1", "member": "x1"}, map[string]any{"list": "l2", "member": "x2"}}
 	case len(parts) == 3 && parts[0] == "lists":
 		rows = []any{map[string]any{"list": parts[1], "to": r.FormValue("to"), "subject": "News of " + parts[1]}}
+		if c.people["c1"] == nil && c.cascades {
+			rows = nil
+		}
 	case len(parts) == 5 && r.Method == http.MethodGet:
 		for _, at := range slices.Sorted(maps.Keys(c.notes)) {
 			if id, of := strings.CutPrefix(at, parts[1]+"/"+parts[3]+"/"); of {
@@ -78,6 +84,8 @@ func (c *guild) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case len(parts) == 6 && r.Method == http.MethodDelete:
 		delete(c.notes, parts[1]+"/"+parts[3]+"/"+parts[5])
+	case len(parts) == 2 && r.Method == http.MethodDelete:
+		delete(c.people, parts[1])
 	case r.Method == http.MethodPatch && c.people[parts[1]] != nil:
 		into := c.people[parts[1]]
 		_ = json.Unmarshal(body, &into)
@@ -287,4 +295,31 @@ func TestWhatAVendorCannotBeAskedAgainIsNotComplete(t *testing.T) { // H12, X17
 		t.Error(report.Message)
 	}
 	w.equal("calls", slices.Contains(c.made(), "DELETE /lists/a/members/b/notes/anna@example.com"), true)
+}
+
+// With a person what depends on them goes too, or does not; the vendor no longer knows
+// their memberships then.
+func TestRowsThatGoWithOthersAreAskedForAgain(t *testing.T) { // H12, H13, X17
+	t.Parallel()
+	removing := strings.NewReplacer("      update:\n        method: PATCH", "      delete:\n        method: DELETE", `        body: '{<masked_object_fields>}'`+"\n", "").Replace(clubDescription)
+	for _, cascades := range []bool{true, false} {
+		w, c := member(t, removing)
+		c.cascades = cascades
+		w.configure(removing, strings.Replace(clubShop, "targets: [user.contact,", "targets: [user.behavior, user.contact,", 1),
+			fmt.Sprintf("connection:\n- {key: club, type: club, access: write, private: true, secrets: {domain: %q}}\n", strings.TrimPrefix(c.URL, "http://")))
+		report := w.open().run("erasure", "anna@example.com")
+		letters := line(report, "club:letters", request.Erasure)
+		if cascades {
+			w.equal("status", report.Status, request.Complete)
+			w.equal("letters", letters.Fields, []fulfill.FieldReport{{Status: "deleted", Rows: 2, Reason: "gone with club:people"}})
+		} else {
+			w.equal("status", report.Status, request.CompleteWithResidue)
+			w.equal("letters", letters.Message, "not gone with club:people: 2")
+		}
+		w.equal("verified", letters.Verified, cascades)
+		w.equal("rows", letters.RowsRead, int64(2))
+		if c.people["c1"] != nil {
+			t.Error("Anna is still there")
+		}
+	}
 }

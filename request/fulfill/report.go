@@ -162,6 +162,8 @@ func erasureReport(n *graph.Node, read int64, p, v request.Progress, outcomes []
 		if c.Status == request.Instructed {
 			c.Message += "; instructed, not verified"
 		}
+	case n.Follows != "":
+		c.follow(n, v)
 	case !n.Erases() && n.Blocked == "":
 		c.Status, c.Message = request.Skipped, NothingErased
 	case v.RowsResidue > 0:
@@ -182,4 +184,18 @@ func erasureReport(n *graph.Node, read int64, p, v request.Progress, outcomes []
 		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Status, b.Status), cmp.Compare(a.Reason, b.Reason))
 	})
 	return c
+}
+
+// follow says what became of rows that were to go with others.
+func (c *CollectionReport) follow(n *graph.Node, v request.Progress) {
+	c.Status = or(v.Status, request.Pending)
+	if v.Status != request.Done {
+		return
+	}
+	if c.RowsMasked = max(0, c.RowsRead-v.RowsResidue); c.RowsMasked > 0 {
+		c.Fields = append(c.Fields, FieldReport{Status: "deleted", Rows: c.RowsMasked, Reason: "gone with " + n.Follows})
+	}
+	if v.RowsResidue > 0 {
+		c.Status = request.Residual
+	}
 }

@@ -45,7 +45,7 @@ func (r *run) leading() []*graph.Node {
 		}
 	}
 	for i := range r.plan.Nodes {
-		if n := &r.plan.Nodes[i]; n.Erases() || n.Instructs() {
+		if n := &r.plan.Nodes[i]; n.Erases() || n.Instructs() || n.Follows != "" {
 			mark(n)
 		}
 	}
@@ -72,6 +72,12 @@ func (r *run) verifyOne(ctx context.Context, n *graph.Node) error {
 		if n.Unverified != "" {
 			p.Message = n.Unverified
 			return nil, nil
+		}
+		if n.Follows != "" {
+			result, err := r.read(ctx, n, found.matches, func(connector.Row) error { return nil })
+			p.RowsResidue = result.Rows
+			p.Message = remarks(note{"not gone with " + n.Follows, result.Rows})
+			return nil, err
 		}
 		known := map[[16]byte]bool{}
 		var stale int64

@@ -133,3 +133,40 @@ func writtenAlong(t *catalogue.Table, c *dataset.Collection, n *Node) (columns [
 	slices.Sort(columns)
 	return columns
 }
+
+// followAll lets collections of a vendor in which nothing can be erased go with rows
+// of it that are removed: by those they are found by, else by any. Whether they are
+// gone is asked afterwards, so that it need not be known.
+func (p *planner) followAll() {
+	for k := range p.plan.Nodes {
+		n := &p.plan.Nodes[k]
+		asked := p.tables[p.index[address(n.Address)]].Asked
+		if asked == nil || asked.Masks != catalogue.MasksNothing || asked.Unverified != "" || len(n.Refused) == 0 {
+			continue
+		}
+		if n.Follows = p.removedBefore(n); n.Follows != "" {
+			n.Refused = nil
+			n.Notes = append(n.Notes, "no request of the vendor erases its rows: it is asked whether they are gone with those of "+n.Follows)
+		}
+	}
+}
+
+// removedBefore names the first collection of the same dataset whose rows are
+// removed, of those that a node is found by if there is one.
+func (p *planner) removedBefore(n *Node) string {
+	var others []string
+	for _, o := range p.plan.Nodes {
+		if o.Delete != "" && o.Blocked == "" && address(o.Address).Dataset == address(n.Address).Dataset {
+			others = append(others, o.Address)
+		}
+	}
+	for _, m := range n.Matches {
+		if slices.Contains(others, m.From) {
+			return m.From
+		}
+	}
+	if len(others) == 0 {
+		return ""
+	}
+	return others[0]
+}

@@ -140,7 +140,7 @@ func TestAMaskThatRemovesTheRowIsPlannedAsItsRemoval(t *testing.T) { // H12
 }
 
 func TestWhatAVendorCannotDoIsRefused(t *testing.T) { // H12
-	members := build(t, club(eraseContact, catalogue.Asked{}, removed, "email")).Node("crm:members")
+	members := build(t, club(eraseContact, catalogue.Asked{}, written, "email")).Node("crm:members")
 	if len(members.Refused) != 2 || members.Refused[0].Reason != "the description of the vendor has no request that would erase it" {
 		t.Errorf("nothing can be erased: %+v", members.Refused)
 	}
@@ -156,6 +156,17 @@ func TestWhatAVendorCannotDoIsRefused(t *testing.T) { // H12
 	if r := members.Refused; len(r) != 2 || r[0].Field != "list" || r[0].Reason != "the requests that write the row refer to it" {
 		t.Errorf("what the row is written by: %+v", r)
 	}
+}
+
+func TestWhatNothingErasesGoesWithRowsThatAreRemoved(t *testing.T) { // H12, X17
+	p := build(t, club(eraseContact, removed, catalogue.Asked{}, "email"))
+	notes := p.Node("crm:notes")
+	equal(t, "follows", notes.Follows, "crm:members")
+	equal(t, "refused", len(notes.Refused), 0)
+	equal(t, "targeted, and not written", []bool{notes.Targeted(), notes.Erases()}, []bool{true, false})
+	equal(t, "of what is masked nothing goes", build(t, club(eraseContact, written, catalogue.Asked{}, "email")).Node("crm:notes").Follows, "")
+	unasked := catalogue.Asked{Unverified: "not verified: nobody knows"}
+	equal(t, "what cannot be asked again", build(t, club(eraseContact, removed, unasked, "email")).Node("crm:notes").Follows, "")
 }
 
 func TestARowThatIsWrittenWholeIsReadWhole(t *testing.T) { // H12

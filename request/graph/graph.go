@@ -120,6 +120,7 @@ func Build(in Input) (*Plan, error) {
 		p.node(i)
 	}
 	p.orderErasure()
+	p.followAll()
 	p.asks()
 	p.tell()
 	if err := p.finish(order); err != nil {

@@ -118,6 +118,9 @@ type Node struct {
 	AfterNulls []string `json:"after_nulls,omitempty"`
 	// Cascades is what the database does by itself when rows are deleted.
 	Cascades []Cascade `json:"cascades,omitempty"`
+	// Follows names the node whose rows are removed, and are to take those of this
+	// one along: nothing else would erase them. It is asked whether they are gone.
+	Follows string `json:"follows,omitempty"`
 	// Unverified says why it cannot be asked whether what was erased is: a request
 	// that erases something of it cannot end as plain complete.
 	Unverified string `json:"unverified,omitempty"`
@@ -218,7 +221,7 @@ func (n *Node) touches() bool { return n.Blocked == "" && (len(n.Masks) > 0 || n
 
 // Targeted says whether an erasure rule wants anything of the node.
 func (n *Node) Targeted() bool {
-	return n.touches() || n.Blocked != "" || len(n.Kept) > 0 || len(n.Refused) > 0
+	return n.touches() || n.Follows != "" || n.Blocked != "" || len(n.Kept) > 0 || len(n.Refused) > 0
 }
 
 // digest computes the hash of the plan.
