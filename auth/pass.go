@@ -37,7 +37,7 @@ const (
 	// Authorize is the state that a vendor sends a person back with: take the code for
 	// a connection. Its part is who has asked for it.
 	Authorize PassKind = "vo_"
-	PostReply PassKind = "vc_" // answer as a system that calls back
+	PostReply PassKind = "vb_" // answer as a system that calls back
 )
 
 // NewPass makes a pass and the token that is given once.

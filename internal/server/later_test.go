@@ -173,8 +173,8 @@ func (w *world) token(question string) string {
 	w.t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
 		for _, line := range w.asked() {
-			if token, ok := strings.CutPrefix(line, question+"_vc_"); ok {
-				return "vc_" + token
+			if token, ok := strings.CutPrefix(line, question+"_vb_"); ok {
+				return "vb_" + token
 			}
 		}
 	}
@@ -261,7 +261,7 @@ func TestARequestWaitsForSystemsInNobodysHandsAndGoesOnWithEach(t *testing.T) { 
 		if got := s.replyTo(token, anyAnswer); got.status != http.StatusNoContent {
 			t.Fatalf("the answer: %d %s", got.status, got.body)
 		}
-		second, unknown := s.replyTo(token, anyAnswer), s.replyTo("vc_0000", anyAnswer)
+		second, unknown := s.replyTo(token, anyAnswer), s.replyTo("vb_0000", anyAnswer)
 		s.problem("a second answer", second, http.StatusConflict)
 		if second.status != unknown.status || problemDetail(second.body) != problemDetail(unknown.body) {
 			t.Errorf("one that was used says %s, one that is unknown %s", second.body, unknown.body)
@@ -318,7 +318,7 @@ func TestAnErasureWaitsForSystemsAndIsVerified(t *testing.T) { // H14, X10
 		for len(answered) < 4 { // access, recheck, erasure, verification
 			s.rests(r.ID)
 			for _, line := range s.world.asked() {
-				if at := strings.Index(line, "vc_"); !answered[line[at:]] {
+				if at := strings.Index(line, "vb_"); !answered[line[at:]] {
 					answered[line[at:]] = true
 					if got := s.replyTo(line[at:], `{"access_results":[],"rows_masked":1}`); got.status != http.StatusNoContent {
 						t.Fatalf("the answer: %d %s", got.status, got.body)
@@ -333,7 +333,7 @@ func TestAnErasureWaitsForSystemsAndIsVerified(t *testing.T) { // H14, X10
 		}
 		var does []string
 		for _, line := range s.world.asked() {
-			does = append(does, line[:strings.Index(line, "_vc_")])
+			does = append(does, line[:strings.Index(line, "_vb_")])
 		}
 		s.world.equal("what was asked", does, []string{"read_lead", "read_lead", "mask_lead", "read_lead"})
 		s.world.equal("others", s.world.table("SELECT id, name FROM lead ORDER BY id"), []string{"1|<null>", "2|Ben"})
@@ -381,7 +381,7 @@ func TestWhatWaitsCanBeSkippedAndTheRequestCanceled(t *testing.T) { // H14, X23
 			t.Fatalf("cancel: %d %s", got.status, got.body)
 		}
 		for _, line := range asked {
-			s.problem("an answer after the end", s.replyTo(line[strings.Index(line, "vc_"):], anyAnswer), http.StatusConflict)
+			s.problem("an answer after the end", s.replyTo(line[strings.Index(line, "vb_"):], anyAnswer), http.StatusConflict)
 		}
 	})
 }
