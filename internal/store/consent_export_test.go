@@ -60,3 +60,8 @@ func (c *Consents) Keep(tenant string, n int) int {
 	}
 	return len(k.young) + len(k.old)
 }
+
+// SearchAmong is Search where a page looks at so many records.
+func (c *Consents) SearchAmong(ctx context.Context, tenant string, q consent.Query, look int) (consent.Page, error) {
+	return c.search(ctx, tenant, q, look)
+}

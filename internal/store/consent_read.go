@@ -80,9 +80,12 @@ func (c *Consents) States(ctx context.Context, tenant string, id consent.Subject
 	return states, nil
 }
 
-const selectRecords = `
-	SELECT seq, id, subject, purpose, choice, at, given, notice, digest, language, legal_basis, source, supersedes, trace, facts
+const (
+	recordFields  = `seq, id, subject, purpose, choice, at, given, notice, digest, language, legal_basis, source, supersedes, trace, facts`
+	selectRecords = `
+	SELECT ` + recordFields + `
 	FROM consent_records`
+)
 
 const (
 	selectHistory     = selectRecords + ` {by subject} WHERE tenant = $1 AND subject = $2 ORDER BY seq`
