@@ -77,6 +77,8 @@ type Config struct {
 	// which country a visitor comes; "" for none.
 	CountryHeader string
 	SiteCounts    SiteCounts
+	People        People  // people.go
+	Records       Records // records.go
 	Devices       Devices
 	// PermissionTables: permissions.go.
 	PermissionTables PermissionTables

@@ -164,6 +164,13 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/controller", Scope: auth.ReadConsents, Does: "Show what receipts say of the controller", Act: Handle(showController)},
 		{Method: http.MethodPut, Path: "/api/v1/controller", Scope: auth.ManageConsents, Does: "Set what receipts say of the controller", Example: `{"name":"Example GmbH","withdraw":"https://example.com/privacy","jurisdictions":["EU"]}`, Act: Handle(setController)},
 		{Method: http.MethodGet, Path: "/api/v1/reconsent", Scope: auth.ReadConsents, Does: "List who is to be asked again, and about what", Act: Handle(listDue)},
+		// People and records: people.go, records.go.
+		{Method: http.MethodGet, Path: "/api/v1/subjects/{id}/person", Scope: auth.ReadPackages, Reveals: "subject.reveal", Does: "Show what a subject is known by", Act: Handle(showSubject)},
+		{Method: http.MethodGet, Path: "/api/v1/subjects/{id}/requests", Scope: auth.ReadRequests, Reveals: "subject.requests", Does: "List the privacy requests of a subject, newest first", Act: Handle(listRequestsOf)},
+		{Method: http.MethodGet, Path: "/api/v1/consents", Scope: auth.ReadConsents, Does: "Look for records, newest first", Act: Handle(listRecords)},
+		{Method: http.MethodGet, Path: "/api/v1/consents/{sequence}", Scope: auth.ReadConsents, Does: "Show a record", Act: Handle(showRecord)},
+		{Method: http.MethodGet, Path: "/api/v1/notices/{version}/asked", Scope: auth.ReadConsents, Does: "Count who was asked again about a version, and has not answered", Act: Handle(showAsked)},
+
 		// Services of others that sites embed: services.go.
 		{Method: http.MethodGet, Path: "/api/v1/services", Scope: auth.ReadConsents, Does: "List services that sites embed, by key", Act: Handle(listServices)},
 		{Method: http.MethodPost, Path: "/api/v1/services/recognise", Scope: auth.ReadConsents, Repeats: Harmless, Does: "Say which services are behind addresses that a page loads", Example: exampleAddresses, Act: Handle(recogniseServices)},

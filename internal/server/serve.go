@@ -229,6 +229,8 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		NewID:            uuid.NewString,
 		Version:          s.Version,
 		SiteCounts:       db.SiteCounts(),
+		People:           db.Consents(),
+		Records:          db.Consents(),
 		Devices:          devices{db},
 		PermissionTables: permissions{db},
 		Deliveries:       deliveries{db.Propagation(), db, s.worker().latest},
