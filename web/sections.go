@@ -34,6 +34,8 @@ var sections = []section{
 	{Group: ofRequests, Path: "/admin/requests", Word: "requests.title", Scope: auth.ReadRequests},
 	{Group: ofRequests, Path: "/admin/tasks", Word: "tasks.title", Scope: auth.ReadRequests},
 	{Group: ofRequests, Path: "/admin/requests/new", Word: "new.title", Scope: auth.WriteRequests},
+	{Group: ofPeople, Path: "/admin/people", Word: "people.title", Scope: auth.ReadConsents},
+	{Group: ofPeople, Path: "/admin/consent", Word: "consent.title", Scope: auth.ReadConsents},
 	{Group: ofHouse, Path: "/admin/policies", Word: "policies.title", Scope: auth.ReadRequests},
 	{Group: ofHouse, Path: "/admin/letters", Word: "mails.title", Scope: auth.ReadRequests},
 	{Group: ofHouse, Path: "/admin/controller", Word: "controller.title", Scope: auth.ReadConsents},

@@ -16,6 +16,8 @@ func Table() []Page {
 		homePages(),
 		requestPages(),
 		settingPages(),
+		peoplePages(),
+		consentPages(),
 	)
 }
 

@@ -28,6 +28,7 @@ var (
 		`^(key|hook|attempt)\.`,
 		`^(chosen|chosen_by)\.`,
 		`^desk\.(connect|publish|site)(\.|$)`,
+		`^(people\.(status|reason)|consent\.(choice|source|device))\.`,
 	}, "|"))
 )
 

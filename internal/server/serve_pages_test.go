@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -113,7 +114,12 @@ func (b *browser) send(from, to string, entered ...string) reply {
 func (s *site) pagePath(page web.Page, tenant string) string {
 	s.t.Helper()
 	id := uuid.Must(uuid.NewV7()).String()
+	sequence := "99999"
 	switch {
+	case tenant != "" && strings.HasPrefix(page.Path, "/admin/people/"):
+		id = s.makeConsent(tenant, uuid.NewString()+"@example.com", "analytics", true).Subject.String()
+	case tenant != "" && strings.HasPrefix(page.Path, "/admin/consent/records/"):
+		sequence = strconv.FormatInt(s.makeConsent(tenant, uuid.NewString()+"@example.com", "analytics", true).Sequence, 10)
 	case tenant != "" && strings.Contains(page.Path, "/tasks/{connection}"):
 		id = s.makeTask(tenant)
 	case tenant != "" && strings.HasPrefix(page.Path, "/admin/webhooks/{id}"):
@@ -125,7 +131,7 @@ func (s *site) pagePath(page web.Page, tenant string) string {
 	case tenant != "" && strings.Contains(page.Path, "{id}"):
 		id = s.makeRequestFor(api.Route{Path: strings.TrimPrefix(page.Path, "/admin")}, tenant)
 	}
-	return strings.NewReplacer("{id}", id, "{connection}", "archive", "{invitation}", "vi_none", "{$}", "").Replace(page.Path)
+	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{connection}", "archive", "{invitation}", "vi_none", "{$}", "").Replace(page.Path)
 }
 
 // objectOf gives the id of something that a route of the interface is about.
@@ -140,6 +146,7 @@ func (s *site) formFor(b *browser, page web.Page) url.Values {
 	s.t.Helper()
 	s.openShop()
 	return b.fill(b.get("/admin/password"), "plan_hash", s.plan.Hash, "confirm", "erase", "reason", "it is in the archive", "collection", "shop:customer", "note", "called back", "ground", "identity",
+		"purpose", "analytics", "choice", "no", "type", "email", "identity", uuid.NewString()+"@example.org",
 		"policy", "erasure", "email", uuid.NewString()+"@example.org",
 		"role", "viewer", "scopes", "requests:read", "days", "3", "url", "https://hooks.example.org/"+uuid.NewString(), "from", "0", "to", "officer@example.org",
 		"old_password", password, "new_password", password+" again", "password_again", password+" again", "_once", uuid.NewString())
