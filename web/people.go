@@ -218,12 +218,13 @@ func (p personView) Whole() *form {
 	return p.form
 }
 
-// How many records and deliveries a page shows, and for how long what is on its way
-// is looked at again by itself.
+// How many records and deliveries a page shows, and for how long what is on its way, or
+// is not planned yet, is looked at again by itself.
 const (
 	recordsShown    = 25
 	deliveriesShown = 40
 	watchedFor      = 2 * time.Minute
+	plannedWithin   = 10 * time.Second
 )
 
 // onBehalf are where operators record choices from, beside the sources of the company.
@@ -259,9 +260,7 @@ func (v *visit) personPage(status int, p personView) error {
 			return err
 		}
 		p.Changes = byChange(sent.Items)
-		p.Moving = slices.ContainsFunc(sent.Items, func(d personDelivery) bool {
-			return (d.Status == "pending" || d.Status == "sending") && time.Since(d.Updated) < watchedFor
-		})
+		p.Moving = moving(p, sent.Items, time.Now())
 	}
 	var all purposeList
 	if err := v.get("/purposes", &all); err != nil {
@@ -271,18 +270,27 @@ func (v *visit) personPage(status int, p personView) error {
 	return v.show(status, "admin/person", p, p.Whole())
 }
 
+// moving says whether something was chosen so short a while ago that what becomes of it
+// may change by itself; a choice has no delivery before it is planned.
+func moving(p personView, sent []personDelivery, now time.Time) bool {
+	planned := len(p.Records) == 0 || !p.First || slices.ContainsFunc(sent, func(d personDelivery) bool { return d.Sequence == p.Records[0].Sequence })
+	return !planned && now.Sub(p.Records[0].At) < plannedWithin || slices.ContainsFunc(sent, func(d personDelivery) bool {
+		return (d.Status == "pending" || d.Status == "sending") && now.Sub(d.Updated) < watchedFor
+	})
+}
+
 // explain reads why the gate says what it says, and where what stands was chosen.
 func (v *visit) explain(at string, all []standingFor) error {
 	for i, s := range all {
 		if s.Choice == nil {
 			continue
 		}
-		if err := v.get(at+"/consents/"+url.PathEscape(s.Purpose)+"/explain", &all[i].Why); err != nil {
+		if err := v.ask(http.MethodGet, at+"/consents/"+url.PathEscape(s.Purpose)+"/explain", nil, &all[i].Why); err != nil {
 			return err
 		}
 		if seq := all[i].Why.Sequence; seq != nil {
 			var r ledgerRecord
-			if err := v.get("/consents/"+strconv.FormatInt(*seq, 10), &r); err != nil {
+			if err := v.ask(http.MethodGet, "/consents/"+strconv.FormatInt(*seq, 10), nil, &r); err != nil {
 				return err
 			}
 			all[i].Source = r.Source
