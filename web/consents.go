@@ -61,14 +61,13 @@ func kindOfChoice(choice string) string {
 
 // recordsView is a page of records, and how the ledger was narrowed.
 type recordsView struct {
-	Purposes []namedPurpose
-	Sources  []string
-	Choices  []string
-	Sites    []ledgerSite
-	Asked    url.Values // the filters
-	Items    []ledgerRecord
-	Older    string // the address of the next page; "" on the last
-	First    bool
+	purposeList
+	Choices []string
+	Sites   []ledgerSite
+	Asked   url.Values // the filters
+	Items   []ledgerRecord
+	Older   string // the address of the next page; "" on the last
+	First   bool
 }
 
 // Newest is the address of the first page under the same filters.
@@ -129,7 +128,7 @@ func listRecords(v *visit) error {
 	if err := v.get("/purposes", &all); err != nil {
 		return err
 	}
-	view.Purposes, view.Sources = all.Purposes, append(slices.Clone(recordSources), all.Sources...)
+	view.purposeList = purposeList{all.Purposes, append(slices.Clone(recordSources), all.Sources...)}
 	var sites struct {
 		Items []ledgerSite `json:"items"`
 	}

@@ -93,6 +93,16 @@ func (p namedPurpose) Name() string {
 	return p.Key
 }
 
+// Name is what people call the purpose with this key.
+func (l purposeList) Name(key string) string {
+	for _, p := range l.Purposes {
+		if p.Key == key {
+			return p.Name()
+		}
+	}
+	return key
+}
+
 // Name is what people call the purpose.
 func (s standingFor) Name() string { return namedPurpose{s.Purpose, s.Title}.Name() }
 
@@ -189,10 +199,8 @@ type personView struct {
 	First     bool
 	Changes   []changeSent
 	// Moving: something was chosen just now, and is still on its way.
-	Moving   bool
-	Purposes []namedPurpose
-	Sources  []string
-	Done     string // what was done, as a word; "" where nothing was
+	Moving bool
+	purposeList
 	// What is shown only once it was asked for, and whether it was.
 	Known    []identity
 	Revealed bool
@@ -266,7 +274,7 @@ func (v *visit) personPage(status int, p personView) error {
 	if err := v.get("/purposes", &all); err != nil {
 		return err
 	}
-	p.Purposes, p.Sources = all.Purposes, append(slices.Clone(onBehalf), all.Sources...)
+	p.purposeList = purposeList{all.Purposes, append(slices.Clone(onBehalf), all.Sources...)}
 	return v.show(status, "admin/person", p, p.Whole())
 }
 
