@@ -17,7 +17,10 @@ func consentPages() []Page {
 	return []Page{
 		{Method: http.MethodGet, Path: "/admin/consent", Scope: auth.ReadConsents, Does: "List consent records", Act: listRecords},
 		{Method: http.MethodGet, Path: "/admin/consent/records/{sequence}", Scope: auth.ReadConsents, Does: "Show a consent record and what proves it", Act: showLedgerRecord},
-		{Method: http.MethodGet, Path: "/admin/consent/records/{sequence}/receipt", Scope: auth.ReadConsents, Does: "Download the receipt of a record", Act: readReceipt},
+		{Method: http.MethodGet, Path: "/admin/consent/rates", Scope: auth.ReadConsents, Does: "Show how many visitors of a site agree, day by day", Act: showRates},
+		{Method: http.MethodGet, Path: "/admin/consent/again", Scope: auth.ReadConsents, Does: "List who is to be asked again, and because of which notice", Act: showAgain},
+		{Method: http.MethodGet, Path: "/admin/consent/notices/{version}", Scope: auth.ReadConsents, Does: "Show a version of the notice, and how far asking again about it is", Act: showNoticeOf},
+		{Method: http.MethodPost, Path: "/admin/consent/records/{sequence}/receipt", Scope: auth.ReadConsents, Does: "Download the receipt of a record", Act: readReceipt},
 	}
 }
 
@@ -129,13 +132,9 @@ func listRecords(v *visit) error {
 		return err
 	}
 	view.purposeList = purposeList{all.Purposes, append(slices.Clone(recordSources), all.Sources...)}
-	var sites struct {
-		Items []ledgerSite `json:"items"`
-	}
-	if err := v.get("/sites", &sites); err != nil {
+	if err := v.ledgerSites(&view.Sites); err != nil {
 		return err
 	}
-	view.Sites = sites.Items
 	return v.show(http.StatusOK, "admin/consent", view, nil)
 }
 

@@ -244,7 +244,7 @@ func (v *visit) personPage(status int, p personView) error {
 	v.here = "/admin/people/" + url.PathEscape(p.ID)
 	var stands standings
 	if err := v.get(at+"/consents", &stands); err != nil {
-		return err
+		return v.perhapsErased(err, p.ID)
 	}
 	p.Standings, p.Reconsent = stands.Purposes, stands.Reconsent
 	if err := v.explain(at, p.Standings); err != nil {
@@ -276,6 +276,15 @@ func (v *visit) personPage(status int, p personView) error {
 	}
 	p.purposeList = purposeList{all.Purposes, append(slices.Clone(onBehalf), all.Sources...)}
 	return v.show(status, "admin/person", p, p.Whole())
+}
+
+// perhapsErased shows of who is not found that they were erased, where records tell so.
+func (v *visit) perhapsErased(err error, id string) error {
+	var left ledgerPage
+	if is(err, http.StatusNotFound) && v.get("/consents?limit=1&subject="+url.QueryEscape(id), &left) == nil && len(left.Items) > 0 {
+		return v.show(http.StatusOK, "admin/person-erased", id, nil)
+	}
+	return err
 }
 
 // moving says whether something was chosen so short a while ago that what becomes of it
@@ -361,6 +370,5 @@ func erasePerson(v *visit) error {
 	if err := v.post(at+"/erase", nil, nil); err != nil {
 		return err
 	}
-	v.here = "/admin/people"
-	return v.show(http.StatusOK, "admin/person-erased", nil, nil)
+	return v.show(http.StatusOK, "admin/person-erased", v.r.PathValue("id"), nil)
 }

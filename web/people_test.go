@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -110,6 +111,56 @@ func TestOfficerWithdrawsForAPersonAndWatchesItArrive(t *testing.T) { // W5, W6,
 	e.Press(e.latest())
 	e.says("We send letters about our bulbs", "What proves it")
 	e.look("record")
+}
+
+// people are somebody who has chosen something, and somebody who was erased.
+func (h *town) people() []string {
+	h.t.Helper()
+	var all struct{ Items []struct{ Subject string } }
+	h.ask(http.MethodGet, "/consents?limit=200", nil, &all)
+	var there, erased string
+	for _, r := range all.Items {
+		if h.status(http.MethodGet, "/subjects/"+r.Subject+"/consents") == http.StatusOK {
+			there = r.Subject
+		} else {
+			erased = r.Subject
+		}
+	}
+	return []string{"/admin/people/" + there, "/admin/people/" + erased}
+}
+
+// status is how the API answers the owner.
+func (h *town) status(method, path string) int {
+	h.t.Helper()
+	r, err := http.NewRequestWithContext(h.t.Context(), method, h.url+"/api/v1"+path, nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+h.token)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	return answer.StatusCode
+}
+
+// records are the newest.
+func (h *town) records() []string {
+	h.t.Helper()
+	var all struct{ Items []struct{ Sequence int64 } }
+	h.ask(http.MethodGet, "/consents?limit=1", nil, &all)
+	return []string{fmt.Sprintf("/admin/consent/records/%d", all.Items[0].Sequence)}
+}
+
+// notices publishes one that asks everybody again.
+func (h *town) notices() []string {
+	h.t.Helper()
+	h.ask(http.MethodPost, "/notices", map[string]any{
+		"version": "walked", "texts": []map[string]string{{"language": "en", "body": "We count how often our pages are read."}},
+		"summary": "A partner counts too.", "material": true, "classified_by": "Olga Officer",
+	}, &struct{}{})
+	return []string{"/admin/consent/notices/walked"}
 }
 
 // latest is the number of the first record in the table that is shown.

@@ -37,6 +37,9 @@ var fixtures = map[string]func(*town) []string{
 	"/admin/requests/{id}/tasks/{connection}": (*town).tasks,
 	"/admin/webhooks/{id}":                    (*town).webhooks,
 	"/preferences/{token}":                    (*town).preferences,
+	"/admin/people/{id}":                      (*town).people,
+	"/admin/consent/records/{sequence}":       (*town).records,
+	"/admin/consent/notices/{version}":        (*town).notices,
 }
 
 func fixed(paths ...string) func(*town) []string {

@@ -24,6 +24,7 @@ import (
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/connector/builtin"
+	"volenti.dev/volenti/consent/notice"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/request"
@@ -118,6 +119,10 @@ func (s *site) pagePath(page web.Page, tenant string) string {
 	switch {
 	case tenant != "" && strings.HasPrefix(page.Path, "/admin/people/"):
 		id = s.makeConsent(tenant, uuid.NewString()+"@example.com", "analytics", true).Subject.String()
+	case tenant != "" && strings.Contains(page.Path, "{version}"):
+		s.must(s.db.Consents().Publish(s.t.Context(), tenant, notice.Version{
+			Version: "shown", Material: true, Summary: "A partner.", Texts: []notice.Text{{Language: "en", Body: "A text."}}, ClassifiedBy: "test",
+		}, act("notice.publish")))
 	case tenant != "" && strings.HasPrefix(page.Path, "/admin/consent/records/"):
 		sequence = strconv.FormatInt(s.makeConsent(tenant, uuid.NewString()+"@example.com", "analytics", true).Sequence, 10)
 	case tenant != "" && strings.Contains(page.Path, "/tasks/{connection}"):
@@ -131,7 +136,7 @@ func (s *site) pagePath(page web.Page, tenant string) string {
 	case tenant != "" && strings.Contains(page.Path, "{id}"):
 		id = s.makeRequestFor(api.Route{Path: strings.TrimPrefix(page.Path, "/admin")}, tenant)
 	}
-	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{connection}", "archive", "{invitation}", "vi_none", "{$}", "").Replace(page.Path)
+	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{version}", "shown", "{connection}", "archive", "{invitation}", "vi_none", "{$}", "").Replace(page.Path)
 }
 
 // objectOf gives the id of something that a route of the interface is about.
