@@ -49,6 +49,14 @@ func (f bannerFigure) Of(category string) bannerShare {
 	return bannerShare{}
 }
 
+// Told are the categories, where there is anybody to tell of.
+func (f bannerFigure) Told() []bannerShare {
+	if f.Total != nil && *f.Total == 0 {
+		return nil
+	}
+	return f.Categories
+}
+
 // ratesView is how many visitors of a site agree, day by day.
 type ratesView struct {
 	Sites []ledgerSite
