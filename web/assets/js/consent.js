@@ -29,12 +29,13 @@ document.addEventListener("DOMContentLoaded", () => {
 			width: box.clientWidth, height: 280, legend: {live: false}, cursor: {show: false},
 			tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "UTC"),
 			scales: {y: {range: [0, 100]}},
-			axes: [{...axis, values: (_, at) => at.map((t) => new Date(t * 1000).toISOString().slice(5, 10))}, {...axis, values: (_, at) => at.map((v) => v + " %")}],
+			axes: [{...axis, incrs: [1, 2, 7, 14, 28].map((n) => 86400 * n), values: (_, at) => at.map((t) => new Date(t * 1000).toISOString().slice(5, 10))}, {...axis, values: (_, at) => at.map((v) => v + " %")}],
 			series: [{}, ...categories.map((c, i) => ({label: c.dataset.category, stroke: colours[i % colours.length], width: 2, dash: i ? [4 + 4 * i, 4] : undefined, spanGaps: true, points: {show: true, size: 6}}))],
 			hooks: {draw: [(u) => {
 				const ctx = u.ctx, {top, height} = u.bbox;
 				ctx.save();
 				ctx.strokeStyle = ctx.fillStyle = quiet;
+				ctx.textAlign = "start";
 				ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
 				for (const p of published) {
 					const x = Math.round(u.valToPos(p.day, "x", true));
