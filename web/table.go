@@ -16,6 +16,7 @@ func Table() []Page {
 		homePages(),
 		requestPages(),
 		settingPages(),
+		sitePages(),
 	)
 }
 
