@@ -28,9 +28,15 @@ type siteChanges struct {
 }
 
 // Wider are the differences because of which visitors must be asked again.
-func (c siteChanges) Wider() (all []site.Difference) {
+func (c siteChanges) Wider() []site.Difference { return c.those(true) }
+
+// Other are all other differences.
+func (c siteChanges) Other() []site.Difference { return c.those(false) }
+
+// those: of what is published first nobody was asked before, which is no widening.
+func (c siteChanges) those(wide bool) (all []site.Difference) {
 	for _, d := range c.Differences {
-		if d.Widens {
+		if (c.Material && d.Widens) == wide {
 			all = append(all, d)
 		}
 	}
