@@ -48,6 +48,7 @@ func Table() []Route {
 
 		// What people ask for themselves.
 		{Method: http.MethodGet, Path: "/api/v1/public/policies", Public: true, Does: "List what people can ask for", Act: Handle(listForms)},
+		{Method: http.MethodGet, Path: "/api/v1/public/sites/{site}/deletion", Public: true, Does: "Say what somebody can have deleted who has an account with a site or app, and what is kept", Act: Handle(tellDeletion)},
 		{Method: http.MethodPost, Path: "/api/v1/public/requests", Public: true, Proof: "nothing: it is worth nothing until a code proves it", Repeats: Convergent, Does: "Ask for something as the person that it is about", Example: exampleAsk, Act: Handle(askFor)},
 		{Method: http.MethodPost, Path: "/api/v1/public/requests/code", Public: true, Proof: "nothing: the code goes to the address that was given before", Repeats: Convergent, Does: "Have another code sent", Example: exampleCode, Act: Handle(sendCode)},
 		{Method: http.MethodPost, Path: "/api/v1/public/requests/prove", Public: true, Proof: "the code", Repeats: Convergent, Does: "Prove by a code who asks", Example: exampleProve, Act: Handle(proveRequest)},

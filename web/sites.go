@@ -160,6 +160,11 @@ func (s *siteView) Snippet() string {
 	return fmt.Sprintf("<script src=%q data-site=%q async></script>", strings.TrimSuffix(s.Server, "/")+"/sdk/banner.js", s.Key)
 }
 
+// DeletionURL is the page that stores of apps ask for.
+func (s *siteView) DeletionURL() string {
+	return strings.TrimSuffix(s.Server, "/") + "/delete-account/" + s.Key
+}
+
 // Waiting is how a script and a frame are written that wait for consent.
 func (*siteView) Waiting() string {
 	return "<script type=\"text/plain\" data-category=\"statistics\" src=\"…\"></script>\n<iframe data-vendor=\"youtube\" data-src=\"…\"></iframe>"

@@ -17,6 +17,7 @@ func Table() []Page {
 		requestPages(),
 		settingPages(),
 		sitePages(),
+		deletionPages(),
 	)
 }
 

@@ -47,6 +47,7 @@ var fixtures = map[string]func(*town) []string{
 	"/admin/sites/{id}/preview":               ofSite("/preview"),
 	"/admin/sites/{id}/publish":               ofSite("/publish"),
 	"/admin/sites/{id}/versions":              ofSite("/versions"),
+	"/delete-account/{site}":                  (*town).deletion,
 	"/admin/sites/{id}/preview/frame":         fixed(), // a page of the shop, with the banner; demo/site walks it
 }
 
@@ -61,6 +62,12 @@ func ofSite(path string) func(*town) []string {
 		h.ask(http.MethodGet, "/sites", nil, &all)
 		return []string{"/admin/sites/" + all.Items[0].ID + path}
 	}
+}
+
+func (h *town) deletion() []string {
+	var all listed
+	h.ask(http.MethodGet, "/sites", nil, &all)
+	return []string{"/delete-account/" + all.Items[0].Key}
 }
 
 // town is the demo, which has some of everything, and its owner's browser.

@@ -28,7 +28,7 @@ var (
 		`^(key|hook|attempt)\.`,
 		`^(chosen|chosen_by)\.`,
 		`^desk\.(connect|publish|site)(\.|$)`,
-		`^sites\.(tab|step|link|mode|width|scheme|look|differs|because|field|all)\.`,
+		`^sites\.(tab|step|link|mode|width|scheme|look|differs|because|field|all)\.|^deletion\.step\.`,
 	}, "|"))
 )
 
