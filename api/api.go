@@ -47,6 +47,7 @@ type Config struct {
 	Requests  Requests
 	Desk      Desk
 	Front     Front
+	Erasures  Erasures
 	Intake    Intake
 	// Limiter bounds the routes for people; nil for no bound.
 	Limiter   *Limiter

@@ -54,6 +54,7 @@ type Asked struct {
 	Fields     subject.Personal[map[string]any]
 	Place      string // ISO 3166
 	Language   string // BCP 47
+	Site       string // id of the site whose page led here; "" for none
 	Agent      *AuthorisedAgent
 }
 
@@ -114,6 +115,7 @@ func ForPerson(s request.Status) PersonStatus {
 
 type formsInput struct {
 	Tenant   string `query:"tenant" default:"default" maxLength:"100"`
+	Site     string `query:"site" maxLength:"64" doc:"Key of the site whose page leads here; its tenant counts"`
 	Language string `query:"language" maxLength:"35" doc:"BCP 47 tag of the language of labels"`
 }
 
@@ -152,7 +154,11 @@ type PublicChoice struct {
 }
 
 func listForms(a *API, ctx context.Context, _ auth.Caller, in *formsInput) (*formsOutput, error) {
-	forms, err := a.config.Front.Forms(ctx, in.Tenant)
+	tenant, _, err := a.fromSite(ctx, in.Tenant, in.Site)
+	if err != nil {
+		return nil, err
+	}
+	forms, err := a.config.Front.Forms(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -174,6 +180,7 @@ func listForms(a *API, ctx context.Context, _ auth.Caller, in *formsInput) (*for
 type askInput struct {
 	Body struct {
 		Tenant     string         `json:"tenant,omitempty" default:"default" maxLength:"100"`
+		Site       string         `json:"site,omitempty" maxLength:"64" doc:"Key of the site whose page leads here; its tenant counts"`
 		Policy     string         `json:"policy" minLength:"1" maxLength:"256" doc:"What is asked for"`
 		Identities []Identity     `json:"identities" minItems:"1" maxItems:"20" doc:"What the person is known by, an address of e-mail among them"`
 		Fields     map[string]any `json:"fields,omitempty" maxProperties:"50" doc:"Answers to the questions of the form"`
@@ -217,7 +224,12 @@ func askFor(a *API, ctx context.Context, _ auth.Caller, in *askInput) (*askOutpu
 	if len(wrong) > 0 {
 		return nil, &Problem{Status: http.StatusUnprocessableEntity, Detail: notValid, Errors: wrong}
 	}
-	reference, err := a.config.Front.Ask(ctx, in.Body.Tenant, asked)
+	tenant, from, err := a.fromSite(ctx, in.Body.Tenant, in.Body.Site)
+	if err != nil {
+		return nil, err
+	}
+	asked.Site = from
+	reference, err := a.config.Front.Ask(ctx, tenant, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -227,13 +239,18 @@ func askFor(a *API, ctx context.Context, _ auth.Caller, in *askInput) (*askOutpu
 type codeInput struct {
 	Body struct {
 		Tenant    string `json:"tenant,omitempty" default:"default" maxLength:"100"`
+		Site      string `json:"site,omitempty" maxLength:"64" doc:"Key of the site whose page leads here; its tenant counts"`
 		Reference string `json:"reference" format:"uuid" maxLength:"36"`
 		Party     string `json:"party,omitempty" default:"person" enum:"person,agent" doc:"Whose address it is"`
 	}
 }
 
 func sendCode(a *API, ctx context.Context, _ auth.Caller, in *codeInput) (*askOutput, error) {
-	if err := a.config.Front.SendCode(ctx, in.Body.Tenant, in.Body.Reference, request.Party(in.Body.Party)); err != nil {
+	tenant, _, err := a.fromSite(ctx, in.Body.Tenant, in.Body.Site)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.config.Front.SendCode(ctx, tenant, in.Body.Reference, request.Party(in.Body.Party)); err != nil {
 		return nil, err
 	}
 	return &askOutput{http.StatusAccepted, AskedFor{in.Body.Reference, codeSent}}, nil
@@ -242,6 +259,7 @@ func sendCode(a *API, ctx context.Context, _ auth.Caller, in *codeInput) (*askOu
 type proveInput struct {
 	Body struct {
 		Tenant    string `json:"tenant,omitempty" default:"default" maxLength:"100"`
+		Site      string `json:"site,omitempty" maxLength:"64" doc:"Key of the site whose page leads here; its tenant counts"`
 		Reference string `json:"reference" format:"uuid" maxLength:"36"`
 		Party     string `json:"party,omitempty" default:"person" enum:"person,agent" doc:"Whose address the code was sent to"`
 		Code      string `json:"code" minLength:"8" maxLength:"8" pattern:"^[0-9]{8}$"`
@@ -289,7 +307,11 @@ func (s Standing) shown(token string) *standingOutputOfPerson {
 }
 
 func proveRequest(a *API, ctx context.Context, _ auth.Caller, in *proveInput) (*standingOutputOfPerson, error) {
-	s, token, err := a.config.Front.Prove(ctx, in.Body.Tenant, in.Body.Reference, request.Party(in.Body.Party), in.Body.Code)
+	tenant, _, err := a.fromSite(ctx, in.Body.Tenant, in.Body.Site)
+	if err != nil {
+		return nil, err
+	}
+	s, token, err := a.config.Front.Prove(ctx, tenant, in.Body.Reference, request.Party(in.Body.Party), in.Body.Code)
 	if err != nil {
 		return nil, err
 	}

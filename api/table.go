@@ -48,6 +48,7 @@ func Table() []Route {
 
 		// What people ask for themselves.
 		{Method: http.MethodGet, Path: "/api/v1/public/policies", Public: true, Does: "List what people can ask for", Act: Handle(listForms)},
+		{Method: http.MethodGet, Path: "/api/v1/public/sites/{site}/deletion", Public: true, Does: "Say what somebody can have deleted who has an account with a site or app, and what is kept", Act: Handle(tellDeletion)},
 		{Method: http.MethodPost, Path: "/api/v1/public/requests", Public: true, Proof: "nothing: it is worth nothing until a code proves it", Repeats: Convergent, Does: "Ask for something as the person that it is about", Example: exampleAsk, Act: Handle(askFor)},
 		{Method: http.MethodPost, Path: "/api/v1/public/requests/code", Public: true, Proof: "nothing: the code goes to the address that was given before", Repeats: Convergent, Does: "Have another code sent", Example: exampleCode, Act: Handle(sendCode)},
 		{Method: http.MethodPost, Path: "/api/v1/public/requests/prove", Public: true, Proof: "the code", Repeats: Convergent, Does: "Prove by a code who asks", Example: exampleProve, Act: Handle(proveRequest)},
@@ -186,6 +187,7 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/sites/{id}/publish", Scope: auth.ManageConsents, Does: "Publish the draft of a site", Example: examplePublication, Act: Handle(publishSite)},
 		{Method: http.MethodGet, Path: "/api/v1/sites/{id}/versions", Scope: auth.ReadConsents, Does: "List what was published of a site, newest first", Act: Handle(listSiteVersions)},
 		{Method: http.MethodGet, Path: "/api/v1/sites/{id}/versions/{version}", Scope: auth.ReadConsents, Does: "Show a version of a site, with all that visitors were shown", Act: Handle(showSiteVersion)},
+		{Method: http.MethodGet, Path: "/api/v1/sites/{id}/versions/{version}/changes", Scope: auth.ReadConsents, Does: "Say what a version of a site shows otherwise than an earlier one", Act: Handle(compareSiteVersions)},
 		{Method: http.MethodGet, Path: "/api/v1/sites/{id}/preview", Scope: auth.ReadConsents, Does: "Show what visitors would get if the draft were published", Act: Handle(previewSite)},
 		{Method: http.MethodGet, Path: ConfigurationPath, Public: true, Quiet: true, Does: "Give a banner what it shows now", Act: Plain[configurationInput, siteDocumentOutput](giveConfiguration)},
 		{Method: http.MethodGet, Path: DocumentPath, Public: true, Quiet: true, Does: "Give a banner what a version shows, for good", Act: Plain[siteDocumentInput, siteDocumentOutput](giveDocument)},

@@ -76,6 +76,7 @@ func (all assets) at(name string) string {
 
 func (a asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", a.kind)
+	w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin") // a frame in a sandbox is of no origin
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	w.Header().Set("Vary", "Accept-Encoding")
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {

@@ -68,7 +68,7 @@ func (f publicForm) Title(l *tongue) string {
 
 // forms lists what can be asked for: nothing where nothing is set up yet.
 func (v *visit) forms() (list formList, err error) {
-	err = v.get("/public/policies?language="+v.language.Tag, &list)
+	err = v.get("/public/policies?"+url.Values{"language": {v.language.Tag}, "site": {v.cameFrom()}}.Encode(), &list)
 	if is(err, http.StatusNotFound, http.StatusConflict) {
 		return formList{}, nil
 	}
@@ -87,6 +87,7 @@ func showHome(v *visit) error {
 type askView struct {
 	publicForm
 	Places []choice
+	Site   string // whose page led here; "" for none
 }
 
 // form finds the form that the path names.
@@ -107,7 +108,7 @@ func showAsk(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.show(http.StatusOK, "center/ask", askView{f, v.language.places()}, nil)
+	return v.show(http.StatusOK, "center/ask", askView{f, v.language.places(), v.cameFrom()}, nil)
 }
 
 // askFor sends what a person asks for. Whoever they are, a code is on its way
@@ -117,7 +118,9 @@ func askFor(v *visit) error {
 	if err != nil {
 		return err
 	}
-	v.here = v.r.URL.Path
+	if v.here = v.r.URL.Path; v.cameFrom() != "" {
+		v.here += "?site=" + url.QueryEscape(v.cameFrom())
+	}
 	body, names := v.asked(f)
 	var made struct {
 		Reference string `json:"reference"`
@@ -128,13 +131,9 @@ func askFor(v *visit) error {
 		if err != nil {
 			return err
 		}
-		return v.show(status, "center/ask", askView{f, v.language.places()}, wrong)
+		return v.show(status, "center/ask", askView{f, v.language.places(), v.cameFrom()}, wrong)
 	}
-	to := "/prove/" + url.PathEscape(made.Reference)
-	if body["agent"] != nil {
-		to += "?agent=yes"
-	}
-	return v.redirect(to)
+	return v.redirect(v.again(proveView{Reference: made.Reference, Agent: body["agent"] != nil, Site: v.cameFrom()}))
 }
 
 // asked is what was entered as the API takes it, and what its places are called
@@ -158,7 +157,7 @@ func (v *visit) asked(f publicForm) (body map[string]any, names map[string]strin
 			answers[q.Key] = value
 		}
 	}
-	body = map[string]any{"policy": f.Policy, "identities": known, "fields": answers, "language": v.language.Tag}
+	body = map[string]any{"policy": f.Policy, "identities": known, "fields": answers, "language": v.language.Tag, "site": v.cameFrom()}
 	if place := v.value("place"); place != "" {
 		if state := v.value("state"); state != "" {
 			place += "-" + state

@@ -12,11 +12,12 @@ type proveView struct {
 	Reference string
 	Agent     bool // somebody asks for the person: both have a code
 	Sent      bool // another code was asked for
+	Site      string
 }
 
 func (v *visit) proveView() proveView {
 	q := v.r.URL.Query()
-	return proveView{v.r.PathValue("reference"), q.Get("agent") != "", q.Get("sent") != ""}
+	return proveView{v.r.PathValue("reference"), q.Get("agent") != "", q.Get("sent") != "", v.cameFrom()}
 }
 
 func showProve(v *visit) error {
@@ -37,7 +38,7 @@ func prove(v *visit) error {
 	v.here = v.again(to)
 	code := strings.Join(strings.Fields(v.value("code_"+v.party())), "")
 	var s standing
-	err := v.post("/public/requests/prove", map[string]string{"reference": to.Reference, "party": v.party(), "code": code}, &s)
+	err := v.post("/public/requests/prove", map[string]string{"reference": to.Reference, "party": v.party(), "code": code, "site": to.Site}, &s)
 	switch {
 	case err == nil && s.Token != "":
 		return v.redirect("/requests/" + url.PathEscape(s.Token))
@@ -53,9 +54,15 @@ func prove(v *visit) error {
 
 // again is the address of the page that takes codes.
 func (v *visit) again(to proveView) string {
-	at := "/prove/" + url.PathEscape(to.Reference)
+	at, q := "/prove/"+url.PathEscape(to.Reference), url.Values{}
 	if to.Agent {
-		at += "?agent=yes"
+		q.Set("agent", "yes")
+	}
+	if to.Site != "" {
+		q.Set("site", to.Site)
+	}
+	if len(q) > 0 {
+		at += "?" + q.Encode()
 	}
 	return at
 }
@@ -66,7 +73,7 @@ func sendCode(v *visit) error {
 	to := v.proveView()
 	to.Agent = v.value("agent") != ""
 	v.here = v.again(to)
-	if err := v.post("/public/requests/code", map[string]string{"reference": to.Reference, "party": v.party()}, nil); err != nil {
+	if err := v.post("/public/requests/code", map[string]string{"reference": to.Reference, "party": v.party(), "site": to.Site}, nil); err != nil {
 		return err
 	}
 	to.Sent = true

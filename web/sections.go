@@ -43,6 +43,7 @@ var sections = []section{
 	{Group: ofHouse, Path: "/admin/keys", Word: "keys.title", Scope: auth.ManageAccess},
 	{Group: ofHouse, Path: "/admin/operators", Word: "operators.title", Scope: auth.ManageAccess},
 	{Group: ofHouse, Path: "/admin/audit", Word: "audit.title", Scope: auth.ReadAudit},
+	{Group: ofPeople, Path: "/admin/sites", Word: "sites.title", Scope: auth.ReadConsents},
 }
 
 // group is a part of the navigation, with a word over it where it has one.

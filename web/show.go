@@ -227,11 +227,12 @@ type input struct {
 func parse(l *tongue, a assets) map[string]*template.Template {
 	functions := template.FuncMap{
 		"t": l.word, "name": l.name, "tell": l.tell, "number": l.number, "day": l.day,
-		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"clock": func(t time.Time) string { return t.UTC().Format("15:04") },
-		"asset": a.at,
-		"in":    withChoice,
-		"kind":  kindOf,
+		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"clock":   func(t time.Time) string { return t.UTC().Format("15:04") },
+		"asset":   a.at,
+		"in":      withChoice,
+		"kind":    kindOf,
+		"differs": l.differs, "written": l.written,
 		"field": func(f *form, key, kind, autocomplete string) input { return l.input(f, key, kind, autocomplete, true) },
 		"list":  func(of ...string) []string { return of },
 		"last":  func(t time.Time) string { return l.day(t.Add(-time.Nanosecond)) }, // a day ends when the next begins

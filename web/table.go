@@ -18,6 +18,8 @@ func Table() []Page {
 		settingPages(),
 		peoplePages(),
 		consentPages(),
+		sitePages(),
+		deletionPages(),
 	)
 }
 

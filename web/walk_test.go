@@ -40,10 +40,37 @@ var fixtures = map[string]func(*town) []string{
 	"/admin/people/{id}":                      (*town).people,
 	"/admin/consent/records/{sequence}":       (*town).records,
 	"/admin/consent/notices/{version}":        (*town).notices,
+	"/admin/sites/{id}":                       ofSite(""),
+	"/admin/sites/{id}/categories":            ofSite("/categories"),
+	"/admin/sites/{id}/categories/{at}":       ofSite("/categories/3"),
+	"/admin/sites/{id}/services":              ofSite("/services"),
+	"/admin/sites/{id}/services/{at}":         ofSite("/services/1"),
+	"/admin/sites/{id}/texts":                 ofSite("/texts"),
+	"/admin/sites/{id}/regions":               ofSite("/regions"),
+	"/admin/sites/{id}/preview":               ofSite("/preview"),
+	"/admin/sites/{id}/publish":               ofSite("/publish"),
+	"/admin/sites/{id}/versions":              ofSite("/versions"),
+	"/delete-account/{site}":                  (*town).deletion,
+	"/admin/sites/{id}/preview/frame":         fixed(), // a page of the shop, with the banner; demo/site walks it
 }
 
 func fixed(paths ...string) func(*town) []string {
 	return func(*town) []string { return paths }
+}
+
+// ofSite gives a page of the shop's web site.
+func ofSite(path string) func(*town) []string {
+	return func(h *town) []string {
+		var all listed
+		h.ask(http.MethodGet, "/sites", nil, &all)
+		return []string{"/admin/sites/" + all.Items[0].ID + path}
+	}
+}
+
+func (h *town) deletion() []string {
+	var all listed
+	h.ask(http.MethodGet, "/sites", nil, &all)
+	return []string{"/delete-account/" + all.Items[0].Key}
 }
 
 // town is the demo, which has some of everything, and its owner's browser.

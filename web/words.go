@@ -25,6 +25,7 @@ type tongue struct {
 	// Direction is where its lines run to: "ltr" or "rtl".
 	Direction string
 	words     map[string]string
+	own       map[string]bool // all that words say
 	// said is what pages say in the place of sentences of the API, which speaks
 	// English to programmers.
 	said  map[string]string
@@ -50,7 +51,7 @@ func loadTongues(a assets) tongues {
 	var tags []language.Tag
 	for _, s := range spoken {
 		tag := language.MustParse(s.tag)
-		l := &tongue{Tag: s.tag, Direction: direction(tag), words: map[string]string{}, said: map[string]string{}, print: message.NewPrinter(tag)}
+		l := &tongue{Tag: s.tag, Direction: direction(tag), words: map[string]string{}, own: map[string]bool{}, said: map[string]string{}, print: message.NewPrinter(tag)}
 		for _, name := range under(s.words) {
 			l.learn(name)
 		}
@@ -85,6 +86,9 @@ func (l *tongue) learn(name string) {
 			}
 			part.all[key] = text
 		}
+	}
+	for _, text := range c.Words {
+		l.own[text] = true
 	}
 	l.Name = cmp.Or(l.Name, c.Name)
 }
@@ -129,12 +133,16 @@ func (l *tongue) name(kind, of string) string {
 }
 
 // tell gives a sentence of the API in this language, where it is known, and
-// else in English, marked so. It begins with a capital letter.
+// else in English, marked so. It begins with a capital letter. A sentence of the
+// catalogue stays as it is.
 func (l *tongue) tell(text string) template.HTML {
 	if text == "" {
 		return ""
 	}
 	known, ok := l.translated(text)
+	if !ok && l.own[text] {
+		known, ok = text, true
+	}
 	if ok {
 		text = known
 	}

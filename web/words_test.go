@@ -29,6 +29,7 @@ var (
 		`^(chosen|chosen_by)\.`,
 		`^desk\.(connect|publish|site)(\.|$)`,
 		`^(people\.(status|reason)|consent\.(choice|source|device))\.`,
+		`^sites\.(tab|step|link|mode|width|scheme|look|differs|because|field|all)\.|^deletion\.step\.`,
 	}, "|"))
 )
 
@@ -167,7 +168,7 @@ func TestSentencesOfTheAPIAreStillItsOwn(t *testing.T) {
 		_, err := subject.New(kind, "x")
 		all.WriteString(err.Error())
 	}
-	for _, dir := range []string{"../api", "../auth", "../request/policy", "../request/task", "../internal/server", strings.TrimSpace(string(out))} {
+	for _, dir := range []string{"../api", "../auth", "../request/policy", "../request/task", "../consent/site", "../consent/registry", "../internal/server", strings.TrimSpace(string(out))} {
 		names, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)
@@ -202,6 +203,9 @@ func TestWordsThatAreTakenAsTheyAreAreMarkedAsEnglish(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	if got, want := english.tell("it is <b>new</b>"), `It is &lt;b&gt;new&lt;/b&gt;`; string(got) != want {
+		t.Errorf("%s", got)
+	}
+	if got, want := german.tell(german.word("set_up.differ")), german.word("set_up.differ"); string(got) != want {
 		t.Errorf("%s", got)
 	}
 	if got, want := german.tell("The address or the password is not right."), "Die Adresse oder das Passwort stimmt nicht."; string(got) != want {

@@ -22,6 +22,7 @@ type Difference struct {
 	Language string   `json:"language,omitempty"` // of a text or link
 	How      string   `json:"how"`                // added, changed or removed
 	Widens   bool     `json:"widens,omitempty"`
+	Because  []Reason `json:"because,omitempty"` // it widens
 	Fields   []Detail `json:"fields,omitempty"` // of what changed, and of a text or link
 }
 
@@ -46,7 +47,8 @@ func Compare(before *Version, after Version) Change {
 	}
 	is := after.parts()
 	for _, p := range is {
-		d := Difference{Kind: p.kind, Key: p.key, Language: p.language, How: "added", Widens: p.in(wide)}
+		d := Difference{Kind: p.kind, Key: p.key, Language: p.language, How: "added", Because: p.why(wide)}
+		d.Widens = len(d.Because) > 0
 		i := slices.IndexFunc(was, p.same)
 		switch {
 		case i >= 0:
@@ -102,8 +104,15 @@ func (p part) same(o part) bool {
 	return p.kind == o.kind && p.key == o.key && p.language == o.language
 }
 
-func (p part) in(w widening) bool {
-	return p.kind == "category" && slices.Contains(w.categories, p.key) || p.kind == "vendor" && slices.Contains(w.vendors, p.key)
+// why is why it is asked for beyond what was.
+func (p part) why(w widening) []Reason {
+	switch p.kind {
+	case "category":
+		return w.ofCategory[p.key]
+	case "vendor":
+		return w.ofVendor[p.key]
+	}
+	return nil
 }
 
 func (v Version) parts() (all []part) {

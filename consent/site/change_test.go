@@ -19,10 +19,10 @@ func TestChangeIsToldAsVisitorsWouldSeeIt(t *testing.T) { // W7
 	d.Regions = d.Regions[1:]
 	got := d.Change(&first)
 	want := Change{Material: true, Differences: []Difference{
-		{Kind: "category", Key: "statistics", How: "changed", Widens: true, Fields: []Detail{
+		{Kind: "category", Key: "statistics", How: "changed", Widens: true, Because: []Reason{ByVendor}, Fields: []Detail{
 			{"days", float64(790), float64(7)}, {"retention_days", nil, float64(7)},
 		}},
-		{Kind: "vendor", Key: "counter", How: "changed", Widens: true, Fields: []Detail{{"retention_days", float64(30), float64(60)}}},
+		{Kind: "vendor", Key: "counter", How: "changed", Widens: true, Because: []Reason{"retention_days"}, Fields: []Detail{{"retention_days", float64(30), float64(60)}}},
 		{Kind: "text", Key: "accept", Language: "de", How: "changed", Fields: []Detail{{"text", Builtin("de")["accept"], "Ja"}}},
 		{Kind: "link", Key: "imprint", Language: "de", How: "added", Fields: []Detail{{"link", nil, "https://shop.example/i"}}},
 		{Kind: "link", Key: "imprint", Language: "en", How: "added", Fields: []Detail{{"link", nil, "https://shop.example/i"}}},

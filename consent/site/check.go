@@ -171,7 +171,9 @@ func (c *check) texts() {
 	}
 }
 
-// Kinds of links.
+// LinkKinds are the kinds of links that a banner has.
+func LinkKinds() []string { return slices.Clone(linkKinds) }
+
 var linkKinds = []string{"privacy", "imprint", "terms"}
 
 func (c *check) links() {
@@ -248,6 +250,9 @@ func (c *check) ledgered(field string, k Category) {
 		}
 	}
 }
+
+// GoogleTypes are the types of Google Consent Mode v2 that categories rule.
+func GoogleTypes() []string { return slices.Clone(googleTypes) }
 
 // googleTypes are those of Google Consent Mode v2:
 // https://developers.google.com/tag-platform/security/guides/consent

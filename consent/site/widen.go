@@ -1,13 +1,28 @@
 package site
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
 
 // widening is what a version asks for beyond the one before it: keys, in the
-// order in which they are shown.
-type widening struct{ categories, vendors []string }
+// order in which they are shown, and why.
+type widening struct {
+	categories, vendors []string
+	ofCategory          map[string][]Reason
+	ofVendor            map[string][]Reason
+}
+
+// Reason is why a yes to an earlier version does not cover something: it is new, one of
+// its fields asks for more, or it has services that do.
+type Reason string
+
+// Reasons beside the names of fields.
+const (
+	IsNew    Reason = "new"
+	ByVendor Reason = "vendors"
+)
 
 func (w widening) none() bool { return len(w.categories)+len(w.vendors) == 0 }
 
@@ -25,18 +40,26 @@ func (w widening) String() string {
 // widened says what a yes to before does not cover in after. Art. 4(11) GDPR:
 // consent is specific and informed, so that it reaches no further than what
 // was shown.
-func widened(before *Version, after Version) (w widening) {
+func widened(before *Version, after Version) widening {
+	w := widening{ofCategory: map[string][]Reason{}, ofVendor: map[string][]Reason{}}
 	wide := map[string]bool{} // categories by one of their vendors
 	for _, n := range after.Vendors {
-		was, known := before.vendor(n.Key)
-		if !known || n.widens(was) {
+		why := []Reason{IsNew}
+		if was, known := before.vendor(n.Key); known {
+			why = n.widens(was)
+		}
+		if w.ofVendor[n.Key] = why; len(why) > 0 {
 			w.vendors = append(w.vendors, n.Key)
 			wide[n.Category] = true
 		}
 	}
 	for _, k := range after.Categories {
-		was, known := before.category(k.Key)
-		if !known || k.widens(was) || wide[k.Key] {
+		why := []Reason{IsNew}
+		if was, known := before.category(k.Key); known {
+			why = k.widens(was)
+			why = append(why, reasons(map[Reason]bool{ByVendor: wide[k.Key]})...)
+		}
+		if w.ofCategory[k.Key] = why; len(why) > 0 {
 			w.categories = append(w.categories, k.Key)
 		}
 	}
@@ -46,16 +69,31 @@ func widened(before *Version, after Version) (w widening) {
 // widens: a vendor in another category is asked for in another place, another
 // provider is another company that learns of the visit, and what may be kept
 // for nobody knows how long is kept longer than anything.
-func (n Named) widens(was Named) bool {
+func (n Named) widens(was Named) []Reason {
 	longer := n.RetentionDays > was.RetentionDays || n.RetentionDays == 0
-	return n.Category != was.Category || n.Provider != was.Provider || beyond(n.Purposes, was.Purposes) ||
-		longer && was.RetentionDays > 0
+	return reasons(map[Reason]bool{
+		"category": n.Category != was.Category, "provider": n.Provider != was.Provider,
+		"purposes": beyond(n.Purposes, was.Purposes), "retention_days": longer && was.RetentionDays > 0,
+	})
 }
 
 // widens: nobody has said yes to what was necessary, and nobody can refuse what
 // becomes so.
-func (k Asked) widens(was Asked) bool {
-	return k.Necessary != was.Necessary || k.Sale && !was.Sale || beyond(k.Purposes, was.Purposes) || k.Days > was.Days
+func (k Asked) widens(was Asked) []Reason {
+	return reasons(map[Reason]bool{
+		"necessary": k.Necessary != was.Necessary, "sale": k.Sale && !was.Sale,
+		"purposes": beyond(k.Purposes, was.Purposes), "days": k.Days > was.Days,
+	})
+}
+
+// reasons are those that hold, in order.
+func reasons(hold map[Reason]bool) (all []Reason) {
+	for _, why := range slices.Sorted(maps.Keys(hold)) {
+		if hold[why] {
+			all = append(all, why)
+		}
+	}
+	return all
 }
 
 // beyond says whether there is something in all that is not in those before.

@@ -130,6 +130,9 @@ func (f *front) Ask(ctx context.Context, tenant string, asked api.Asked) (string
 		return "", err
 	}
 	entry := audit.Entry{Act: "request.submit", Object: "request/" + r.ID, Details: map[string]any{"by": r.Author, "policy": r.Policy, "identities": digests}}
+	if asked.Site != "" {
+		entry.Details["site"] = asked.Site
+	}
 	return r.ID, f.store().Intake().Submit(ctx, r, asked.Identities, papers, codes, entry)
 }
 

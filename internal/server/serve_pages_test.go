@@ -133,10 +133,12 @@ func (s *site) pagePath(page web.Page, tenant string) string {
 		id = s.objectOf("/api/v1/operators/{id}", tenant)
 	case tenant != "" && strings.HasPrefix(page.Path, "/admin/keys/{id}"):
 		id = s.objectOf("/api/v1/apikeys/{id}", tenant)
+	case tenant != "" && strings.HasPrefix(page.Path, "/admin/sites/"):
+		id, _ = s.makeSite(tenant, false)
 	case tenant != "" && strings.Contains(page.Path, "{id}"):
 		id = s.makeRequestFor(api.Route{Path: strings.TrimPrefix(page.Path, "/admin")}, tenant)
 	}
-	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{version}", "shown", "{connection}", "archive", "{invitation}", "vi_none", "{$}", "").Replace(page.Path)
+	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{version}", "shown", "{connection}", "archive", "{at}", "new", "{invitation}", "vi_none", "{$}", "").Replace(page.Path)
 }
 
 // objectOf gives the id of something that a route of the interface is about.
@@ -152,6 +154,7 @@ func (s *site) formFor(b *browser, page web.Page) url.Values {
 	s.openShop()
 	return b.fill(b.get("/admin/password"), "plan_hash", s.plan.Hash, "confirm", "erase", "reason", "it is in the archive", "collection", "shop:customer", "note", "called back", "ground", "identity",
 		"purpose", "analytics", "choice", "no", "type", "email", "identity", uuid.NewString()+"@example.org",
+		"revision", "1", "name", "Shop", "key", "shop_"+uuid.NewString()[:8], "rank", "1", "classified_by", "Olga", "addresses", "player.vimeo.com",
 		"policy", "erasure", "email", uuid.NewString()+"@example.org",
 		"role", "viewer", "scopes", "requests:read", "days", "3", "url", "https://hooks.example.org/"+uuid.NewString(), "from", "0", "to", "officer@example.org",
 		"old_password", password, "new_password", password+" again", "password_again", password+" again", "_once", uuid.NewString())

@@ -1,0 +1,173 @@
+package web
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"volenti.dev/volenti/consent/site"
+)
+
+// publishView is what publishing a draft would change.
+type publishView struct {
+	siteChanges
+	// Standing is how many visitors have a choice that stands; nil where they are so
+	// few that a number would tell of single ones.
+	Standing *int64
+}
+
+// siteChanges is what differs, as the API tells.
+type siteChanges struct {
+	Revision int64 `json:"revision"`
+	Version  int   `json:"version"` // that is compared with; 0 for nothing
+	site.Change
+}
+
+// Wider are the differences because of which visitors must be asked again.
+func (c siteChanges) Wider() []site.Difference { return c.those(true) }
+
+// Other are all other differences.
+func (c siteChanges) Other() []site.Difference { return c.those(false) }
+
+// those: of what is published first nobody was asked before, which is no widening.
+func (c siteChanges) those(wide bool) (all []site.Difference) {
+	for _, d := range c.Differences {
+		if (c.Material && d.Widens) == wide {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+func showPublish(v *visit) error {
+	s, err := v.site("publish")
+	if err != nil {
+		return err
+	}
+	return v.publish(http.StatusOK, s, nil)
+}
+
+func (v *visit) publish(status int, s *siteView, f *form) error {
+	var view publishView
+	if err := v.get("/sites/"+s.ID+"/changes", &view.siteChanges); err != nil {
+		return err
+	}
+	var counted struct {
+		Standing struct {
+			Total *int64 `json:"total"`
+		} `json:"standing"`
+	}
+	if err := v.get("/sites/"+s.ID+"/statistics", &counted); err != nil {
+		return err
+	}
+	view.Standing, s.More = counted.Standing.Total, view
+	if s.Form = f; f == nil {
+		s.Form = blank(url.Values{"classified_by": {v.session.Name}})
+	}
+	return v.show(status, "admin/sites-publish", s, f)
+}
+
+// publishSite publishes the draft whose changes were shown.
+func publishSite(v *visit) error {
+	s, err := v.site("publish")
+	if err != nil {
+		return err
+	}
+	revision, _ := strconv.ParseInt(v.value("revision"), 10, 64)
+	body := map[string]any{"revision": revision, "material": v.value("material") != "", "classified_by": v.value("classified_by")}
+	if summary := v.spokenTexts("summary", s.Draft.Languages); len(summary) > 0 {
+		body["summary"] = summary
+	}
+	fields := map[string]string{"summary": "summary." + append(slices.Clone(s.Draft.Languages), "")[0]}
+	if err := v.post("/sites/"+s.ID+"/publish", body, nil); err != nil {
+		f, status, err := v.mistaken(err, fields)
+		if err != nil {
+			return err
+		}
+		return v.publish(status, s, f)
+	}
+	return v.redirect(s.Path("versions"))
+}
+
+// versionsView is what was published, and two versions that are compared.
+type versionsView struct {
+	Items    []site.Edition `json:"items"`
+	From, To int
+	Changes  *siteChanges // nil when there is nothing to compare
+}
+
+func showVersions(v *visit) error {
+	s, err := v.site("versions")
+	if err != nil {
+		return err
+	}
+	var view versionsView
+	if err := v.get("/sites/"+s.ID+"/versions", &view); err != nil {
+		return err
+	}
+	view.To = v.versionAsked("to", len(view.Items))
+	view.From = v.versionAsked("from", view.To-1)
+	if s.More = view; view.From > 0 && view.From < view.To {
+		var c siteChanges
+		if err := v.get(fmt.Sprintf("/sites/%s/versions/%d/changes?since=%d", s.ID, view.To, view.From), &c); err != nil {
+			return err
+		}
+		view.Changes = &c
+		s.More = view
+	}
+	return v.show(http.StatusOK, "admin/sites-versions", s, nil)
+}
+
+func (v *visit) versionAsked(name string, unless int) int {
+	n, err := strconv.Atoi(v.r.URL.Query().Get(name))
+	if err != nil || n < 1 {
+		return unless
+	}
+	return n
+}
+
+// differs says in words what differs.
+func (l *tongue) differs(d site.Difference) string {
+	key := d.Key
+	if d.Kind == "order" {
+		key = l.word("sites.all." + d.Key)
+	}
+	if d.Kind == "text" || d.Kind == "link" {
+		return l.word("sites.differs."+d.Kind+"."+d.How, key, d.Language)
+	}
+	return l.word("sites.differs."+d.Kind+"."+d.How, key)
+}
+
+// written writes what a field was or is.
+func (l *tongue) written(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return l.word("sites.nothing")
+	case string:
+		return v
+	case bool:
+		return l.word(map[bool]string{true: "yes", false: "no"}[v])
+	case float64:
+		return l.number(int64(v))
+	case []any:
+		var all []string
+		for _, one := range v {
+			all = append(all, l.written(one))
+		}
+		return strings.Join(all, ", ")
+	case map[string]any:
+		if name, ok := v["name"].(string); ok { // of a cookie
+			return name
+		}
+		var all []string
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			all = append(all, key+": "+l.written(v[key]))
+		}
+		return strings.Join(all, "; ")
+	}
+	return fmt.Sprint(value)
+}

@@ -1,0 +1,105 @@
+package web_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"volenti.dev/volenti/internal/chromiumtest"
+)
+
+var snippet = regexp.MustCompile(`<script src="[^"]+" data-site="[a-z0-9]+" async></script>`)
+
+func TestOfficerMakesASiteSeesItsBannerAndAsksAgainInABrowser(t *testing.T) { // W7, W18
+	h := start(t)
+	b := chromiumtest.StartScripted(t)
+	b.Scripts(false) // what is edited needs none
+	e := eye{b, t, chromiumtest.Axe(t)}
+	e.Open(h.url + h.setUp)
+	for label, text := range map[string]string{"Your name": "Olga Officer", "E-mail address": "olga@example.org", "Password": password, "The same password again": password} {
+		e.Fill(label, text)
+	}
+	e.Press("Accept and sign in")
+	e.Open(h.url + "/admin/sites")
+	e.says("A site is a place with a banner")
+	e.look("sites-none")
+	e.Fill("Name", "Shop")
+	e.Press("Make the site")
+	e.says("not published", "Name one at least, like https://shop.example")
+	at, line := h.url+e.Path(), snippet.FindString(e.Text())
+	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Shop</title>%s<body><p>Welcome</p></body></html>`, line)
+	}))
+	t.Cleanup(shop.Close)
+
+	e.Fill("Origins", "http://shop.example/")
+	e.Fill("Languages", "en\nde")
+	e.Press("Save the draft")
+	e.says("An origin has no path, user or query, and no slash at its end")
+	e.look("sites-wrong")
+	e.Fill("Origins", shop.URL)
+	e.Press("Save the draft")
+	if strings.Contains(e.Text(), "Before it can be published") {
+		t.Errorf("the draft has a problem left: %s", e.Text())
+	}
+	e.Press("Texts")
+	e.Fill("Your privacy settings", "We ask first")
+	e.Press("Save the draft")
+	e.Press("Services")
+	e.Fill("Words", "matomo")
+	e.Press("Find")
+	e.Press("Take")
+	e.says("Taken into the draft")
+
+	// The preview is the banner, and says nothing to anybody.
+	b.Scripts(true)
+	e.Press("Preview")
+	e.Open(at + "/preview/frame?speaks=en")
+	e.AwaitThing("button", "Accept all")
+	if !strings.Contains(e.Read(), "We ask first") {
+		t.Errorf("the preview does not show the text: %s", e.Read())
+	}
+	before := len(e.Requests())
+	e.Use("button", "Accept all")
+	e.AwaitThing("button", "Privacy settings")
+	for _, to := range e.Requests()[before:] {
+		t.Errorf("the preview asks for %s", to)
+	}
+	if origin := chromiumtest.Evaluate[string](b, "self.origin"); origin != "null" {
+		t.Errorf("the preview is of the origin %s, and can reach what it keeps", origin)
+	}
+
+	e.Open(at + "/publish")
+	e.says("Nothing is published yet")
+	e.look("sites-publish-first")
+	e.Press("Publish version 1")
+	visitor := b.Visitor(t)
+	visitor.Open(shop.URL)
+	visitor.AwaitThing("button", "Accept all")
+	if !strings.Contains(visitor.Read(), "We ask first") {
+		t.Errorf("the banner does not show the text: %s", visitor.Read())
+	}
+	visitor.Use("button", "Accept all")
+	visitor.AwaitThing("button", "Privacy settings")
+
+	// What asks for more asks again, and says so before.
+	e.Open(at + "/categories")
+	e.Press("Statistics")
+	e.Touch("Analytics analytics")
+	e.Press("Save the draft")
+	e.Press("Publish")
+	e.says("Everybody. What they agreed to does not cover this version.", "It is for more purposes.")
+	e.look("sites-publish")
+	e.Fill("In en", "We count visits to make the shop better.")
+	e.Press("Publish version 2")
+	e.says("From version 1 to version 2", "The category statistics is changed.")
+	visitor.Fresh(shop.URL) // caches may keep what a banner shows for a minute
+	visitor.AwaitThing("button", "Accept all")
+	if !strings.Contains(visitor.Read(), "We count visits to make the shop better.") {
+		t.Errorf("the banner does not say what has changed: %s", visitor.Read())
+	}
+}
