@@ -23,8 +23,8 @@ type ConnectorType struct {
 	Asks       bool            `json:"asks,omitempty" doc:"People answer it: it has questions, and no datasets"`
 	Called     bool            `json:"called,omitempty" doc:"It holds no data, and is called"`
 	Instructed bool            `json:"instructed,omitempty" doc:"People are told what to erase there; nothing can be read"`
-	Prefers    bool            `json:"takes_choices,omitempty" doc:"It can be told what people choose"`
-	Permits    bool            `json:"keeps_tables,omitempty" doc:"A permission table can be kept in it"`
+	Prefers    int             `json:"choices_at_once,omitempty" doc:"How many choices of people it is told in one call; absent: it takes none"`
+	Permits    bool            `json:"permits,omitempty" doc:"A permission table can be kept in it"`
 }
 
 // ConnectorNeed is one of the secrets of a connection.
@@ -40,7 +40,7 @@ func listConnectors(a *API, _ context.Context, _ auth.Caller, _ *struct{}) (*con
 		spec := a.config.Connectors[name]
 		t := ConnectorType{
 			Type: spec.Type, Summary: spec.Summary, Secrets: []ConnectorNeed{},
-			Asks: spec.Asks, Called: spec.Called, Instructed: spec.Instructed, Prefers: spec.Prefers > 0, Permits: spec.Permits,
+			Asks: spec.Asks, Called: spec.Called, Instructed: spec.Instructed, Prefers: spec.Prefers, Permits: spec.Permits,
 		}
 		for _, s := range spec.Secrets {
 			t.Secrets = append(t.Secrets, ConnectorNeed{s.Name, s.Required, s.Help})

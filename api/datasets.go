@@ -25,9 +25,19 @@ type DescribedDataset struct {
 	Text       string // as it stands in its file; "" where it is written in brackets
 }
 
+// ConfigurationProblem is what is wrong, or doubtful, in the configuration.
+type ConfigurationProblem source.Problem
+
+func shownProblems(all []source.Problem) []ConfigurationProblem {
+	shown := []ConfigurationProblem{}
+	for _, p := range all {
+		shown = append(shown, ConfigurationProblem(p))
+	}
+	return shown
+}
+
 // problems are those that lie in it.
-func (d DescribedDataset) problems(all []source.Problem) []source.Problem {
-	found := []source.Problem{}
+func (d DescribedDataset) problems(all []source.Problem) (found []source.Problem) {
 	for _, p := range all {
 		if p.File == d.At.File && p.Line >= d.At.Line && p.Line <= d.At.Line+max(0, strings.Count(d.Text, "\n")-1) {
 			found = append(found, p)
@@ -87,8 +97,8 @@ type datasetsOutput struct {
 
 // DatasetList is all datasets of the configuration.
 type DatasetList struct {
-	Items    []DatasetSummary `json:"items" nullable:"false" doc:"In the order of the configuration"`
-	Problems []source.Problem `json:"problems" nullable:"false" doc:"All of the configuration, as volenti check finds them"`
+	Items    []DatasetSummary       `json:"items" nullable:"false" doc:"In the order of the configuration"`
+	Problems []ConfigurationProblem `json:"problems" nullable:"false" doc:"All of the configuration, as volenti check finds them"`
 }
 
 func listDatasets(a *API, ctx context.Context, caller auth.Caller, _ *struct{}) (*datasetsOutput, error) {
@@ -96,7 +106,7 @@ func listDatasets(a *API, ctx context.Context, caller auth.Caller, _ *struct{}) 
 	if err != nil {
 		return nil, err
 	}
-	out := DatasetList{Items: []DatasetSummary{}, Problems: append([]source.Problem{}, problems...)}
+	out := DatasetList{Items: []DatasetSummary{}, Problems: shownProblems(problems)}
 	for _, d := range all {
 		out.Items = append(out.Items, d.summary(problems))
 	}
@@ -106,9 +116,9 @@ func listDatasets(a *API, ctx context.Context, caller auth.Caller, _ *struct{}) 
 // DatasetView is a dataset with all that is described of it.
 type DatasetView struct {
 	DatasetSummary
-	Collections []DatasetCollection `json:"described" nullable:"false" doc:"Its collections, in their order"`
-	Text        string              `json:"text,omitempty" doc:"Its description, as it stands in the file"`
-	Problems    []source.Problem    `json:"problems" nullable:"false" doc:"Those that lie in it"`
+	Collections []DatasetCollection    `json:"described" nullable:"false" doc:"Its collections, in their order"`
+	Text        string                 `json:"text,omitempty" doc:"Its description, as it stands in the file"`
+	Problems    []ConfigurationProblem `json:"problems" nullable:"false" doc:"Those that lie in it"`
 }
 
 // DatasetCollection is a collection of a dataset.
@@ -154,7 +164,7 @@ func showDataset(a *API, ctx context.Context, caller auth.Caller, in *datasetInp
 	}
 	for _, d := range all {
 		if d.Key == in.Key {
-			return &datasetOutput{DatasetView{d.summary(problems), shownCollections(d.Collections), d.Text, d.problems(problems)}}, nil
+			return &datasetOutput{DatasetView{d.summary(problems), shownCollections(d.Collections), d.Text, shownProblems(d.problems(problems))}}, nil
 		}
 	}
 	return nil, &Problem{Status: http.StatusNotFound, Detail: "There is no dataset with this key in the configuration that was applied."}

@@ -36,7 +36,7 @@ type matrixOutput struct {
 // DeliveryMatrix is a page of changes, the newest first, with what became of each at
 // every connection that is meant.
 type DeliveryMatrix struct {
-	Connections []DeliveryColumn `json:"connections" nullable:"false" doc:"Those that take choices and are meant, by key"`
+	Connections []DeliveryColumn `json:"connections" nullable:"false" doc:"All that take choices, by key"`
 	Items       []DeliveryRow    `json:"items" nullable:"false"`
 	Next        int64            `json:"next,omitempty" doc:"Hand it over as before, for the next page; absent on the last"`
 }
@@ -81,20 +81,17 @@ func showMatrix(a *API, ctx context.Context, caller auth.Caller, in *matrixInput
 	}
 	out := DeliveryMatrix{Connections: []DeliveryColumn{}, Items: []DeliveryRow{}}
 	m := propagate.Matrix{Status: propagate.Status(in.Status), Purpose: in.Purpose, From: in.From, Until: in.Until, Before: in.Before, Limit: in.Limit + 1}
-	if in.Connection != "" {
+	if in.Connection != "" && in.System == "" {
 		m.Connections = []string{in.Connection}
 	}
 	for _, c := range columns {
-		if in.Connection != "" && c.Connection != in.Connection || in.System != "" && c.System != in.System {
-			continue
-		}
 		out.Connections = append(out.Connections, shownColumn(c))
-		if in.System != "" && in.Connection == "" {
+		if c.System == in.System && in.System != "" && (in.Connection == "" || in.Connection == c.Connection) {
 			m.Connections = append(m.Connections, c.Connection)
 		}
 	}
-	if in.System != "" && len(out.Connections) == 0 {
-		return &matrixOutput{out}, nil // no connection belongs to it
+	if in.System != "" && m.Connections == nil {
+		return &matrixOutput{out}, nil // none belongs to it
 	}
 	rows, err := a.config.Matrix.Rows(ctx, caller.Tenant, m)
 	if err != nil {

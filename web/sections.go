@@ -43,6 +43,10 @@ var sections = []section{
 	{Group: ofHouse, Path: "/admin/keys", Word: "keys.title", Scope: auth.ManageAccess},
 	{Group: ofHouse, Path: "/admin/operators", Word: "operators.title", Scope: auth.ManageAccess},
 	{Group: ofHouse, Path: "/admin/audit", Word: "audit.title", Scope: auth.ReadAudit},
+	{Group: ofSystems, Path: "/admin/systems", Word: "systems.title", Scope: auth.ReadSystems},
+	{Group: ofSystems, Path: "/admin/connections", Word: "connections.title", Scope: auth.ReadSystems},
+	{Group: ofSystems, Path: "/admin/propagation", Word: "propagation.title", Scope: auth.ReadDeliveries},
+	{Group: ofSystems, Path: "/admin/datasets", Word: "datasets.title", Scope: auth.ReadSystems},
 }
 
 // group is a part of the navigation, with a word over it where it has one.

@@ -18,6 +18,9 @@ func Table() []Page {
 		settingPages(),
 		peoplePages(),
 		consentPages(),
+		systemPages(),
+		propagationPages(),
+		datasetPages(),
 	)
 }
 

@@ -29,6 +29,7 @@ var (
 		`^(chosen|chosen_by)\.`,
 		`^desk\.(connect|publish|site)(\.|$)`,
 		`^(people\.(status|reason)|consent\.(choice|source|device))\.`,
+		`^(delivery|choice|reason|outcome_of_call|severity|direction)\.`,
 	}, "|"))
 )
 
@@ -167,7 +168,7 @@ func TestSentencesOfTheAPIAreStillItsOwn(t *testing.T) {
 		_, err := subject.New(kind, "x")
 		all.WriteString(err.Error())
 	}
-	for _, dir := range []string{"../api", "../auth", "../request/policy", "../request/task", "../internal/server", strings.TrimSpace(string(out))} {
+	for _, dir := range []string{"../api", "../auth", "../request/policy", "../request/task", "../internal/server", "../consent/propagate", strings.TrimSpace(string(out))} {
 		names, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)
