@@ -105,6 +105,9 @@ func makeConnection(v *visit) error {
 		return err
 	}
 	says, f := v.connectionSays(t, nil)
+	if key := v.value("key"); key != "" && f == nil {
+		says["key"] = key
+	}
 	var made connection
 	status := http.StatusUnprocessableEntity
 	if f == nil {
@@ -299,7 +302,7 @@ func (v *visit) connectionSays(t connectorType, has []string) (map[string]any, *
 	says, found := v.more()
 	says["type"] = t.Type
 	for key, value := range map[string]string{
-		"key": v.value("key"), "name": v.value("name"), "access": v.value("access"), "receives": v.value("receives"),
+		"name": v.value("name"), "access": v.value("access"), "receives": v.value("receives"),
 	} {
 		if value != "" {
 			says[key] = value
