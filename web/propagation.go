@@ -243,7 +243,7 @@ func (m *matrixView) arrange(found deliveryMatrix) {
 	})
 	at := map[string]int{}
 	for i, c := range m.Columns {
-		m.Columns[i].Begins = i > 0 && c.System != m.Columns[i-1].System
+		m.Columns[i].Begins = i > 0 && !m.BySystem && c.System != m.Columns[i-1].System
 		at[cmp.Or(c.Key, c.System)] = i
 	}
 	for _, r := range found.Items {
