@@ -153,7 +153,15 @@ type matrixColumn struct {
 // matrixRow is a change; its cells are those of the columns, empty where there is none.
 type matrixRow struct {
 	deliveryRow
-	Marks []deliveryCell
+	Marks []mark
+}
+
+// mark is a cell as it is shown. It is made of whole words here: there are thousands.
+type mark struct {
+	deliveryCell
+	Class string
+	Path  string
+	Says  string
 }
 
 // Statuses are those to filter by.
@@ -201,7 +209,7 @@ func showMatrix(v *visit) error {
 		return err
 	}
 	m.All = found.Connections
-	m.arrange(found)
+	m.arrange(found, v.language)
 	here := v.r.URL.Query()
 	here.Del("before")
 	m.Narrowed = m.Connection+m.System+m.Status+m.Purpose+m.From+m.Until != ""
@@ -224,7 +232,7 @@ func propagationTabs(here int) []tab {
 
 // arrange lays out what was found: a column for each connection that is meant or has
 // a cell, by system, or for each system.
-func (m *matrixView) arrange(found deliveryMatrix) {
+func (m *matrixView) arrange(found deliveryMatrix, l *tongue) {
 	for _, c := range found.Connections {
 		if (m.Connection == "" || c.Connection == m.Connection) && (m.System == "" || c.System == m.System) {
 			m.add(matrixColumn{Key: c.Connection, System: c.System})
@@ -247,17 +255,33 @@ func (m *matrixView) arrange(found deliveryMatrix) {
 		at[cmp.Or(c.Key, c.System)] = i
 	}
 	for _, r := range found.Items {
-		row := matrixRow{r, make([]deliveryCell, len(m.Columns))}
+		row := matrixRow{r, make([]mark, len(m.Columns))}
 		if m.BySystem {
 			for system, status := range r.Systems {
-				row.Marks[at[system]].Status = status
+				row.Marks[at[system]].deliveryCell = deliveryCell{Status: status}
 			}
 		} else {
 			for _, c := range r.Cells {
-				row.Marks[at[c.Connection]] = c
+				row.Marks[at[c.Connection]].deliveryCell = c
 			}
 		}
+		for i := range row.Marks {
+			row.Marks[i].finish(r.Record, m.Columns[i].Begins, l)
+		}
 		m.Rows = append(m.Rows, row)
+	}
+}
+
+func (k *mark) finish(record string, begins bool, l *tongue) {
+	if begins {
+		k.Class = "begins"
+	}
+	k.Path, k.Says = "/admin/propagation/"+record, l.name("delivery", k.Status)
+	if k.Connection != "" {
+		k.Path += "/" + k.Connection
+	}
+	if k.Reason != "" {
+		k.Says += ", " + l.name("reason", k.Reason)
 	}
 }
 

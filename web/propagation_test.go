@@ -89,7 +89,7 @@ func TestMatrixPutsEveryCellBelowItsConnection(t *testing.T) { // W8, C5
 	found.Items[1].Cells = found.Items[1].Cells[4:]                                                          // the first four began later
 	found.Items[2].Cells = append(found.Items[2].Cells, deliveryCell{Connection: "gone", Status: "skipped"}) // by now it takes none
 	m := matrixView{}
-	m.arrange(found)
+	m.arrange(found, loadTongues(loadAssets()).match("en"))
 	var heads []string
 	for _, c := range m.Columns {
 		heads = append(heads, c.Key)
@@ -115,7 +115,7 @@ func TestMatrixPutsEveryCellBelowItsConnection(t *testing.T) { // W8, C5
 		t.Errorf("systems begin elsewhere: %+v", m.Columns)
 	}
 	by := matrixView{BySystem: true}
-	by.arrange(found)
+	by.arrange(found, loadTongues(loadAssets()).match("en"))
 	if len(by.Columns) != 2 || by.Columns[0].System != "ads" || by.Rows[0].Marks[0].Status != "complete" || by.Rows[0].Marks[1].Status != "error" {
 		t.Errorf("by system %+v %+v", by.Columns, by.Rows[0].Marks)
 	}
