@@ -77,6 +77,17 @@ type (
 // At is where something stands: file and line.
 func (m configProblem) At() string { return m.File + ":" + strconv.Itoa(m.Line) }
 
+// Areas are the categories by their first two words: a list has no room for more.
+func (s datasetSummary) Areas() (all []string) {
+	for _, c := range s.Categories {
+		words := strings.Split(c, ".")
+		if area := strings.Join(words[:min(2, len(words))], "."); !slices.Contains(all, area) {
+			all = append(all, area)
+		}
+	}
+	return all
+}
+
 func listDatasets(v *visit) error {
 	var all datasetList
 	if err := v.get("/datasets", &all); err != nil {
