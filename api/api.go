@@ -34,6 +34,7 @@ import (
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/subject"
@@ -86,6 +87,10 @@ type Config struct {
 	Deliveries       Deliveries
 	Policies         Policies
 	Preferences      Preferences
+	// What pages of systems show: connectors.go, datasets.go, deliveries_matrix.go.
+	Connectors connector.Registry
+	Datasets   Datasets
+	Matrix     Matrix
 
 	// Poll is how often to look for events of which Events.Changed does not
 	// tell, because another process made them; 0 when there is none.

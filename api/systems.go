@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"volenti.dev/volenti/auth"
@@ -173,8 +174,8 @@ func ofInventory(err error) *Problem {
 		return problem(http.StatusConflict, "Systems or connections have changed meanwhile. Send it again, under a new Idempotency-Key.")
 	case errors.As(err, &wrong):
 		p := problem(http.StatusUnprocessableEntity, notValid)
-		for _, text := range wrong.Problems {
-			p.Errors = append(p.Errors, Violation{"body", text})
+		for i, text := range wrong.Problems {
+			p.Errors = append(p.Errors, Violation{strings.TrimSuffix("body."+wrong.Place(i), "."), text})
 		}
 		return p
 	}

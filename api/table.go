@@ -212,6 +212,12 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/notices/{version}", Scope: auth.ReadConsents, Does: "Show a version of the notice with its texts", Act: Handle(showNotice)},
 		{Method: http.MethodPost, Path: "/api/v1/notices", Scope: auth.ManageConsents, MaxBody: maxNoticeBody, Does: "Publish a version of the notice", Example: exampleNotice, Act: Handle(publishNotice)},
 
+		// What pages of systems show: connectors.go, datasets.go, deliveries_matrix.go.
+		{Method: http.MethodGet, Path: "/api/v1/connectors", Scope: auth.ReadSystems, Does: "List the types that a connection can have", Act: Handle(listConnectors)},
+		{Method: http.MethodGet, Path: "/api/v1/datasets", Scope: auth.ReadSystems, Does: "List what the configuration describes, and what is wrong in it", Act: Handle(listDatasets)},
+		{Method: http.MethodGet, Path: "/api/v1/datasets/{key}", Scope: auth.ReadSystems, Does: "Show a dataset with its collections, fields and text", Act: Handle(showDataset)},
+		{Method: http.MethodGet, Path: "/api/v1/deliveries/changes", Scope: auth.ReadDeliveries, Does: "List choices with what became of each at every connection, newest first", Act: Handle(showMatrix)},
+
 		// Permission tables: permissions.go.
 		{Method: http.MethodPost, Path: "/api/v1/deliveries/connections/{key}/rebuild", Scope: auth.RetryDeliveries, Repeats: Convergent, Does: "Compare the permission table of a connection with all that stands, and mend it", Act: Handle(rebuildTable)},
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"volenti.dev/volenti/config/source"
 	"volenti.dev/volenti/datamap/inventory"
@@ -57,8 +58,9 @@ func ReadSystem(y inventory.System, words *taxonomy.Set) (inventory.System, erro
 	for _, d := range source.Documents([]source.File{file}, &l.report) {
 		l.systems("system", d.Mapping("a system", &l.report).Node("system"))
 	}
-	if wrong := ProblemsOf(nil, l.report.Problems()); len(wrong) > 0 || len(l.config.Systems) != 1 {
-		return y, &inventory.Invalid{Problems: wrong}
+	found := fresh(nil, l.report.Problems())
+	if len(found) > 0 || len(l.config.Systems) != 1 {
+		return y, invalid(found, file, "system[0]")
 	}
 	return l.config.Declared().Systems[0], nil
 }
@@ -75,16 +77,56 @@ func SaysOf(m inventory.Made) (map[string]any, error) {
 // ProblemsOf gives the errors of what was read with a connection that were not
 // there before: what is wrong with it, or with what needs it.
 func ProblemsOf(before, after []source.Problem) (wrong []string) {
+	for _, p := range fresh(before, after) {
+		wrong = append(wrong, told(p))
+	}
+	return wrong
+}
+
+// InvalidOf is ProblemsOf with the places in what the connection says; nil where
+// nothing is wrong.
+func InvalidOf(before, after []source.Problem, m inventory.Made) error {
+	found := fresh(before, after)
+	if len(found) == 0 {
+		return nil
+	}
+	return invalid(found, source.File{Name: placeOf(m.Key), Data: m.Text}, "connection[0]")
+}
+
+// invalid is problems with their places in a value of a file.
+func invalid(found []source.Problem, file source.File, value string) *inventory.Invalid {
+	var wrong inventory.Invalid
+	for _, p := range found {
+		wrong.Problems, wrong.Places = append(wrong.Problems, told(p)), append(wrong.Places, within(file, value, p.Position))
+	}
+	return &wrong
+}
+
+// fresh gives the errors that were not there before.
+func fresh(before, after []source.Problem) (wrong []source.Problem) {
 	for _, p := range after {
 		if p.Severity == source.Error && !slices.Contains(before, p) {
-			text := p.Message
-			if p.Fix != "" {
-				text += " (" + p.Fix + ")"
-			}
-			wrong = append(wrong, text)
+			wrong = append(wrong, p)
 		}
 	}
 	return wrong
+}
+
+func told(p source.Problem) string {
+	if p.Fix == "" {
+		return p.Message
+	}
+	return p.Message + " (" + p.Fix + ")"
+}
+
+// within names a place of a file below one of its values; "" for other places.
+func within(file source.File, value string, at source.Position) string {
+	for _, n := range source.Documents([]source.File{file}, &source.Report{}) {
+		if path, below := strings.CutPrefix(n.Path(at), value+"."); below {
+			return path
+		}
+	}
+	return ""
 }
 
 // Adopt adds systems and links that were made elsewhere than in a directory. A

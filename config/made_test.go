@@ -92,6 +92,30 @@ func TestAConnectionIsCheckedBesideTheDirectory(t *testing.T) {
 	}
 }
 
+func TestProblemsOfAConnectionSayWhereInItTheyAre(t *testing.T) { // W8
+	made, err := config.MadeOf("made", map[string]any{"type": "http", "access": "all", "secrets": map[string]any{"host": "", "token": []any{"x"}}, "datasets": []any{"shop", "desk"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, found := config.ReadWith(nil, []inventory.Made{made}, config.Options{Registry: registry})
+	var wrong *inventory.Invalid
+	if err := config.InvalidOf(nil, found, made); !errors.As(err, &wrong) {
+		t.Fatal(err)
+	}
+	at := map[string]string{}
+	for i, text := range wrong.Problems {
+		at[wrong.Place(i)] = text
+	}
+	for place, want := range map[string]string{"access": "access cannot be", "secrets.host": "is empty", "secrets.token": "must be text", "datasets[0]": `"shop"`, "datasets[1]": `"desk"`} {
+		if !strings.Contains(at[place], want) {
+			t.Errorf("at %s: %q in %v", place, at[place], at)
+		}
+	}
+	if err := config.InvalidOf(found, found, made); err != nil {
+		t.Errorf("what was wrong before: %v", err)
+	}
+}
+
 func TestWhatUsesTheServerItselfIsRefused(t *testing.T) {
 	with := connector.Registry{"file": {Type: "file", Secrets: []connector.Setting{{Name: "path", Local: func(string) error { return errors.New("it is a file") }}}}}
 	made, err := config.MadeOf("made", map[string]any{"type": "file", "secrets": map[string]any{"path": "/etc/passwd"}})

@@ -122,6 +122,9 @@ func (v *visit) call(w http.ResponseWriter, method, path, kind string, body io.R
 	if v.token != "" {
 		r.Header.Set("Authorization", "Bearer "+v.token)
 	}
+	if method == http.MethodPut {
+		r.Header.Set("Content-Type", kind)
+	}
 	if method == http.MethodPost {
 		r.Header.Set("Content-Type", kind)
 		if once := v.once(); once != "" {

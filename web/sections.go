@@ -36,6 +36,11 @@ var sections = []section{
 	{Group: ofRequests, Path: "/admin/requests/new", Word: "new.title", Scope: auth.WriteRequests},
 	{Group: ofPeople, Path: "/admin/people", Word: "people.title", Scope: auth.ReadConsents},
 	{Group: ofPeople, Path: "/admin/consent", Word: "consent.title", Scope: auth.ReadConsents},
+	{Group: ofPeople, Path: "/admin/sites", Word: "sites.title", Scope: auth.ReadConsents},
+	{Group: ofSystems, Path: "/admin/systems", Word: "systems.title", Scope: auth.ReadSystems},
+	{Group: ofSystems, Path: "/admin/connections", Word: "connections.title", Scope: auth.ReadSystems},
+	{Group: ofSystems, Path: "/admin/propagation", Word: "propagation.title", Scope: auth.ReadDeliveries},
+	{Group: ofSystems, Path: "/admin/datasets", Word: "datasets.title", Scope: auth.ReadSystems},
 	{Group: ofHouse, Path: "/admin/policies", Word: "policies.title", Scope: auth.ReadRequests},
 	{Group: ofHouse, Path: "/admin/letters", Word: "mails.title", Scope: auth.ReadRequests},
 	{Group: ofHouse, Path: "/admin/controller", Word: "controller.title", Scope: auth.ReadConsents},
@@ -43,7 +48,6 @@ var sections = []section{
 	{Group: ofHouse, Path: "/admin/keys", Word: "keys.title", Scope: auth.ManageAccess},
 	{Group: ofHouse, Path: "/admin/operators", Word: "operators.title", Scope: auth.ManageAccess},
 	{Group: ofHouse, Path: "/admin/audit", Word: "audit.title", Scope: auth.ReadAudit},
-	{Group: ofPeople, Path: "/admin/sites", Word: "sites.title", Scope: auth.ReadConsents},
 }
 
 // group is a part of the navigation, with a word over it where it has one.

@@ -82,12 +82,13 @@ func (f *form) has(names ...string) {
 // Failed says whether anything is wrong.
 func (f *form) Failed() bool { return f.Problem != "" || len(f.Wrong) > 0 }
 
-// blank is a form that nobody has filled in. Passwords are never shown again.
+// blank is a form that nobody has filled in. Passwords and secrets are never shown
+// again.
 func blank(entered url.Values) *form {
 	f := &form{entered: url.Values{}, sent: url.Values{}}
 	for name, values := range entered {
 		f.sent[name] = nil
-		if !strings.Contains(name, "password") && !strings.HasPrefix(name, "_") {
+		if !strings.Contains(name, "password") && !strings.HasPrefix(name, secretField) && !strings.HasPrefix(name, "_") {
 			f.entered[name] = values
 		}
 	}
@@ -233,6 +234,8 @@ func parse(l *tongue, a assets) map[string]*template.Template {
 		"in":      withChoice,
 		"kind":    kindOf,
 		"differs": l.differs, "written": l.written,
+		"moving": movingKind, "sign": signOf,
+		"args":  func(of ...any) []any { return of },
 		"field": func(f *form, key, kind, autocomplete string) input { return l.input(f, key, kind, autocomplete, true) },
 		"list":  func(of ...string) []string { return of },
 		"last":  func(t time.Time) string { return l.day(t.Add(-time.Nanosecond)) }, // a day ends when the next begins

@@ -20,6 +20,9 @@ func Table() []Page {
 		consentPages(),
 		sitePages(),
 		deletionPages(),
+		systemPages(),
+		propagationPages(),
+		datasetPages(),
 	)
 }
 

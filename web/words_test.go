@@ -30,6 +30,7 @@ var (
 		`^desk\.(connect|publish|site)(\.|$)`,
 		`^(people\.(status|reason)|consent\.(choice|source|device))\.`,
 		`^sites\.(tab|step|link|mode|width|scheme|look|differs|because|field|all)\.|^deletion\.step\.`,
+		`^(delivery|choice|reason|outcome_of_call|severity|direction)\.`,
 	}, "|"))
 )
 
@@ -168,7 +169,7 @@ func TestSentencesOfTheAPIAreStillItsOwn(t *testing.T) {
 		_, err := subject.New(kind, "x")
 		all.WriteString(err.Error())
 	}
-	for _, dir := range []string{"../api", "../auth", "../request/policy", "../request/task", "../consent/site", "../consent/registry", "../internal/server", strings.TrimSpace(string(out))} {
+	for _, dir := range []string{"../api", "../auth", "../request/policy", "../request/task", "../consent/site", "../consent/registry", "../internal/server", "../consent/propagate", strings.TrimSpace(string(out))} {
 		names, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)

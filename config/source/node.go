@@ -72,6 +72,24 @@ func (n *Node) Value() any {
 	return nil
 }
 
+// Path names what stands at a place in a value, as in "secrets.url" or
+// "identities[0]"; "" for the value itself, and for what is not in it.
+func (n *Node) Path(at Position) string { return strings.TrimPrefix(n.path(at), ".") }
+
+func (n *Node) path(at Position) string {
+	for _, p := range n.pairs {
+		if below := p.value.path(at); below != "" || p.at == at || p.value.At == at {
+			return "." + p.key + below
+		}
+	}
+	for i, item := range n.items {
+		if below := item.path(at); below != "" || item.At == at {
+			return "[" + strconv.Itoa(i) + "]" + below
+		}
+	}
+	return ""
+}
+
 // plainKind resolves a scalar without quotes by the core schema of YAML 1.2:
 // 010 is ten, yes and dates are text. Unlike there, so are infinities and
 // what is no number: nothing here takes them.

@@ -68,6 +68,19 @@ o:
 	}
 }
 
+func TestAPlaceIsNamedByThePathToIt(t *testing.T) {
+	var r source.Report
+	n := source.Parse("f", []byte(`{"secrets": {"url": "u"}, "consent": {"identities": ["a", {"b": 1}]}}`), &r)[0]
+	for column, want := range map[int]string{1: "", 2: "secrets", 13: "secrets", 14: "secrets.url", 21: "secrets.url", 54: "consent.identities[0]", 60: "consent.identities[1].b", 999: ""} {
+		if got := n.Path(source.Position{File: "f", Line: 1, Column: column}); got != want {
+			t.Errorf("column %d is %q, not %q", column, got, want)
+		}
+	}
+	if got := n.Path(source.Position{File: "g", Line: 1, Column: 2}); got != "" {
+		t.Errorf("of another file: %q", got)
+	}
+}
+
 func TestAliasesAndMergeKeysAreResolved(t *testing.T) {
 	values, problems := parse(`
 base: &base {a: 1, b: [x]}

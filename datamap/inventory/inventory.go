@@ -78,7 +78,20 @@ func (e *TooMany) Error() string {
 }
 
 // Invalid is all that is wrong with what was to be kept.
-type Invalid struct{ Problems []string }
+type Invalid struct {
+	Problems []string
+	// Places are where the problems are in what was said, as "secrets.url": one for
+	// each of the first, and "" for what is not there.
+	Places []string
+}
+
+// Place gives where a problem is; "" where that is not known.
+func (e *Invalid) Place(problem int) string {
+	if problem < len(e.Places) {
+		return e.Places[problem]
+	}
+	return ""
+}
 
 // Error joins the problems.
 func (e *Invalid) Error() string { return strings.Join(e.Problems, "; ") }

@@ -236,6 +236,9 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Deliveries:       deliveries{db.Propagation(), db, s.worker().latest},
 		Policies:         policies{s.worker().latest},
 		Preferences:      preferences{db, s.PublicURL},
+		Connectors:       s.Configuration.Registry,
+		Datasets:         descriptions{s.worker().latest, s.Now},
+		Matrix:           deliveries{db.Propagation(), db, s.worker().latest},
 	}, routes)
 	return s.withPages(a, routes)
 }

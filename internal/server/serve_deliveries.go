@@ -20,7 +20,10 @@ type deliveries struct {
 	latest *Latest
 }
 
-var _ api.Deliveries = deliveries{}
+var (
+	_ api.Deliveries = deliveries{}
+	_ api.Matrix     = deliveries{}
+)
 
 // Attempts implements api.Deliveries.
 func (d deliveries) Attempts(ctx context.Context, tenant, record, connection string) (propagate.Delivery, []propagate.Attempt, error) {
@@ -54,6 +57,26 @@ func (d deliveries) Lanes(ctx context.Context, tenant string) ([]propagate.LaneS
 		}
 	}
 	return lanes, err
+}
+
+// Columns implements api.Matrix, with what the configuration says as Lanes has it.
+func (d deliveries) Columns(ctx context.Context, tenant string) ([]propagate.Column, error) {
+	columns, err := d.Propagation.Columns(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := d.targets(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	uses, err := d.uses(ctx, tenant)
+	for i, c := range columns {
+		columns[i].Barred = propagate.Removed
+		if at := slices.IndexFunc(targets, func(t propagate.Target) bool { return t.Key == c.Connection }); at >= 0 {
+			columns[i].System, columns[i].Barred = targets[at].System, propagate.Barred(targets[at], uses)
+		}
+	}
+	return columns, err
 }
 
 // Tables implements api.Deliveries.

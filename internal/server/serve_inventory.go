@@ -239,8 +239,8 @@ func (p picture) read(key string, says map[string]any) (c inventory.Connection, 
 		return c, nil, err
 	}
 	all, after := config.ReadWith(p.files, slices.Concat(p.others, []inventory.Made{made}), p.options)
-	if wrong := config.ProblemsOf(p.problems(), after); len(wrong) > 0 {
-		return c, nil, &inventory.Invalid{Problems: wrong}
+	if wrong := config.InvalidOf(p.problems(), after, made); wrong != nil {
+		return c, nil, wrong
 	}
 	found, err := all.Connection(key)
 	return inventory.Connection{Key: key, Name: found.Name, Type: found.Type}, made.Text, err

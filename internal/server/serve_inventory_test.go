@@ -176,7 +176,8 @@ func TestSecretsOfConnectionsGoInAndNeverComeOut(t *testing.T) { // SE9, SE10
 		ask("GET", "/connections", "", 200)
 		ask("DELETE", "/connections/a", "", 204)
 		entries := s.get("/api/v1/audit/export").body
-		if strings.Contains(strings.ReplaceAll(answers.String(), `unknown key \"`+canary+`\"`, ""), canary) || strings.Contains(entries, canary) || strings.Contains(s.log.String(), canary) {
+		named := strings.NewReplacer(`{"where":"body.secrets.`+canary+`","what":"unknown key \"`+canary+`\"`, "") // a key is no secret
+		if strings.Contains(named.Replace(answers.String()), canary) || strings.Contains(entries, canary) || strings.Contains(s.log.String(), canary) {
 			t.Errorf("a secret is shown:\n%s\n%s", answers.String(), s.log)
 		}
 		for _, act := range []string{"connection.create", "connection.edit", "connection.remove"} {

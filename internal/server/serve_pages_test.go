@@ -114,8 +114,7 @@ func (b *browser) send(from, to string, entered ...string) reply {
 // which the page is possible; about nothing when the tenant is "".
 func (s *site) pagePath(page web.Page, tenant string) string {
 	s.t.Helper()
-	id := uuid.Must(uuid.NewV7()).String()
-	sequence := "99999"
+	id, sequence, key, record, connection := uuid.Must(uuid.NewV7()).String(), "99999", "none", uuid.NewString(), "archive"
 	switch {
 	case tenant != "" && strings.HasPrefix(page.Path, "/admin/people/"):
 		id = s.makeConsent(tenant, uuid.NewString()+"@example.com", "analytics", true).Subject.String()
@@ -125,6 +124,12 @@ func (s *site) pagePath(page web.Page, tenant string) string {
 		}, act("notice.publish")))
 	case tenant != "" && strings.HasPrefix(page.Path, "/admin/consent/records/"):
 		sequence = strconv.FormatInt(s.makeConsent(tenant, uuid.NewString()+"@example.com", "analytics", true).Sequence, 10)
+	case tenant != "" && strings.Contains(page.Path, "{record}"):
+		record, connection = s.makeUnsent(tenant), "letters"
+	case tenant != "" && strings.Contains(page.Path, "/datasets/"):
+		key = s.datasetOf(tenant)
+	case tenant != "" && (strings.Contains(page.Path, "/systems/{key}") || strings.Contains(page.Path, "/connections/{key}")):
+		key, _ = s.makeInventory(api.Route{Path: page.Path}, tenant)
 	case tenant != "" && strings.Contains(page.Path, "/tasks/{connection}"):
 		id = s.makeTask(tenant)
 	case tenant != "" && strings.HasPrefix(page.Path, "/admin/webhooks/{id}"):
@@ -138,7 +143,7 @@ func (s *site) pagePath(page web.Page, tenant string) string {
 	case tenant != "" && strings.Contains(page.Path, "{id}"):
 		id = s.makeRequestFor(api.Route{Path: strings.TrimPrefix(page.Path, "/admin")}, tenant)
 	}
-	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{version}", "shown", "{connection}", "archive", "{at}", "new", "{invitation}", "vi_none", "{$}", "").Replace(page.Path)
+	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{version}", "shown", "{key}", key, "{record}", record, "{type}", "webhook", "{connection}", connection, "{at}", "new", "{invitation}", "vi_none", "{$}", "").Replace(page.Path)
 }
 
 // objectOf gives the id of something that a route of the interface is about.
@@ -157,6 +162,7 @@ func (s *site) formFor(b *browser, page web.Page) url.Values {
 		"revision", "1", "name", "Shop", "key", "shop_"+uuid.NewString()[:8], "rank", "1", "classified_by", "Olga", "addresses", "player.vimeo.com",
 		"policy", "erasure", "email", uuid.NewString()+"@example.org",
 		"role", "viewer", "scopes", "requests:read", "days", "3", "url", "https://hooks.example.org/"+uuid.NewString(), "from", "0", "to", "officer@example.org",
+		"key", "k"+uuid.NewString(), "secret.url", "https://x.example", "secret.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 		"old_password", password, "new_password", password+" again", "password_again", password+" again", "_once", uuid.NewString())
 }
 
@@ -166,6 +172,9 @@ func (s *site) visit(b *browser, page web.Page, path string) reply {
 		return b.get(path)
 	}
 	form := s.formFor(b, page)
+	if key, removes := strings.CutSuffix(path, "/remove"); removes {
+		form.Set("confirm", key[strings.LastIndex(key, "/")+1:])
+	}
 	if page.Uploads {
 		return b.upload(path+"?_token="+form.Get("_token"), map[string]string{"nothing": "true"})
 	}

@@ -249,6 +249,8 @@ func (s *site) path(route api.Route, tenant string) string {
 		s.must(err)
 	case strings.HasSuffix(route.Path, "/connections/{key}/authorize"):
 		connection = s.makeMailer(tenant)
+	case strings.Contains(route.Path, "/datasets/"):
+		connection = s.datasetOf(tenant)
 	case strings.HasSuffix(route.Path, "/connections/{key}/test"):
 		connection = s.connectionOf(tenant)
 	case strings.Contains(route.Path, "/connections/"), strings.Contains(route.Path, "/systems/"):
