@@ -23,7 +23,7 @@ type Difference struct {
 	How      string   `json:"how"`                // added, changed or removed
 	Widens   bool     `json:"widens,omitempty"`
 	Because  []Reason `json:"because,omitempty"` // it widens
-	Fields   []Detail `json:"fields,omitempty"` // of what changed, and of a text or link
+	Fields   []Detail `json:"fields,omitempty"`  // of what changed, and of a text or link
 }
 
 // Detail is what was and what is, null for nothing.
