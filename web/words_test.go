@@ -30,6 +30,7 @@ var (
 		`^desk\.(connect|publish|site)(\.|$)`,
 		`^(people\.(status|reason)|consent\.(choice|source|device))\.`,
 		`^sites\.(tab|step|link|mode|width|scheme|look|differs|because|field|all)\.|^deletion\.step\.`,
+		`^next\.`,
 	}, "|"))
 )
 
@@ -105,7 +106,7 @@ func TestWhateverCanBeChosenHasAWord(t *testing.T) {
 	for _, l := range loadTongues(loadAssets()).all {
 		var keys []string
 		for _, s := range statuses {
-			keys = append(keys, "status."+string(s))
+			keys = append(keys, "status."+string(s), "next."+string(s))
 		}
 		for _, r := range auth.Roles() {
 			keys = append(keys, "role."+string(r))
