@@ -62,6 +62,8 @@ type Config struct {
 	Events    Events
 	Webhooks  Webhooks
 	Letters   Letters
+	Views     Views
+	Previews  Previews
 	Deadlines Deadlines
 	Reviews   Reviews
 	Resumes   Resumes

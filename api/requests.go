@@ -20,6 +20,8 @@ type Request struct {
 	Status   string     `json:"status"`
 	PlanHash string     `json:"plan_hash"`
 	Message  string     `json:"message,omitempty" doc:"Why it is in this status"`
+	Source   string     `json:"source,omitempty" doc:"How it came in"`
+	Place    string     `json:"place,omitempty" doc:"Where the person is: DE, or US-CA"`
 	Law      string     `json:"law,omitempty" doc:"Key of the law that its time runs under"`
 	Received *time.Time `json:"received,omitempty" doc:"From when its time runs"`
 	Due      *time.Time `json:"due,omitempty" doc:"When the last day for the answer ends; absent while its clock stands still"`
@@ -193,7 +195,7 @@ func (a *API) shown(r request.Request) Request {
 
 func shown(r request.Request) Request {
 	s := Request{
-		ID: r.ID, Policy: r.Policy, Status: string(r.Status), PlanHash: r.PlanHash, Message: r.Message, Step: r.Step, Law: r.Law, Of: r.Of, Created: r.Created,
+		ID: r.ID, Policy: r.Policy, Status: string(r.Status), PlanHash: r.PlanHash, Message: r.Message, Step: r.Step, Source: r.Source, Place: r.Place, Law: r.Law, Of: r.Of, Created: r.Created,
 		Received: moment(r.Received), Due: moment(r.Due), Extended: moment(r.Extended), Ended: moment(r.Ended),
 	}
 	if r.Parked.Collection != "" || len(r.Parked.Needed) > 0 {

@@ -23,9 +23,13 @@ import (
 type Filter struct {
 	Statuses    []string  `json:"statuses,omitempty" maxItems:"20" doc:"Only requests in one of these" enum:"identity_unverified,awaiting_approval,requires_input,approved,denied,in_processing,paused,awaiting_email_send,requires_finalization,error,complete,complete_with_residue,canceled,duplicate"`
 	Policy      string    `json:"policy,omitempty" maxLength:"256" doc:"Only requests under the policy with this key"`
+	Law         string    `json:"law,omitempty" maxLength:"100" doc:"Only requests whose time runs under the law with this key"`
+	Place       string    `json:"place,omitempty" maxLength:"10" pattern:"^[A-Z]{2}(-[A-Z0-9]{1,3})?$" doc:"Only requests of people there: DE, with all that lies in it, or US-CA"`
+	Origins     []string  `json:"origins,omitempty" maxItems:"4" enum:"vouched,claimed,proven,derived" doc:"Only requests with an identity that came in in one of these ways"`
 	CreatedFrom time.Time `json:"created_from,omitzero" doc:"Only requests that came in then or later"`
 	CreatedTo   time.Time `json:"created_to,omitzero" doc:"Only requests that came in before"`
 	DueBefore   time.Time `json:"due_before,omitzero" doc:"Only those that are due before this"`
+	DueWithin   int       `json:"due_within,omitempty" minimum:"1" maximum:"366" doc:"Only those that are due within so many days, or are late"`
 	Overdue     bool      `json:"overdue,omitempty" doc:"Only those whose answer is late"`
 	Open        bool      `json:"open,omitempty" doc:"Only those that have not ended"`
 	Identity    *Identity `json:"identity,omitempty" doc:"Only requests about the person with just this identity. That it was looked for is in the audit log, by its keyed digest"`
@@ -52,9 +56,19 @@ func searchRequests(a *API, ctx context.Context, caller auth.Caller, in *searchI
 // query reads a filter. An identity that is looked for is in the audit log
 // before anything is read.
 func (a *API) query(ctx context.Context, caller auth.Caller, f Filter) (request.Query, error) {
-	q := request.Query{Policy: f.Policy, From: f.CreatedFrom, To: f.CreatedTo, DueBefore: f.DueBefore, Overdue: f.Overdue, Open: f.Open}
+	q := request.Query{Policy: f.Policy, Law: f.Law, Place: f.Place, From: f.CreatedFrom, To: f.CreatedTo, DueBefore: f.DueBefore, Overdue: f.Overdue, Open: f.Open}
 	for _, s := range f.Statuses {
 		q.Statuses = append(q.Statuses, request.Status(s))
+	}
+	if f.DueWithin > 0 {
+		if within := a.config.Now().AddDate(0, 0, f.DueWithin); q.DueBefore.IsZero() || within.Before(q.DueBefore) {
+			q.DueBefore = within
+		}
+	}
+	for _, o := range f.Origins {
+		if q.Origins = append(q.Origins, request.Origin(o)); o == "vouched" {
+			q.Origins[len(q.Origins)-1] = request.Vouched
+		}
 	}
 	if f.Identity == nil {
 		return q, nil
@@ -82,8 +96,6 @@ type exportInput struct {
 // Exported is a line of an export.
 type Exported struct {
 	Request
-	Source     string     `json:"source,omitempty"`
-	Place      string     `json:"place,omitempty"`
 	Language   string     `json:"language,omitempty"`
 	Verified   *time.Time `json:"verified,omitempty"`
 	Identities []Identity `json:"identities,omitempty"`
@@ -131,7 +143,7 @@ func (a *API) eachExported(ctx context.Context, tenant string, q request.Query, 
 		}
 		for _, r := range page {
 			after = request.MarkOf(r)
-			e := Exported{Request: a.shown(r), Source: r.Source, Place: r.Place, Language: r.Language, Verified: moment(r.Verified)}
+			e := Exported{Request: a.shown(r), Language: r.Language, Verified: moment(r.Verified)}
 			if identities && r.Ended.IsZero() {
 				if e.Identities, err = a.identitiesAsShown(ctx, tenant, r.ID); err != nil {
 					return err

@@ -35,6 +35,7 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/skip", Scope: auth.OperateRequests, Does: "Take a collection out of a request that has stopped", Example: `{"collection":"shop:customers","reason":"it is in the archive"}`, Act: Handle(skipCollection)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/finalise", Scope: auth.OperateRequests, Does: "End a request that has stopped as it is", Example: `{"reason":"the rest is done by hand"}`, Act: Handle(finaliseRequest)},
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/package", Scope: auth.ReadPackages, Reveals: "package.read", Streams: true, Does: "Give the package for the person, as a ZIP file", Act: Handle(readPackage)},
+		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/package/preview", Scope: auth.ReadPackages, Reveals: "package.preview", Streams: true, Does: "Show what a package holds, without its values", Act: Handle(previewPackage)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/package/destroy", Scope: auth.OperateRequests, Does: "Destroy the key of a package, for good", Act: Handle(destroyPackage)},
 		// Letters: letters.go.
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/letters", Scope: auth.ReadRequests, Does: "List the letters about a request, and what became of them", Act: Handle(listLetters)},
@@ -64,6 +65,11 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/pause", Scope: auth.OperateRequests, Does: "Let the clock of a request stand still", Example: `{"ground":"identity","note":"asked for a copy of the contract"}`, Act: Handle(pauseClock)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/continue", Scope: auth.OperateRequests, Does: "Let the clock of a request go on", Act: Handle(continueClock)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/extend", Scope: auth.OperateRequests, Does: "Put the answer to a request off, once, and tell the person why", Example: `{"reason":"many systems have to be searched"}`, Act: Handle(extendRequest)},
+
+		// Views: views.go.
+		{Method: http.MethodGet, Path: "/api/v1/sessions/current/views", Scope: auth.OwnSession, Does: "List one's views of the requests", Act: Handle(listViews)},
+		{Method: http.MethodPost, Path: "/api/v1/sessions/current/views", Scope: auth.OwnSession, Does: "Keep a view of the requests, in the place of one of that name", Example: exampleView, Act: Handle(saveView)},
+		{Method: http.MethodPost, Path: "/api/v1/sessions/current/views/remove", Scope: auth.OwnSession, Repeats: Convergent, Does: "Forget a view", Example: `{"id":"0198c0de-0000-7000-8000-000000000001"}`, Act: Handle(removeView)},
 
 		// What colleagues are asked.
 		{Method: http.MethodGet, Path: "/api/v1/tasks", Scope: auth.ReadRequests, Does: "List what colleagues are asked and have not answered, by due date", Act: Handle(listTasks)},
@@ -247,6 +253,7 @@ const (
 	exampleNotice      = `{"version":"2026-11","texts":[{"language":"en","body":"We count how often our pages are read."}],"material":false,"classified_by":"privacy officer"}`
 	exampleAnswer      = `{"nothing":"true"}`
 	exampleAnswerOf    = `{"token":"vt_...","nothing":"true"}`
+	exampleView        = `{"name":"Late in Germany","filter":{"overdue":true,"place":"DE"},"sort":"due"}`
 	exampleTaskToken   = `{"token":"vt_..."}`
 	exampleResume      = `{"reply_to_token":"vw_...","derived_identity":{"external_id":"4711"}}`
 	exampleLink        = `{"token":"vd_..."}`

@@ -80,6 +80,8 @@ var (
 	ErrLeased = errors.New("another process is carrying this request out")
 	// ErrNotFound: there is no such request in this tenant.
 	ErrNotFound = errors.New("no such request")
+	// ErrRecipientOnly: a package can be read by its recipient alone.
+	ErrRecipientOnly = errors.New("the package is closed for its recipient")
 	// ErrDestroyed: the key was destroyed, and what it sealed is gone.
 	ErrDestroyed = errors.New("its key was destroyed")
 )

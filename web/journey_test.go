@@ -209,6 +209,9 @@ func TestFirstOperatorAnswersARequestInABrowser(t *testing.T) { // SE12, W3, W18
 	e.await(access, "Package for the person")
 	e.look("request-complete")
 	file := e.Download("Download the package")
+	e.Press("Preview without values")
+	e.says("xxxxx.xxxxxx0@xxxxxxx.xxx")
+	e.look("request-preview")
 	if z, err := zip.NewReader(bytes.NewReader(file), int64(len(file))); err != nil || len(z.File) == 0 {
 		t.Errorf("the package cannot be opened: %v", err)
 	}

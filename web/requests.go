@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,58 +14,6 @@ import (
 
 // start is the list of requests.
 const start = "/admin/requests"
-
-// listView is the list of requests and how it was narrowed.
-type listView struct {
-	Statuses       []request.Status
-	Status, Policy string
-	Items          []privacyRequest
-	Next           string // the address of the next page; "" on the last
-	First          bool
-	// Hidden is how many of this page are not shown, because it is not known who
-	// asks: anybody can send them.
-	Hidden int64
-}
-
-// statuses are those to choose from, in the order in which a request comes by.
-var statuses = []request.Status{
-	request.IdentityUnverified, request.AwaitingApproval, request.Approved, request.InProcessing, request.RequiresInput, request.Paused,
-	request.AwaitingEmailSend, request.RequiresFinalization, request.Errored, request.Complete, request.CompleteWithResidue,
-	request.Denied, request.Canceled, request.Duplicate,
-}
-
-// filters are the parameters of the list that are the API's too.
-var filters = []string{"status", "policy", "cursor"}
-
-func listRequests(v *visit) error {
-	asked, given := url.Values{}, v.r.URL.Query()
-	for _, name := range filters {
-		if value := strings.TrimSpace(given.Get(name)); value != "" {
-			asked.Set(name, value)
-		}
-	}
-	list := listView{Statuses: statuses, Status: asked.Get("status"), Policy: asked.Get("policy"), First: asked.Get("cursor") == ""}
-	var page requestPage
-	err := v.get("/requests?"+asked.Encode(), &page)
-	if is(err, http.StatusUnprocessableEntity) { // a filter that nothing can match
-		page, err = requestPage{}, nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, r := range page.Items {
-		if r.Status == request.IdentityUnverified && list.Status == "" {
-			list.Hidden++
-		} else {
-			list.Items = append(list.Items, r)
-		}
-	}
-	if page.Next != "" {
-		asked.Set("cursor", page.Next)
-		list.Next = "/admin/requests?" + asked.Encode()
-	}
-	return v.show(http.StatusOK, "admin/requests", list, nil)
-}
 
 // identities are what a person can be known by, in the order of the form.
 var identities = []string{"email", "phone_number", "external_id"}
@@ -113,6 +62,9 @@ type detailView struct {
 	Person       *person // only once it was asked for
 	Log          []logLine
 	Cut          bool // the log is longer than what is shown
+	Graph        []vertex
+	Glimpses     []glimpse // into the package, only once they were asked for
+	Seen         string    // the state that is shown, while it may become another one
 	Stopped      []collection
 	Rules        []string // of access, each with a package
 	doing        string   // the form that was sent
@@ -190,18 +142,22 @@ func (d detailView) Skippable() (all []string) {
 
 func showRequest(v *visit) error { return v.detail(http.StatusOK, "", nil) }
 
-// logLines is how much of the log is shown: its beginning.
-const logLines = 200
+// logLines is how much of the log is shown, and logRead how much of it is read: its
+// beginning.
+const (
+	logLines = 200
+	logRead  = 1000
+)
 
 // detail shows a request, with the form that was sent and is to be mended.
 func (v *visit) detail(status int, doing string, f *form) error {
-	return v.detailOf(status, doing, f, nil)
+	return v.detailOf(status, detailView{doing: doing, form: f})
 }
 
-func (v *visit) detailOf(status int, doing string, f *form, who *person) error {
+func (v *visit) detailOf(status int, d detailView) error {
 	at := "/requests/" + url.PathEscape(v.r.PathValue("id"))
 	v.here = "/admin" + at
-	d := detailView{doing: doing, form: f, session: v.session, Person: who}
+	d.session = v.session
 	if err := v.get(at, &d.privacyRequest); err != nil {
 		return err
 	}
@@ -214,10 +170,11 @@ func (v *visit) detailOf(status int, doing string, f *form, who *person) error {
 		return err
 	}
 	var log logPage
-	if err := v.get(at+"/log?limit="+strconv.Itoa(logLines), &log); err != nil {
+	if err := v.get(at+"/log?limit="+strconv.Itoa(logRead), &log); err != nil {
 		return err
 	}
-	d.Log, d.Cut = log.Items, log.Next != nil
+	d.Graph = d.graph(log.Items)
+	d.Log, d.Cut = log.Items[:min(len(log.Items), logLines)], log.Next != nil || len(log.Items) > logLines
 	for _, c := range d.Report.Collections {
 		if c.Status == string(request.Failed) && !slices.ContainsFunc(d.Stopped, func(o collection) bool { return o.Address == c.Address }) {
 			d.Stopped = append(d.Stopped, c)
@@ -225,6 +182,16 @@ func (v *visit) detailOf(status int, doing string, f *form, who *person) error {
 	}
 	if d.Status == request.Complete || d.Status == request.CompleteWithResidue {
 		d.Rules = d.Plan.rules()
+	}
+	if d.renews() {
+		var err error
+		if d.Seen, err = d.digest(); err != nil {
+			return fmt.Errorf("compare what is shown: %w", err)
+		}
+		if v.r.URL.Query().Get("seen") == d.Seen {
+			v.w.WriteHeader(http.StatusNoContent)
+			return nil
+		}
 	}
 	if d.form == nil {
 		d.form = blank(nil)
@@ -254,7 +221,36 @@ func showPerson(v *visit) error {
 	if err := v.get("/requests/"+url.PathEscape(v.r.PathValue("id"))+"/person", &p); err != nil {
 		return err
 	}
-	return v.detailOf(http.StatusOK, "", nil, &p)
+	return v.detailOf(http.StatusOK, detailView{Person: &p})
+}
+
+// glimpse is a collection of the package, with the first rows in disguise.
+type glimpse struct {
+	Address string              `json:"address"`
+	Fields  []string            `json:"fields"`
+	Rows    []map[string]string `json:"rows"`
+	Count   int64               `json:"count"`
+}
+
+// previewPackage shows what the person gets, and no value of it. The API has it in the
+// audit log before.
+func previewPackage(v *visit) error {
+	var found struct {
+		Collections []glimpse `json:"collections"`
+	}
+	query := url.Values{}
+	if rule := v.value("rule"); rule != "" {
+		query.Set("rule", rule)
+	}
+	err := v.get("/requests/"+url.PathEscape(v.r.PathValue("id"))+"/package/preview?"+query.Encode(), &found)
+	if is(err, http.StatusConflict) {
+		f, status, _ := v.mistaken(err, nil)
+		return v.detail(status, "preview", f)
+	}
+	if err != nil {
+		return err
+	}
+	return v.detailOf(http.StatusOK, detailView{Glimpses: append([]glimpse{}, found.Collections...)})
 }
 
 // decide does something with a request, with these fields of a form.

@@ -64,6 +64,12 @@ func sessionPages() []Page {
 func requestPages() []Page {
 	return []Page{
 		{Method: http.MethodGet, Path: "/admin/requests", Scope: auth.ReadRequests, Does: "List requests", Act: listRequests},
+		{Method: http.MethodPost, Path: "/admin/requests/find", Scope: auth.ReadRequests, Does: "Look for requests about somebody, once that is in the audit log", Act: findRequests},
+		{Method: http.MethodPost, Path: "/admin/requests/export", Scope: auth.ReadRequests, Streams: true, Does: "Give a list of requests as CSV", Act: exportRequests},
+		{Method: http.MethodPost, Path: "/admin/requests/views", Scope: auth.ReadRequests, Does: "Keep a view of the requests", Act: keepView},
+		{Method: http.MethodPost, Path: "/admin/requests/views/forget", Scope: auth.ReadRequests, Does: "Forget a view of the requests", Act: forgetView},
+		{Method: http.MethodPost, Path: "/admin/requests/weigh", Scope: auth.ApproveRequests, Does: "Show what a decision on many requests would do", Act: weighRequests},
+		{Method: http.MethodPost, Path: "/admin/requests/decide", Scope: auth.ApproveRequests, Does: "Approve or deny many requests", Act: decideRequests},
 		{Method: http.MethodGet, Path: "/admin/requests/new", Scope: auth.WriteRequests, Does: "Ask what somebody asks for", Act: newRequest},
 		{Method: http.MethodPost, Path: "/admin/requests/new", Scope: auth.WriteRequests, Does: "Submit a request on somebody's behalf", Act: submitRequest},
 		{Method: http.MethodGet, Path: "/admin/requests/{id}", Scope: auth.ReadRequests, Does: "Show a request, its plan and what became of it", Act: showRequest},
@@ -84,6 +90,7 @@ func requestPages() []Page {
 		{Method: http.MethodPost, Path: "/admin/requests/{id}/continue", Scope: auth.OperateRequests, Does: "Let the clock of a request go on", Act: decide("continue")},
 		{Method: http.MethodPost, Path: "/admin/requests/{id}/package/links", Scope: auth.OperateRequests, Does: "Mail new links to a package, in the place of those that there are", Act: decide("package/links")},
 		{Method: http.MethodPost, Path: "/admin/requests/{id}/package/links/revoke", Scope: auth.OperateRequests, Does: "Revoke the links to a package", Act: decide("package/links/revoke")},
+		{Method: http.MethodPost, Path: "/admin/requests/{id}/preview", Scope: auth.ReadPackages, Does: "Show what a package holds, without its values", Act: previewPackage},
 		{Method: http.MethodPost, Path: "/admin/requests/{id}/package", Scope: auth.ReadPackages, Streams: true, Does: "Give the package for the person", Act: readPackage},
 	}
 }

@@ -21,6 +21,8 @@ type (
 		Message  string         `json:"message"`
 		Created  time.Time      `json:"created"`
 		Ended    *time.Time     `json:"ended"`
+		Source   string         `json:"source"`
+		Place    string         `json:"place"`
 		Law      string         `json:"law"`
 		Received *time.Time     `json:"received"`
 		Due      *time.Time     `json:"due"`
@@ -156,4 +158,14 @@ func (p plan) rules() (rules []string) {
 	}
 	slices.Sort(rules)
 	return rules
+}
+
+// Writes counts the collections in which the plan writes.
+func (p plan) Writes() (n int) {
+	for _, c := range p.Nodes {
+		if c.Delete != "" || len(c.FieldsMasked) > 0 {
+			n++
+		}
+	}
+	return n
 }

@@ -31,6 +31,7 @@ var (
 		`^(people\.(status|reason)|consent\.(choice|source|device))\.`,
 		`^sites\.(tab|step|link|mode|width|scheme|look|differs|because|field|all)\.|^deletion\.step\.`,
 		`^(delivery|choice|reason|outcome_of_call|severity|direction)\.`,
+		`^next\.`,
 	}, "|"))
 )
 
@@ -106,7 +107,7 @@ func TestWhateverCanBeChosenHasAWord(t *testing.T) {
 	for _, l := range loadTongues(loadAssets()).all {
 		var keys []string
 		for _, s := range statuses {
-			keys = append(keys, "status."+string(s))
+			keys = append(keys, "status."+string(s), "next."+string(s))
 		}
 		for _, r := range auth.Roles() {
 			keys = append(keys, "role."+string(r))

@@ -213,6 +213,8 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Events: db.Events(), Poll: s.poll(), Ending: ending,
 		Webhooks:       s.webhooks(),
 		Letters:        s.correspondence(),
+		Views:          db.Views(),
+		Previews:       previews{handing},
 		Resumes:        resumes{db, s.worker().wake},
 		Callbacks:      callbacks{db, s.worker().wake},
 		Instructions:   instructions{db.Instructions(), db},

@@ -110,8 +110,8 @@ func (s *site) makeRequestFor(route api.Route, tenant string) string {
 	if strings.HasSuffix(route.Path, "/continue") {
 		s.must(s.db.Requests().StopClock(s.t.Context(), tenant, r.ID, deadline.Identity, deadline.Rules{}, act("request.stop_clock")))
 	}
-	if strings.Contains(route.Path, "/package") {
-		for name, text := range map[string]string{packageName: "the package", fulfill.AddressName: "anna@example.com"} {
+	if strings.Contains(route.Path, "/package") || strings.HasSuffix(route.Path, "/preview") {
+		for name, text := range map[string]string{packageName: "the package", accessName: `{"shop:customers":[{"email":"anna@example.com"}]}`, fulfill.AddressName: "anna@example.com"} {
 			s.must(shelf{packages: s.packs, tenant: tenant, id: r.ID}.Put(s.t.Context(), name, func(w io.Writer) error {
 				_, err := fmt.Fprint(w, text)
 				return err

@@ -21,6 +21,19 @@ func sought(tenant string, q request.Query) *conditions {
 	if q.Policy != "" {
 		b.and("policy = ?", q.Policy)
 	}
+	if q.Law != "" {
+		b.and("law = ?", q.Law)
+	}
+	if q.Place != "" {
+		b.and("(place = ? OR place LIKE ?)", q.Place, q.Place+"-%")
+	}
+	if len(q.Origins) > 0 {
+		var origins []any
+		for _, origin := range q.Origins {
+			origins = append(origins, origin)
+		}
+		b.and("id IN (SELECT request FROM request_identities WHERE tenant = $1 AND origin IN (?"+strings.Repeat(", ?", len(origins)-1)+"))", origins...)
+	}
 	if !q.From.IsZero() {
 		b.and("created >= ?", micros(q.From))
 	}

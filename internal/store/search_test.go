@@ -22,8 +22,8 @@ func TestRequestsAreFoundByWhatIsSaidOfThem(t *testing.T) { // X25
 			return r.ID
 		}
 		now := time.Now().UTC()
-		late := made("a@example.com", request.Request{Policy: "p", Status: request.AwaitingApproval, Law: "gdpr", Due: now.Add(-aDay)})
-		soon := made("b@example.com", request.Request{Policy: "q", Status: request.Approved, Law: "gdpr", Due: now.Add(aDay)})
+		late := made("a@example.com", request.Request{Policy: "p", Status: request.AwaitingApproval, Law: "gdpr", Place: "DE", Due: now.Add(-aDay)})
+		soon := made("b@example.com", request.Request{Policy: "q", Status: request.Approved, Law: "ccpa", Place: "US-CA", Due: now.Add(aDay)})
 		unproven := made("a@example.com", request.Request{Policy: "p", Status: request.IdentityUnverified, Law: "gdpr", Due: now.Add(-2 * aDay)})
 		stopped := made("a@example.com", request.Request{Policy: "q", Status: request.AwaitingApproval, Law: "gdpr"})
 		ended := made("a@example.com", request.Request{Policy: "p", Status: request.AwaitingApproval, Law: "gdpr", Due: now.Add(-3 * aDay)})
@@ -41,6 +41,12 @@ func TestRequestsAreFoundByWhatIsSaidOfThem(t *testing.T) { // X25
 			"all":          {request.Query{}, []string{ended, stopped, unproven, soon, late}},
 			"statuses":     {request.Query{Statuses: []request.Status{request.Approved, request.Canceled}}, []string{ended, soon}},
 			"policy":       {request.Query{Policy: "q"}, []string{stopped, soon}},
+			"law":          {request.Query{Law: "ccpa"}, []string{soon}},
+			"country":      {request.Query{Place: "US"}, []string{soon}},
+			"place":        {request.Query{Place: "US-CA"}, []string{soon}},
+			"no such part": {request.Query{Place: "US-C"}, nil},
+			"vouched":      {request.Query{Origins: []request.Origin{request.Vouched}, Policy: "q"}, []string{stopped, soon}},
+			"proven":       {request.Query{Origins: []request.Origin{request.Proven, request.Claimed}}, nil},
 			"overdue":      {request.Query{Overdue: true}, []string{late}},
 			"due before":   {request.Query{DueBefore: now}, []string{ended, unproven, late}},
 			"open":         {request.Query{Open: true}, []string{stopped, unproven, soon, late}},

@@ -1,0 +1,61 @@
+// The page of a request: the drawing of its graph, from the table below it, and what
+// stays as it was while the page renews itself.
+"use strict";
+(() => {
+	const svg = (name, attributes, ...inside) => {
+		const e = document.createElementNS("http://www.w3.org/2000/svg", name);
+		for (const [key, value] of Object.entries(attributes)) e.setAttribute(key, value);
+		e.append(...inside);
+		return e;
+	};
+
+	// box is a collection, which leads to its row.
+	const box = (n) => svg("a", { href: "#" + n.id, "data-kind": n.kind },
+		svg("rect", { x: n.x - n.width / 2, y: n.y - n.height / 2, width: n.width, height: n.height, rx: 6 }),
+		svg("text", { x: n.x, y: n.y - 4, "text-anchor": "middle" }, n.address),
+		svg("text", { x: n.x, y: n.y + 14, "text-anchor": "middle", class: "state" }, n.state));
+
+	const line = (points) => svg("path", { d: "M" + points.map((p) => p.x + " " + p.y).join("L"), "marker-end": "url(#tip)" });
+
+	function draw() {
+		const figure = document.getElementById("drawing"), rows = document.querySelectorAll("#vertices tbody tr");
+		if (!figure || !rows.length) return;
+		const g = new dagre.graphlib.Graph().setGraph({ rankdir: "LR", nodesep: 14, ranksep: 44, marginx: 12, marginy: 12 });
+		g.setDefaultEdgeLabel(() => ({}));
+		for (const row of rows) {
+			const address = row.querySelector(".vertex").textContent, state = row.querySelector(".status").textContent;
+			g.setNode(row.id, { id: row.id, kind: row.dataset.kind, address, state, width: 24 + 7.5 * Math.max(address.length, state.length), height: 48 });
+		}
+		for (const row of rows) for (const up of row.dataset.up.split(" ")) if (up && g.hasNode(up)) g.setEdge(up, row.id);
+		dagre.layout(g);
+		const { width, height } = g.graph();
+		const tip = svg("defs", {}, svg("marker", { id: "tip", viewBox: "0 0 8 8", refX: 8, refY: 4, markerWidth: 8, markerHeight: 8, orient: "auto" }, svg("path", { d: "M0 0L8 4L0 8z" })));
+		figure.replaceChildren(svg("svg", { width, height, viewBox: `0 0 ${width} ${height}` }, tip,
+			...g.edges().map((e) => line(g.edge(e).points)), ...g.nodes().map((id) => box(g.node(id)))));
+		figure.hidden = false;
+	}
+
+	// What is open, entered and focused is found again by its id, or by what it says.
+	const mark = (e) => e.id || [e.tagName, e.getAttribute("href"), e.textContent].join(" ");
+	const focusable = "a, button, input, select, textarea, summary, [tabindex]";
+	let kept;
+	document.addEventListener("htmx:beforeSwap", (e) => {
+		if (e.detail.xhr.status != 200) return;
+		const live = document.getElementById("live"), at = document.activeElement;
+		kept = {
+			open: [...live.querySelectorAll("details[open][id]")].map((d) => d.id),
+			entered: [...live.querySelectorAll("textarea, input:not([type=hidden], [type=radio])")].filter((f) => f.id && f.value != f.defaultValue).map((f) => [f.id, f.value]),
+			at: live.contains(at) ? mark(at) : "",
+		};
+	});
+	document.addEventListener("htmx:afterSettle", () => {
+		draw();
+		if (!kept) return;
+		const { open, entered, at } = kept;
+		kept = undefined;
+		for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+		for (const [id, value] of entered) if (document.getElementById(id)) document.getElementById(id).value = value;
+		if (at) [...document.querySelectorAll("#live :is(" + focusable + ")")].find((e) => mark(e) == at)?.focus({ preventScroll: true });
+	});
+	draw();
+})();

@@ -1,0 +1,153 @@
+package web
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"volenti.dev/volenti/request"
+)
+
+// vertex is a collection of the plan and how far it is: a row of the table that the
+// drawing beside it is made of.
+type vertex struct {
+	node
+	ID      string // of its row
+	From    []edge
+	State   request.CollectionStatus
+	Read    int64
+	Erased  int64
+	Left    int64 // rows that failed, or are not as they must be
+	Took    *time.Duration
+	Reasons []string
+}
+
+// edge leads to a collection that must have been read before.
+type edge struct{ ID, Address string }
+
+// graph gives the plan with what became of each collection, in its order.
+func (d detailView) graph(log []logLine) (all []vertex) {
+	for _, n := range d.Plan.Nodes {
+		v := vertex{node: n, ID: rowOf(n.Address), State: request.Pending, Took: spent(log, n.Address)}
+		for _, address := range n.Upstream {
+			v.From = append(v.From, edge{rowOf(address), address})
+		}
+		for _, c := range d.Report.Collections {
+			if c.Address == n.Address {
+				v.add(c)
+			}
+		}
+		for _, s := range d.Report.Skipped {
+			if s.Address == n.Address {
+				v.State, v.Reasons = request.Skipped, append(v.Reasons, s.Reason)
+			}
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+// rowOf is the id of the row of a collection.
+func rowOf(address string) string { return "at-" + hex.EncodeToString([]byte(address)) }
+
+// urgency orders what steps of one collection are in: the last one that is there is what
+// it is in as a whole. A step that is done says so only when no other waits.
+var urgency = []request.CollectionStatus{"", request.Done, request.Pending, request.Running, request.Residual, request.Skipped, request.Failed}
+
+func rank(s request.CollectionStatus) int {
+	for i, one := range urgency {
+		if one == s {
+			return i
+		}
+	}
+	return len(urgency)
+}
+
+func (v *vertex) add(c collection) {
+	state := request.CollectionStatus(c.Status)
+	if v.State == request.Pending && v.Read+v.Erased == 0 && v.Reasons == nil || rank(state) > rank(v.State) {
+		v.State = state
+	}
+	v.Read, v.Erased, v.Left = max(v.Read, c.RowsRead), v.Erased+c.RowsMasked, v.Left+c.RowsFailed+c.RowsResidue
+	if c.Message != "" {
+		v.Reasons = append(v.Reasons, c.Message)
+	}
+}
+
+// Up lists the ids of the rows that it depends on.
+func (v vertex) Up() string {
+	var ids []string
+	for _, e := range v.From {
+		ids = append(ids, e.ID)
+	}
+	return strings.Join(ids, " ")
+}
+
+// Stopped says whether it can be tried again.
+func (v vertex) Stopped() bool { return v.State == request.Failed }
+
+// Over says whether nothing more will be done there.
+func (v vertex) Over() bool { return v.State == request.Done || v.State == request.Skipped }
+
+// Kind is the colour of its state.
+func (v vertex) Kind() string {
+	switch v.State {
+	case request.Done:
+		return "done"
+	case request.Running:
+		return "work"
+	case request.Failed, request.Residual:
+		return "stop"
+	case request.Skipped:
+		return "over"
+	}
+	return "wait"
+}
+
+// spent is how long it was worked at: from the first line of the log about a
+// collection to the last; nil for not at all.
+func spent(log []logLine, address string) *time.Duration {
+	var first, last time.Time
+	for _, l := range log {
+		if l.Address != address {
+			continue
+		}
+		from := l.At
+		if l.Started != nil {
+			from = *l.Started
+		}
+		if first.IsZero() || from.Before(first) {
+			first = from
+		}
+		if l.At.After(last) {
+			last = l.At
+		}
+	}
+	if first.IsZero() {
+		return nil
+	}
+	took := last.Sub(first)
+	return &took
+}
+
+// Milliseconds of it.
+func (v vertex) Milliseconds() int64 { return v.Took.Milliseconds() }
+
+// renews says whether the page may become another one by itself. It does not while
+// somebody looks at what would vanish then.
+func (d detailView) renews() bool {
+	switch d.Status {
+	case request.Approved, request.InProcessing, request.AwaitingEmailSend:
+		return d.Person == nil && d.Glimpses == nil && (d.form == nil || !d.form.Failed())
+	}
+	return false
+}
+
+// digest tells one state of the page from another.
+func (d detailView) digest() (string, error) {
+	text, err := json.Marshal(d)
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8]), err
+}
