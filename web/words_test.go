@@ -158,6 +158,27 @@ func TestTemplatesSayNothingThemselves(t *testing.T) {
 	}
 }
 
+// TestPartsOfPagesHaveNamesOfTheirOwn keeps one area from taking a part of another for
+// its own: of two of one name the last counts, for all pages.
+func TestPartsOfPagesHaveNamesOfTheirOwn(t *testing.T) {
+	shared, err := fs.Glob(files, "*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := map[string]string{}
+	for _, name := range shared {
+		for _, m := range regexp.MustCompile(`\{\{-? *define "([^"]+)"`).FindAllStringSubmatch(string(read(name)), -1) {
+			if at[m[1]] != "" {
+				t.Errorf("%s and %s both define %q", at[m[1]], name, m[1])
+			}
+			at[m[1]] = name
+		}
+	}
+	if at["layout"] == "" {
+		t.Errorf("only %v are defined", at)
+	}
+}
+
 // TestSentencesOfTheAPIAreStillItsOwn keeps translations from outliving what
 // they translate.
 func TestSentencesOfTheAPIAreStillItsOwn(t *testing.T) {
