@@ -123,6 +123,17 @@ type LogLine struct {
 	Fields     []string   `json:"fields" nullable:"false" doc:"That were read, or masked"`
 	RowsRead   int64      `json:"rows_read"`
 	RowsMasked int64      `json:"rows_masked"`
+	Calls      []Called   `json:"calls,omitempty" doc:"Over HTTP, since the line before about the collection; those that went alike are counted"`
+}
+
+// Called is a kind of call to a vendor.
+type Called struct {
+	Call     string  `json:"call" doc:"Method, and the path as the description has it"`
+	Status   int     `json:"status" doc:"0: there was no answer"`
+	Times    int     `json:"times"`
+	Attempts int     `json:"attempts" doc:"The most that one of them took"`
+	Seconds  float64 `json:"seconds" doc:"All of them together"`
+	Note     string  `json:"note,omitempty" doc:"Why there was no answer, or what the description wants shown of it"`
 }
 
 func showLog(a *API, ctx context.Context, caller auth.Caller, in *logInput) (*logOutput, error) {
@@ -143,6 +154,9 @@ func showLog(a *API, ctx context.Context, caller auth.Caller, in *logInput) (*lo
 		}
 		if !l.Started.IsZero() {
 			line.Started = &l.Started
+		}
+		for _, c := range l.Calls {
+			line.Calls = append(line.Calls, Called{c.Call, c.Status, c.Times, c.Attempts, c.Took.Seconds(), c.Note})
 		}
 		page.Items = append(page.Items, line)
 	}

@@ -323,6 +323,10 @@ func logThere(s *session, from remote, id string, after int64, each func(request
 				Sequence: l.Sequence, At: l.At, Round: l.Round, Address: l.Address, Action: request.Action(l.Action), Status: l.Status,
 				Attempt: l.Attempt, Message: l.Message, Fields: l.Fields, RowsRead: l.RowsRead, RowsMasked: l.RowsMasked,
 			}
+			for _, c := range l.Calls {
+				took := time.Duration(c.Seconds * float64(time.Second))
+				line.Calls = append(line.Calls, request.Call{Call: c.Call, Status: c.Status, Times: c.Times, Attempts: c.Attempts, Took: took, Note: c.Note})
+			}
 			if l.Started != nil {
 				line.Started = *l.Started
 			}

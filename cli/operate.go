@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -179,6 +180,17 @@ type logged struct {
 	Fields     []string `json:"fields"`
 	Seconds    float64  `json:"seconds"` // since the attempt began
 	Message    string   `json:"message"`
+	Calls      []called `json:"calls,omitempty"`
+}
+
+// called is a kind of call to a vendor.
+type called struct {
+	Call     string  `json:"call"`
+	Status   int     `json:"status"`
+	Times    int     `json:"times"`
+	Attempts int     `json:"attempts"`
+	Seconds  float64 `json:"seconds"`
+	Note     string  `json:"note,omitempty"`
 }
 
 // Run shows the execution log: a line whenever a collection has come further.
@@ -195,8 +207,25 @@ func (c *logCommand) Run(s *session) error {
 	for _, l := range lines {
 		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%d\t%s\t%d\t%d\t%.3f\t%s\t%s\n", l.At, l.Round, l.Action, l.Collection, l.Attempt,
 			l.Status, l.RowsRead, l.RowsMasked, l.Seconds, strings.Join(l.Fields, ","), l.Message)
+		for _, c := range l.Calls {
+			fmt.Fprintf(table, "  %d times %s: %s in %.3f seconds, %d attempts at most %s\n", c.Times, c.Call, answerOf(c.Status), c.Seconds, c.Attempts, c.Note)
+		}
 	}
 	return table.Flush()
+}
+
+func calledOf(all []request.Call) (shown []called) {
+	for _, c := range all {
+		shown = append(shown, called{c.Call, c.Status, c.Times, c.Attempts, c.Took.Seconds(), c.Note})
+	}
+	return shown
+}
+
+func answerOf(status int) string {
+	if status == 0 {
+		return "no answer"
+	}
+	return "status " + strconv.Itoa(status)
 }
 
 func (c *logCommand) lines(s *session) (lines []logged, err error) {
@@ -208,7 +237,7 @@ func (c *logCommand) lines(s *session) (lines []logged, err error) {
 		}
 		lines = append(lines, logged{
 			line.Sequence, line.At.UTC().Format(time.RFC3339Nano), line.Round, line.Address, string(line.Action), line.Attempt,
-			line.Status, line.RowsRead, line.RowsMasked, line.Fields, seconds, line.Message,
+			line.Status, line.RowsRead, line.RowsMasked, line.Fields, seconds, line.Message, calledOf(line.Calls),
 		})
 		return nil
 	}

@@ -68,6 +68,7 @@ var ErrNoAuthorization = errors.New("connections of this type are not authorised
 // of a person and no secret is in it.
 type Exchange struct {
 	Connection string
+	Collection string // that it is about; "" for none, as where it signs in
 	Doing      string // "read customers"
 	Call       string // method and path template
 	Status     int    // 0: there was no answer

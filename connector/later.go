@@ -38,6 +38,8 @@ type Facts struct {
 	RequestID string
 	Custom    map[string]any // what was asked for in the form
 	Request   map[string]any // of the request itself: no values of a person
+	// Log takes each attempt of a call over HTTP, besides Settings.Log; nil takes none.
+	Log func(Exchange)
 	// Reply gives where a system that answers later posts its answer, and the
 	// token that it sends along. Each answer that is awaited has a number, and
 	// the same number gives the same again. Nil: nobody can call back.

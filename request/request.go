@@ -210,4 +210,6 @@ type LogLine struct {
 	// What the attempt has come to with this line.
 	RowsRead   int64
 	RowsMasked int64
+	// Calls over HTTP, since the line before about the collection.
+	Calls []Call
 }

@@ -229,10 +229,7 @@ func (c *Connector) accept(k *call, a *answer) (*answer, error) {
 }
 
 func (c *Connector) note(k *call, attempt int, since time.Time, a *answer, err error) {
-	if c.options.Log == nil {
-		return
-	}
-	e := connector.Exchange{Connection: c.key, Doing: k.doing, Call: k.shown, Attempt: attempt, Took: time.Since(since)}
+	e := connector.Exchange{Doing: k.doing, Call: k.shown, Attempt: attempt, Took: time.Since(since)}
 	var failure *connector.Error
 	if errors.As(err, &failure) {
 		e.Note = strings.TrimPrefix(failure.Reason, k.shown+": ")
@@ -240,7 +237,21 @@ func (c *Connector) note(k *call, attempt int, since time.Time, a *answer, err e
 	if a != nil {
 		e.Status = a.status
 	}
-	c.options.Log(e)
+	c.log(e)
+}
+
+// log tells the house and the request what was called. What is done names the endpoint
+// at its end.
+func (c *Connector) log(e connector.Exchange) {
+	e.Connection = c.key
+	if name := e.Doing[strings.LastIndexByte(e.Doing, ' ')+1:]; c.about.Endpoint(name) != nil {
+		e.Collection = name
+	}
+	for _, to := range []func(connector.Exchange){c.options.Log, c.facts.Log} {
+		if to != nil {
+			to(e)
+		}
+	}
 }
 
 // plain makes the request without authentication.

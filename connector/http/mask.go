@@ -256,8 +256,8 @@ func (w *writing) outcome(status int, err error) (connector.Outcome, error) {
 // noteOf shows in the log what the description wants shown of an answer.
 func (w *writing) noteOf(k *call, a *answer, chosen values) {
 	for _, p := range w.request.Processors {
-		if data, err := parseJSON(a.body); p.Strategy == "extract_for_execution_log" && err == nil && w.options.Log != nil {
-			w.options.Log(connector.Exchange{Connection: w.key, Doing: w.doing, Call: k.shown, Status: a.status, Note: redacted(inText(dig(data, p.Path)), chosen)})
+		if data, err := parseJSON(a.body); p.Strategy == "extract_for_execution_log" && err == nil {
+			w.log(connector.Exchange{Doing: w.doing, Call: k.shown, Status: a.status, Note: redacted(inText(dig(data, p.Path)), chosen)})
 		}
 	}
 }

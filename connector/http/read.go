@@ -206,8 +206,8 @@ func (p *reading) emitPage(i int, k *call, chosen, v values, data any) error {
 	if err != nil {
 		return p.fail(k, connector.Permanent, err.Error(), 0)
 	}
-	if note != "" && p.options.Log != nil {
-		p.options.Log(connector.Exchange{Connection: p.key, Doing: p.doing, Call: k.shown, Note: redacted(note, chosen)})
+	if note != "" {
+		p.log(connector.Exchange{Doing: p.doing, Call: k.shown, Note: redacted(note, chosen)})
 	}
 	for _, row := range rows {
 		if err := p.emit(i, chosen, v, row); err != nil {

@@ -99,13 +99,17 @@ func (t *tx) append(ctx context.Context, id string, now int64, line request.LogL
 	if err != nil {
 		return fmt.Errorf("append to the execution log: %w", err)
 	}
+	calls, err := json.Marshal(append([]request.Call{}, line.Calls...))
+	if err != nil {
+		return fmt.Errorf("append to the execution log: %w", err)
+	}
 	if _, err := t.exec(ctx, `
-		INSERT INTO request_log (tenant, request, seq, at, address, action, status, attempt, message, rows, round, rows_read, rows_masked, fields, started)
-		SELECT $1, $2, COALESCE(MAX(seq), 0) + 1, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11, $12, COALESCE((
+		INSERT INTO request_log (tenant, request, seq, at, address, action, status, attempt, message, rows, round, rows_read, rows_masked, fields, calls, started)
+		SELECT $1, $2, COALESCE(MAX(seq), 0) + 1, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11, $12, $13, COALESCE((
 			SELECT started FROM request_progress WHERE tenant = $1 AND request = $2 AND round = $9 AND address = $4 AND action = $5), 0)
 		FROM request_log WHERE tenant = $1 AND request = $2`,
 		t.tenant, id, now, line.Address, line.Action, line.Status, line.Attempt, readable(line.Message),
-		t.round, line.RowsRead, line.RowsMasked, readable(string(fields))); err != nil {
+		t.round, line.RowsRead, line.RowsMasked, readable(string(fields)), readable(string(calls))); err != nil {
 		return fmt.Errorf("append to the execution log: %w", err)
 	}
 	return nil

@@ -32,7 +32,9 @@ func TestProgressOutcomesAndLogComeBackAsSaved(t *testing.T) { // X24
 		p.Status, p.Message, p.Started, p.Ended = request.Done, "n", time.UnixMicro(1).UTC(), time.UnixMicro(2).UTC()
 		masked := request.FieldOutcome{Address: people, Field: "email", Status: "masked", Rows: 2}
 		kept := request.FieldOutcome{Address: people, Field: "email", Status: "kept", Rows: 1, Reason: "the law"}
-		line := request.LogLine{Address: people, Action: request.Erasure, Status: "complete", Attempt: 2, Message: "x", Fields: []string{"email"}, RowsMasked: 7, Round: 1, Started: p.Started}
+		line := request.LogLine{
+			Address: people, Action: request.Erasure, Status: "complete", Attempt: 2, Message: "x", Fields: []string{"email"}, RowsMasked: 7, Round: 1, Started: p.Started,
+			Calls: []request.Call{{Call: "GET /people/<email>", Status: 429, Times: 3, Attempts: 2, Took: time.Second, Note: "busy"}}}
 		must(t, w.Save(ctx, l, p, []request.FieldOutcome{masked, kept}, line))
 		must(t, w.Save(ctx, l, p, []request.FieldOutcome{masked}, line))
 		db.Reopen(t)

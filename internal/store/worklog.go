@@ -59,14 +59,17 @@ func (w *Work) Skips(ctx context.Context, tenant, id string) (map[string]string,
 func (w *Work) Log(ctx context.Context, tenant, id string, after int64, limit int) ([]request.LogLine, error) {
 	page, err := collect(ctx, w.db.engine, func(row scanner) (l request.LogLine, err error) {
 		var at, started int64
-		var fields string
-		if err = row.Scan(&l.Sequence, &at, &started, &l.Round, &l.Address, &l.Action, &l.Status, &l.Attempt, &l.Message, &l.RowsRead, &l.RowsMasked, &fields); err != nil {
+		var fields, calls string
+		if err = row.Scan(&l.Sequence, &at, &started, &l.Round, &l.Address, &l.Action, &l.Status, &l.Attempt, &l.Message, &l.RowsRead, &l.RowsMasked, &fields, &calls); err != nil {
 			return l, err
 		}
 		l.At, l.Started = instant(at), instant(started)
-		return l, json.Unmarshal([]byte(fields), &l.Fields)
+		if err = json.Unmarshal([]byte(calls), &l.Calls); err == nil {
+			err = json.Unmarshal([]byte(fields), &l.Fields)
+		}
+		return l, err
 	}, `SELECT seq, at, started, round, address, action, status, attempt, message,
-		CASE action WHEN 'access' THEN rows_read + rows ELSE rows_read END, CASE action WHEN 'access' THEN rows_masked ELSE rows_masked + rows END, fields
+		CASE action WHEN 'access' THEN rows_read + rows ELSE rows_read END, CASE action WHEN 'access' THEN rows_masked ELSE rows_masked + rows END, fields, calls
 		FROM request_log
 		WHERE tenant = $1 AND request = $2 AND seq > $3 ORDER BY seq LIMIT $4`, tenant, id, after, limit)
 	if err != nil {

@@ -227,7 +227,7 @@ func (r *run) told(c any, question string) any {
 
 // facts are what every call may hold of the request.
 func (r *run) facts() connector.Facts {
-	return connector.Facts{RequestID: r.lease.Request, Request: map[string]any{"id": r.lease.Request, "policy": r.request.Policy}}
+	return connector.Facts{RequestID: r.lease.Request, Request: map[string]any{"id": r.lease.Request, "policy": r.request.Policy}, Log: r.calls.note}
 }
 
 // query makes one query. What a system answers later is not asked for twice: rows

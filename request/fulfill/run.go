@@ -128,6 +128,7 @@ type run struct {
 	step       string                      // that runs
 	waited     bool                        // the round waits for systems, or has waited for them in the step that it stands at
 	replies    map[string]map[int][]byte   // what was posted, by question and number
+	calls      calls
 
 	mu       sync.Mutex
 	waits    map[string]*wait // what is answered later, by question
@@ -396,6 +397,9 @@ func (r *run) save(ctx context.Context, p request.Progress, outcomes []request.F
 	line := request.LogLine{
 		Address: p.Address, Action: p.Action, Status: string(p.Status), Attempt: p.Attempt, Message: p.Message,
 		Fields: r.affected(p, outcomes), RowsRead: p.RowsRead, RowsMasked: p.RowsMasked,
+	}
+	if n := r.plan.Node(p.Address); n != nil {
+		line.Calls = r.calls.take(n.Connection, p.Address)
 	}
 	if err := r.work.Save(ctx, r.lease, p, outcomes, line, rest...); err != nil {
 		return fmt.Errorf("store progress of %s: %w", p.Address, err)
