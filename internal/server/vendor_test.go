@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/fulfill"
 	"volenti.dev/volenti/subject"
@@ -249,10 +250,29 @@ func TestAVendorThatIsBusyHoldsARequestUpAndNoMore(t *testing.T) { // H16
 	t.Parallel()
 	w, c := member(t, clubDescription)
 	c.busy = []int{http.StatusInternalServerError, http.StatusTooManyRequests}
-	report := w.open().run("erasure", "anna@example.com")
+	d := w.open()
+	report := d.run("erasure", "anna@example.com")
 	w.equal("status", report.Status, request.Complete)
 	w.equal("answers that were left", c.busy, []int{})
 	w.equal("name", c.people["c1"]["name"], any("gone"))
+	lines, err := d.House.Store.Work().Log(t.Context(), store.DefaultTenant, report.Request, 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := map[string]bool{}
+	for _, l := range lines {
+		for _, call := range l.Calls {
+			answered[fmt.Sprintf("%s %s %d", l.Address, call.Call, call.Status)] = true
+			if call.Took <= 0 || call.Times < 1 || call.Attempts < 1 || strings.Contains(fmt.Sprint(call), "anna") {
+				t.Errorf("%s: %+v", l.Address, call)
+			}
+		}
+	}
+	for _, want := range []string{"club:people GET /people 500", "club:people GET /people 429", "club:people GET /people 200", "club:people PATCH /people/<id> 200", "club:notes DELETE /lists/<list>/members/<member>/notes/<note> 200"} {
+		if !answered[want] {
+			t.Errorf("the execution log lacks %s: %v", want, answered)
+		}
+	}
 }
 
 func TestARequestThatWasKilledAtAVendorRepeatsItsCallsUnderTheSameKeys(t *testing.T) { // H16, X16

@@ -21,6 +21,7 @@ import (
 	"volenti.dev/volenti/connector/http/vendors"
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/consent/propagate"
+	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/internal/vendortest"
@@ -364,4 +365,78 @@ saas_config:
 			t.Errorf("made %v", got)
 		}
 	})
+}
+
+// Hosts of a description, those of its tokens among them, and the next page and
+// redirects of a vendor lead to no network that is not public.
+func TestAVendorLeadsIntoNoNetworkThatIsNotPublic(t *testing.T) { // SE4, H18
+	asked := make(chan string, 1000)
+	inside := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path }))
+	defer inside.Close()
+	port := inside.URL[strings.LastIndex(inside.URL, ":"):]
+	next := ""
+	outside := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/moved" {
+			http.Redirect(w, r, next, http.StatusFound)
+			return
+		}
+		_, _ = fmt.Fprintf(w, `{"rows": [{"id": 1}], "next": %q}`, next)
+	}))
+	defer outside.Close()
+	const text = `
+saas_config:
+  fides_key: paths
+  name: Paths
+  type: paths
+  connector_params: [{name: host}, {name: elsewhere}]
+  client_config: {protocol: %[1]s, host: <host>}
+  endpoints:
+  - {name: own, requests: {read: {method: GET, path: /own, param_values: &who [{name: email, identity: email}], query_params: [{name: e, value: <email>}]}}}
+  - {name: other, requests: {read: {method: GET, path: /other, client_config: {protocol: %[1]s, host: <elsewhere>}, param_values: *who, query_params: [{name: e, value: <email>}]}}}
+  - name: signed
+    requests:
+      read:
+        method: GET
+        path: /signed
+        param_values: *who
+        query_params: [{name: e, value: <email>}]
+        client_config:
+          protocol: %[1]s
+          host: <host>
+          authentication:
+            strategy: oauth2_client_credentials
+            configuration: {token_request: {method: POST, path: /token, client_config: {protocol: %[1]s, host: <elsewhere>}, body: '{"a": 1}'}}
+  - {name: paged, requests: {read: {method: GET, path: /paged, data_path: rows, pagination: {strategy: link, configuration: {source: body, path: next}}, param_values: *who, query_params: [{name: e, value: <email>}]}}}
+  - {name: moved, requests: {read: {method: GET, path: /moved, param_values: *who, query_params: [{name: e, value: <email>}]}}}
+`
+	read := func(scheme, endpoint, host, elsewhere string, client connector.Client) error {
+		made, err := describe(t, fmt.Sprintf(text, scheme))["paths"].New(connector.Settings{Key: "k", Secrets: map[string]string{"host": host, "elsewhere": elsewhere}, Client: client})
+		if err != nil {
+			t.Fatal(err)
+		}
+		where := []connector.Match{{Columns: []string{"email"}, Tuples: []connector.Tuple{{personal}}}}
+		_, err = made.(connector.Reader).Read(t.Context(), connector.Read{Table: &catalogue.Table{Name: catalogue.Name{Table: endpoint}, Open: true}, Where: where}, func(connector.Row) error { return nil })
+		return err
+	}
+	outer := strings.TrimPrefix(outside.URL, "http://")
+	for _, address := range notPublic {
+		host := address + port
+		for _, scheme := range []string{"https", "http"} {
+			for _, endpoint := range []string{"own", "other", "signed"} {
+				if err := read(scheme, endpoint, host, host, Outbound()(false)); connector.KindOf(err) != connector.Denied || strings.Contains(err.Error(), address) {
+					t.Errorf("%s at %s: %v", endpoint, address, err)
+				}
+			}
+			next = scheme + "://" + host + "/next"
+			for _, endpoint := range []string{"paged", "moved"} { // also where the vendor itself may be private
+				if err := read("http", endpoint, outer, outer, Outbound()(true)); err == nil || strings.Contains(err.Error(), address) {
+					t.Errorf("%s to %s: %v", endpoint, next, err)
+				}
+			}
+		}
+	}
+	close(asked)
+	for path := range asked {
+		t.Errorf("%s was reached", path)
+	}
 }
