@@ -18,6 +18,7 @@ import (
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
+	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/subject"
 )
 
@@ -96,6 +97,16 @@ func (s *site) proven(route api.Route, body, token string) (string, string) {
 	return body, s.session(s.makeOperator(found[0].Tenant, found[0].Role))
 }
 
+// replyToken gives the token of an answer that a request waits for.
+func (s *site) replyToken(tenant string) string {
+	s.t.Helper()
+	id := s.makeRequest(tenant, "late", request.InProcessing)
+	pass, token, err := auth.NewPass(tenant, auth.PostReply, request.ReplyObject(id, "q", 1), 1, time.Now().Add(time.Hour), rand.Reader)
+	s.must(err)
+	s.must(s.db.Passes().Issue(s.t.Context(), pass, act("request.wait")))
+	return token
+}
+
 // provenBody gives a body with a proof that is good.
 func (s *site) provenBody(route api.Route) string {
 	s.t.Helper()
@@ -120,13 +131,21 @@ func (s *site) provenBody(route api.Route) string {
 		_, token := s.makeInstructions(store.DefaultTenant)
 		return strings.ReplaceAll(body, "va_...", token)
 	}
+	if strings.HasPrefix(route.Path, api.CallbackPath) {
+		s.replies[route.Path] = s.replyToken(store.DefaultTenant)
+		return body
+	}
+	if route.Path == "/api/v1/public/preferences" {
+		s.makeConsent(store.DefaultTenant, email, "analytics", true)
+		return strings.ReplaceAll(body, "anna@example.org", email)
+	}
 	if strings.Contains(body, "vp_...") {
 		o := s.makeConsent(store.DefaultTenant, email, "analytics", true)
 		_, token, _, err := preferences{s.db.DB, ""}.Link(s.t.Context(), store.DefaultTenant, o.Subject, time.Hour, "test")
 		s.must(err)
 		return strings.NewReplacer("vp_...", token, `"sequence":0`, fmt.Sprintf(`"sequence":%d`, o.Sequence)).Replace(body)
 	}
-	if strings.Contains(route.Path, "/public/sites/") || route.Path == "/api/v1/public/preferences" {
+	if strings.Contains(route.Path, "/public/sites/") {
 		return body
 	}
 	if strings.Contains(route.Path, "/public/") {

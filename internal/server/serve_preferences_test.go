@@ -100,9 +100,9 @@ func TestLinksToPreferencesAreNotMailedWithoutEnd(t *testing.T) { // SE15
 			t.Fatalf("%d %s", got.status, got.body)
 		}
 	}
-	letters, err := caught.Wait(t.Context(), 1, func(m mailcatch.Message) bool { return m.To == "ben@example.org" })
+	_, err := caught.Wait(t.Context(), 1, func(m mailcatch.Message) bool { return m.To == "ben@example.org" })
 	s.must(err)
-	letters, err = caught.Wait(t.Context(), 5, func(m mailcatch.Message) bool { return m.To == "anna@example.org" })
+	letters, err := caught.Wait(t.Context(), 5, func(m mailcatch.Message) bool { return m.To == "anna@example.org" })
 	s.must(err)
 	if all := caught.Messages(); len(all) != 6 {
 		t.Errorf("%d letters, %d of them to Anna", len(all), len(letters))

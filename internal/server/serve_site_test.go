@@ -44,12 +44,14 @@ type site struct {
 	stop  context.CancelFunc
 	ended chan error
 	// Bodies of routes, by what they do, where the example is not to be sent.
-	ready  map[string]string
-	shop   sync.Once // that what requests need is there
-	world  *world
-	plan   *graph.Plan
-	packs  packages
-	packed string // the directory that they are in
+	ready map[string]string
+	// replies are tokens that stand, by the path of the route that takes them.
+	replies map[string]string
+	shop    sync.Once // that what requests need is there
+	world   *world
+	plan    *graph.Plan
+	packs   packages
+	packed  string // the directory that they are in
 	// What the routes of the test do.
 	noted   chan string // the name in each note that was taken
 	arrived chan struct{}
@@ -67,7 +69,7 @@ func newSite(t *testing.T, db *storetest.Database) *site {
 func newSiteWith(t *testing.T, db *storetest.Database, set func(*Server)) *site {
 	t.Helper()
 	s := &site{
-		t: t, db: db, log: &safeBuffer{}, ended: make(chan error, 1),
+		t: t, db: db, log: &safeBuffer{}, ended: make(chan error, 1), replies: map[string]string{},
 		noted: make(chan string, 100), arrived: make(chan struct{}, 100), proceed: make(chan struct{}),
 		packed: t.TempDir(),
 	}
@@ -345,7 +347,8 @@ func (s *site) call(route api.Route, path, key string) reply {
 	if route.Form {
 		body, kind = asForm(s.t, body)
 	}
-	return s.send(route.Method, path, key, strings.NewReader(body), "Idempotency-Key", uuid.NewString(), "Content-Type", kind, "Origin", origin)
+	path = strings.Replace(path, "{token}", s.replies[route.Path], 1)
+	return s.send(route.Method, path, key, strings.NewReader(body), "Idempotency-Key", uuid.NewString(), "Content-Type", kind, "Origin", origin, "Reply-To-Token", s.replies[route.Path])
 }
 
 // ask sends a body as JSON and reads the answer into v.
