@@ -63,6 +63,16 @@ func (v *visit) get(path string, out any) error {
 	return v.ask(http.MethodGet, path, nil, out)
 }
 
+// look is get of what is asked for by a body.
+func (v *visit) look(path string, body, out any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("ask the API: %w", err)
+	}
+	v.read = append(v.read, path+"\n"+string(text))
+	return v.post(path, body, out)
+}
+
 // post sends a body to a path of the API, and reads the answer into out,
 // unless that is nil.
 func (v *visit) post(path string, body, out any) error {

@@ -50,12 +50,12 @@ func TestFrameIsLedByKeysAndColoursAndPutOnPaper(t *testing.T) { // W11
 	e.Use("button", "Copy")
 	e.Await(`window.copied`)
 	command := chromiumtest.Evaluate[string](e.Browser, `copied`)
-	parts := regexp.MustCompile(`^curl -fsS -H "Authorization: Bearer \$VOLENTI_TOKEN" '(http[^']+)'$`).FindStringSubmatch(command)
+	parts := regexp.MustCompile(`^curl -fsS -H "Authorization: Bearer \$VOLENTI_TOKEN" -H 'Content-Type: application/json' -d '([^']+)' '(http[^']+)'$`).FindStringSubmatch(command)
 	if parts == nil {
 		t.Fatalf("the command is %s", command)
 	}
 	var answer json.RawMessage
-	h.ask(http.MethodGet, strings.TrimPrefix(parts[1], h.url+"/api/v1"), nil, &answer)
+	h.ask(http.MethodPost, strings.TrimPrefix(parts[2], h.url+"/api/v1"), json.RawMessage(parts[1]), &answer)
 	if got, id := string(answer), e.ids()[0]; !strings.Contains(got, id) {
 		t.Errorf("the page shows %s, and its command gives %s", id, got)
 	}

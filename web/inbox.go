@@ -199,7 +199,7 @@ func (v *visit) inbox(status int, s sought, cursor string, f *form) error {
 		list.First = s.Path()
 	}
 	var page requestPage
-	err := v.post("/requests/search", asked, &page)
+	err := v.look("/requests/search", asked, &page)
 	if is(err, http.StatusUnprocessableEntity) && s.Identity == nil { // a filter that nothing can match
 		page, err = requestPage{}, nil
 	}
@@ -218,7 +218,7 @@ func (v *visit) inbox(status int, s sought, cursor string, f *form) error {
 // beside reads what stands beside a list: views, and whether some are hidden.
 func (v *visit) beside(list *inbox) error {
 	var kept struct{ Items []savedView }
-	if err := v.get("/sessions/current/views", &kept); err != nil {
+	if err := v.ask(http.MethodGet, "/sessions/current/views", nil, &kept); err != nil {
 		return err
 	}
 	for i := range kept.Items {
@@ -229,7 +229,7 @@ func (v *visit) beside(list *inbox) error {
 		return nil
 	}
 	var unproven requestPage
-	err := v.get("/requests?limit=1&status="+string(request.IdentityUnverified), &unproven)
+	err := v.ask(http.MethodGet, "/requests?limit=1&status="+string(request.IdentityUnverified), nil, &unproven)
 	list.Hidden = len(unproven.Items) > 0
 	return err
 }

@@ -168,9 +168,15 @@ func (v *visit) calls() (commands []string) {
 	if v.session == nil || v.r.Method != http.MethodGet {
 		return nil
 	}
-	for _, path := range v.read {
+	quoted := func(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+	for _, read := range v.read {
+		path, body, posted := strings.Cut(read, "\n")
 		at := strings.TrimSuffix(v.p.config.PublicURL, "/") + base + strings.TrimSuffix(path, "?")
-		commands = append(commands, `curl -fsS -H "Authorization: Bearer $VOLENTI_TOKEN" '`+strings.ReplaceAll(at, "'", "%27")+"'")
+		command := `curl -fsS -H "Authorization: Bearer $VOLENTI_TOKEN" `
+		if posted {
+			command += "-H 'Content-Type: application/json' -d " + quoted(body) + " "
+		}
+		commands = append(commands, command+quoted(at))
 	}
 	return commands
 }
