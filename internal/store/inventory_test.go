@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -72,7 +73,8 @@ func textOf(links []inventory.Link) string {
 func (s shelf) apply(text string, connections map[string]string, systems ...string) error {
 	s.t.Helper()
 	d := inventory.Declared{Links: map[string]string{}}
-	for key, system := range connections {
+	for _, key := range slices.Sorted(maps.Keys(connections)) {
+		system := connections[key]
 		d.Connections = append(d.Connections, inventory.Connection{Key: key, Name: text, Type: "sqlite"})
 		d.Links[key] = system
 	}
