@@ -63,6 +63,7 @@ func TestTwoOperatorsEraseAndOneMendsInABrowser(t *testing.T) { // W2, W3, W18
 	away(desk, desk+".away")
 	o := eye{e.Visitor(t), t, e.axe}
 	accept(o, invitation, "Omar Officer", "omar@example.org")
+	o.Open(h.url + "/admin/requests")
 	o.Fill("Value", "paula.brandt9@example.org")
 	o.Press("Look for them")
 	o.says("all requests about the person", strings.TrimPrefix(request, "/admin/requests/"))
