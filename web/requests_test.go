@@ -93,7 +93,14 @@ func TestTwoOperatorsEraseAndOneMendsInABrowser(t *testing.T) { // W2, W3, W18
 	e.look("request-stopped")
 	again := regexp.MustCompile(`Try (helpdesk:\S+) again`).FindString(chromiumtest.Evaluate[string](e.Browser, `document.querySelector("#vertices").textContent`))
 	away(desk+".away", desk)
-	chromiumtest.Evaluate[bool](e.Browser, `document.querySelector("#vertices tr[data-kind=stop] summary").click(); true`)
+	chromiumtest.Evaluate[bool](e.Browser, `document.querySelector("#vertices tr[data-kind=stop] summary").click();
+		document.querySelector("#vertices tr[data-kind=stop] textarea").focus(); true`)
+	e.Type("half a reason")
+	chromiumtest.Evaluate[bool](e.Browser, `document.getElementById("live").dataset.old = "";
+		htmx.ajax("GET", location.pathname, {target: "#live", select: "#live", swap: "outerHTML"}); true`)
+	e.Await(`!document.querySelector("#live[data-old]")`)
+	e.Await(`document.activeElement.value == "half a reason" && document.activeElement.closest("details").open`)
+	e.Await(`document.querySelectorAll("#drawing a").length == document.querySelectorAll("#vertices tbody tr").length`)
 	e.Press(again)
 	e.Await(`document.querySelector(".status").textContent != "failed"`)
 	e.Await(`!document.querySelector("#live[hx-get]")`)
