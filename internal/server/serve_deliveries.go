@@ -38,45 +38,52 @@ func (d deliveries) Attempts(ctx context.Context, tenant, record, connection str
 	return found[0], attempts, err
 }
 
-// Lanes implements api.Deliveries: which system a connection belongs to, and what
-// keeps every choice from it, the configuration says.
+// Lanes implements api.Deliveries.
 func (d deliveries) Lanes(ctx context.Context, tenant string) ([]propagate.LaneState, error) {
 	lanes, err := d.Propagation.Lanes(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
-	targets, err := d.targets(ctx, tenant)
-	if err != nil {
-		return nil, err
-	}
-	uses, err := d.uses(ctx, tenant)
+	places, err := d.places(ctx, tenant)
 	for i, l := range lanes {
-		lanes[i].Barred = propagate.Removed
-		if at := slices.IndexFunc(targets, func(t propagate.Target) bool { return t.Key == l.Connection }); at >= 0 {
-			lanes[i].System, lanes[i].Barred = targets[at].System, propagate.Barred(targets[at], uses)
-		}
+		lanes[i].System, lanes[i].Barred = places.of(l.Connection)
 	}
 	return lanes, err
 }
 
-// Columns implements api.Matrix, with what the configuration says as Lanes has it.
+// Columns implements api.Matrix.
 func (d deliveries) Columns(ctx context.Context, tenant string) ([]propagate.Column, error) {
 	columns, err := d.Propagation.Columns(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
-	targets, err := d.targets(ctx, tenant)
-	if err != nil {
-		return nil, err
-	}
-	uses, err := d.uses(ctx, tenant)
+	places, err := d.places(ctx, tenant)
 	for i, c := range columns {
-		columns[i].Barred = propagate.Removed
-		if at := slices.IndexFunc(targets, func(t propagate.Target) bool { return t.Key == c.Connection }); at >= 0 {
-			columns[i].System, columns[i].Barred = targets[at].System, propagate.Barred(targets[at], uses)
-		}
+		columns[i].System, columns[i].Barred = places.of(c.Connection)
 	}
 	return columns, err
+}
+
+// places are what the configuration says of connections: which system each belongs to,
+// and what keeps every choice from it.
+type places struct {
+	targets []propagate.Target
+	uses    map[string][]taxonomy.Use
+}
+
+func (d deliveries) places(ctx context.Context, tenant string) (p places, err error) {
+	if p.targets, err = d.targets(ctx, tenant); err == nil {
+		p.uses, err = d.uses(ctx, tenant)
+	}
+	return p, err
+}
+
+func (p places) of(connection string) (system string, barred propagate.Reason) {
+	at := slices.IndexFunc(p.targets, func(t propagate.Target) bool { return t.Key == connection })
+	if at < 0 {
+		return "", propagate.Removed
+	}
+	return p.targets[at].System, propagate.Barred(p.targets[at], p.uses)
 }
 
 // Tables implements api.Deliveries.
