@@ -6,16 +6,13 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
 // place is what both kinds of places do.
@@ -42,12 +39,12 @@ func each(t *testing.T, f func(t *testing.T, p place, all func() []string)) {
 		})
 	})
 	t.Run("s3", func(t *testing.T) {
-		s := bucket(t)
+		s, objects := openBucket(t)
 		f(t, s, func() (all []string) {
-			objects, err := s.Client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &s.Bucket})
+			list, err := objects.ListBucket("packages", nil, gofakes3.ListBucketPage{})
 			must(t, err)
-			for _, o := range objects.Contents {
-				all = append(all, strings.TrimPrefix(*o.Key, s.Prefix))
+			for _, o := range list.Contents {
+				all = append(all, strings.TrimPrefix(o.Key, s.Prefix))
 			}
 			return append(all, uploads(t, s)...)
 		})
@@ -57,30 +54,15 @@ func each(t *testing.T, f func(t *testing.T, p place, all func() []string)) {
 // uploads lists those that have not been finished.
 func uploads(t *testing.T, s *S3) (names []string) {
 	t.Helper()
-	all, err := s.Client.ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &s.Bucket})
+	all, err := s.bucket.uploads(t.Context(), s.Prefix)
 	if says(err, "NoSuchUpload") {
 		return nil
 	}
 	must(t, err)
-	for _, u := range all.Uploads {
-		names = append(names, "upload of "+strings.TrimPrefix(*u.Key, s.Prefix))
+	for _, u := range all {
+		names = append(names, "upload of "+strings.TrimPrefix(u.Key, s.Prefix))
 	}
 	return names
-}
-
-// bucket gives a bucket of a server that speaks S3, through the environment.
-func bucket(t *testing.T) *S3 {
-	t.Helper()
-	server := httptest.NewServer(gofakes3.New(s3mem.New()).Server())
-	t.Cleanup(server.Close)
-	t.Setenv("AWS_ACCESS_KEY_ID", "key")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-	s, err := OpenS3(t.Context(), "s3://packages/of/volenti?region=eu-central-1&endpoint="+server.URL)
-	must(t, err)
-	_, err = s.Client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &s.Bucket})
-	must(t, err)
-	s.Part = 5 << 20
-	return s
 }
 
 func must(t *testing.T, err error) {
@@ -176,13 +158,13 @@ func TestNamesStayInTheirPlace(t *testing.T) { // SE6
 
 // An upload that was killed is seen by nobody, and is gone after the next.
 func TestHalfOfAnUploadIsAbandonedByTheNext(t *testing.T) { // X16
-	s := bucket(t)
+	s, _ := openBucket(t)
 	begin := func(name string) {
-		key := s.Prefix + name
-		_, err := s.Client.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &s.Bucket, Key: &key})
+		_, err := s.bucket.begin(t.Context(), s.Prefix+name)
 		must(t, err)
 	}
 	begin("t/1/package.zip")
+	begin("t/1/package.zip") // of two that were killed at once
 	begin("t/1/package.zip.age")
 	if _, err := s.Open(t.Context(), "t/1/package.zip"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("half of it can be opened: %v", err)

@@ -2,30 +2,29 @@ package blob
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go"
 )
 
 // S3 keeps bytes as objects of a bucket. Nothing else may keep its objects
 // below Prefix.
 type S3 struct {
-	Client *s3.Client
-	Bucket string
 	Prefix string // "" or ends with a slash
 	// Part is how many bytes are sent at once, and held in memory for it; at
 	// least 5 MiB, which is what S3 takes.
-	Part int
+	Part   int
+	bucket *bucket
 }
 
 const (
@@ -59,15 +58,11 @@ func OpenS3(ctx context.Context, place string) (*S3, error) {
 	if loaded.Region == "" {
 		return nil, errors.New("the place for packages needs a region: add ?region=REGION, or set AWS_REGION")
 	}
-	client := s3.NewFromConfig(loaded, func(o *s3.Options) {
-		// Servers that are not AWS's do not all know its newer checksums. What is
-		// kept here is sealed: its seal says whether it was changed.
-		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
-		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
-		if endpoint != "" {
-			o.BaseEndpoint, o.UsePathStyle = aws.String(endpoint), true
-		}
-	})
+	endpoint = cmp.Or(endpoint, os.Getenv("AWS_ENDPOINT_URL_S3"), aws.ToString(loaded.BaseEndpoint))
+	at, err := addressOf(u.Host, loaded.Region, endpoint)
+	if err != nil {
+		return nil, err
+	}
 	prefix := strings.Trim(u.Path, "/")
 	if prefix != "" {
 		if err := check(prefix); err != nil {
@@ -75,7 +70,10 @@ func OpenS3(ctx context.Context, place string) (*S3, error) {
 		}
 		prefix += "/"
 	}
-	return &S3{Client: client, Bucket: u.Host, Prefix: prefix, Part: usualPart}, nil
+	return &S3{Prefix: prefix, Part: usualPart, bucket: &bucket{
+		name: u.Host, at: at, region: loaded.Region, http: loaded.HTTPClient,
+		credentials: loaded.Credentials, signer: newSigner(), retries: retry.NewStandard(),
+	}}, nil
 }
 
 // Put stores what write produces under a name: whole, durably, or not at all.
@@ -89,26 +87,25 @@ func (s *S3) Put(ctx context.Context, name string, write func(io.Writer) error) 
 	if err := s.abandon(ctx, key, func(k string) bool { return k == key }); err != nil {
 		return err
 	}
-	u := &upload{s: s, ctx: ctx, key: &key}
+	u := &upload{s: s, ctx: ctx, key: key}
 	err := write(u)
 	if err == nil {
 		err = u.finish()
 	}
-	if err != nil && u.id != nil {
-		_, failed := s.Client.AbortMultipartUpload(context.WithoutCancel(ctx), &s3.AbortMultipartUploadInput{Bucket: &s.Bucket, Key: u.key, UploadId: u.id})
-		err = errors.Join(err, failed)
+	if err != nil && u.id != "" {
+		err = errors.Join(err, s.bucket.abort(context.WithoutCancel(ctx), key, u.id))
 	}
 	return err
 }
 
 // upload sends what is written to it. What fits into one part is sent at once.
 type upload struct {
-	s     *S3
-	ctx   context.Context // of the Put that it is in: a Writer has no other place for it
-	key   *string
-	id    *string // nil before the first part
-	parts []types.CompletedPart
-	held  bytes.Buffer
+	s    *S3
+	ctx  context.Context // of the Put that it is in: a Writer has no other place for it
+	key  string
+	id   string   // "" before the first part
+	tags []string // of the parts that were sent
+	held bytes.Buffer
 }
 
 func (u *upload) Write(p []byte) (n int, err error) {
@@ -126,71 +123,54 @@ func (u *upload) Write(p []byte) (n int, err error) {
 }
 
 func (u *upload) send() error {
-	if u.id == nil {
-		begun, err := u.s.Client.CreateMultipartUpload(u.ctx, &s3.CreateMultipartUploadInput{Bucket: &u.s.Bucket, Key: u.key})
+	if u.id == "" {
+		id, err := u.s.bucket.begin(u.ctx, u.key)
 		if err != nil {
 			return err
 		}
-		u.id = begun.UploadId
+		u.id = id
 	}
-	number := int32(len(u.parts) + 1)
-	if number > mostParts {
+	if len(u.tags) == mostParts {
 		return fmt.Errorf("it is larger than %d parts of %d bytes", mostParts, u.s.Part)
 	}
-	sent, err := u.s.Client.UploadPart(u.ctx, &s3.UploadPartInput{
-		Bucket: &u.s.Bucket, Key: u.key, UploadId: u.id, PartNumber: &number, Body: bytes.NewReader(u.held.Bytes()),
-	})
+	tag, err := u.s.bucket.part(u.ctx, u.key, u.id, len(u.tags)+1, u.held.Bytes())
 	if err != nil {
 		return err
 	}
-	u.parts = append(u.parts, types.CompletedPart{ETag: sent.ETag, PartNumber: &number})
+	u.tags = append(u.tags, tag)
 	u.held.Reset()
 	return nil
 }
 
 func (u *upload) finish() error {
-	if u.id == nil {
-		_, err := u.s.Client.PutObject(u.ctx, &s3.PutObjectInput{Bucket: &u.s.Bucket, Key: u.key, Body: bytes.NewReader(u.held.Bytes())})
-		return err
+	if u.id == "" {
+		return u.s.bucket.put(u.ctx, u.key, u.held.Bytes())
 	}
 	if err := u.send(); err != nil {
 		return err
 	}
-	_, err := u.s.Client.CompleteMultipartUpload(u.ctx, &s3.CompleteMultipartUploadInput{
-		Bucket: &u.s.Bucket, Key: u.key, UploadId: u.id, MultipartUpload: &types.CompletedMultipartUpload{Parts: u.parts},
-	})
-	return err
+	return u.s.bucket.complete(u.ctx, u.key, u.id, u.tags)
 }
 
 // abandon gives up uploads that were not finished, of those keys with a prefix
 // that are meant.
 func (s *S3) abandon(ctx context.Context, prefix string, meant func(key string) bool) error {
-	pages := s3.NewListMultipartUploadsPaginator(s.Client, &s3.ListMultipartUploadsInput{Bucket: &s.Bucket, Prefix: &prefix})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if says(err, "NoSuchUpload") { // some servers, where there is none at all
-			return nil
+	all, err := s.bucket.uploads(ctx, prefix)
+	if says(err, "NoSuchUpload") { // some servers, where there is none at all
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, u := range all {
+		if !meant(u.Key) {
+			continue
 		}
-		if err != nil {
+		if err := s.bucket.abort(ctx, u.Key, u.ID); err != nil && !says(err, "NoSuchUpload") {
 			return err
-		}
-		for _, u := range page.Uploads {
-			if !meant(aws.ToString(u.Key)) {
-				continue
-			}
-			_, err := s.Client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.Bucket, Key: u.Key, UploadId: u.UploadId})
-			if err != nil && !says(err, "NoSuchUpload") {
-				return err
-			}
 		}
 	}
 	return nil
-}
-
-// says tells whether an error has a code of S3's.
-func says(err error, code string) bool {
-	var e smithy.APIError
-	return errors.As(err, &e) && e.ErrorCode() == code
 }
 
 // Open gives what is kept under a name.
@@ -198,14 +178,11 @@ func (s *S3) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	if err := check(name); err != nil {
 		return nil, err
 	}
-	object, err := s.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.Bucket, Key: aws.String(s.Prefix + name)})
+	body, err := s.bucket.open(ctx, s.Prefix+name)
 	if says(err, "NoSuchKey") {
 		return nil, fs.ErrNotExist
 	}
-	if err != nil {
-		return nil, err
-	}
-	return object.Body, nil
+	return body, err
 }
 
 // Remove removes a folder and all that is in it. It may be gone already.
@@ -217,16 +194,13 @@ func (s *S3) Remove(ctx context.Context, folder string) error {
 	if err := s.abandon(ctx, prefix, func(string) bool { return true }); err != nil {
 		return err
 	}
-	pages := s3.NewListObjectsV2Paginator(s.Client, &s3.ListObjectsV2Input{Bucket: &s.Bucket, Prefix: &prefix})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
+	keys, _, err := s.bucket.list(ctx, prefix, "")
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := s.bucket.remove(ctx, key); err != nil {
 			return err
-		}
-		for _, object := range page.Contents {
-			if _, err := s.Client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.Bucket, Key: object.Key}); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
@@ -238,16 +212,9 @@ func (s *S3) Folders(ctx context.Context, folder string) ([]string, error) {
 		return nil, err
 	}
 	prefix := s.Prefix + folder + "/"
-	var names []string
-	pages := s3.NewListObjectsV2Paginator(s.Client, &s3.ListObjectsV2Input{Bucket: &s.Bucket, Prefix: &prefix, Delimiter: aws.String("/")})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, below := range page.CommonPrefixes {
-			names = append(names, strings.TrimSuffix(strings.TrimPrefix(aws.ToString(below.Prefix), prefix), "/"))
-		}
+	_, folders, err := s.bucket.list(ctx, prefix, "/")
+	for i, below := range folders {
+		folders[i] = strings.TrimSuffix(strings.TrimPrefix(below, prefix), "/")
 	}
-	return names, nil
+	return folders, err
 }
