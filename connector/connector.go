@@ -263,7 +263,10 @@ type Batch struct {
 	Table      *catalogue.Table
 	KeyColumns []string // identify a row together
 	Columns    []string // those to be written; empty for deletes
-	Changes    []Change
+	// Omit are paths within Columns that are not sent along by systems which write a
+	// row whole.
+	Omit    []string
+	Changes []Change
 	// Guard is called inside the transaction just before it commits; an error
 	// from it rolls everything back. Nil means none.
 	Guard func(context.Context) error
