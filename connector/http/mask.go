@@ -259,7 +259,7 @@ func (w *writing) outcome(status int, err error) (connector.Outcome, error) {
 func (w *writing) noteOf(k *call, a *answer, chosen values) {
 	for _, p := range w.request.Processors {
 		if data, err := parseJSON(a.body); p.Strategy == "extract_for_execution_log" && err == nil {
-			w.log(connector.Exchange{Doing: w.doing, Call: k.shown, Status: a.status, Note: redacted(inText(dig(data, p.Path)), chosen)})
+			w.log(connector.Exchange{Doing: w.doing, Call: k.shown, Status: a.status, Note: w.redacted(inText(dig(data, p.Path)), chosen)})
 		}
 	}
 }
