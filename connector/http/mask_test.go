@@ -193,7 +193,7 @@ func TestRowsAreDeleted(t *testing.T) { // H12
   - name: people
     requests:
       read: {method: GET, path: /people/<who>, ignore_errors: [404], param_values: [{name: who, identity: external_id}]}
-      delete: {method: DELETE, path: /people/<who>, param_values: [{name: who, references: [{dataset: x, field: people.id}]}]}
+      delete: {method: DELETE, path: /people/<who>, param_values: [{name: who, references: [{dataset: <instance_fides_key>, field: people.id}]}]}
 `))
 	b := batch("people", nil, connector.Change{Key: key("7", map[string]any{"who": "7"})}, connector.Change{Key: key("9", map[string]any{"who": "9"})})
 	for _, want := range []string{"changed already_done", "already_done already_done"} {
@@ -234,7 +234,7 @@ func TestMasksKnowWhatNoReadIsAskedBy(t *testing.T) { // H12
         param_values:
         - {name: mail, identity: email}
         - {name: customer, references: [{dataset: shop, field: customers.id}]}
-        - {name: n, references: [{dataset: x, field: orders.n}]}
+        - {name: n, references: [{dataset: <instance_fides_key>, field: orders.n}]}
         - {name: shop, references: [{dataset: shop, field: shops.id}]}
 `))
 	var names []string
