@@ -3,6 +3,8 @@ package connector
 import (
 	"context"
 	"time"
+
+	"volenti.dev/volenti/datamap/catalogue"
 )
 
 // Waiting says that a system has taken what it was asked and answers later. It
@@ -52,6 +54,8 @@ var RequestFields = []string{"id", "policy.key", "source", "location", "created_
 
 // Resumer is a system that may answer later.
 type Resumer interface {
+	// Later says whether a Read of a table may be answered later.
+	Later(t *catalogue.Table) bool
 	// Resume goes on with a Read that ended with a Waiting, and gives what has
 	// come since. The error is a Waiting again while something is missing.
 	// Answers are the bodies that the system has posted since, by the number of

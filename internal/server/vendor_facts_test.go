@@ -5,12 +5,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/subject"
@@ -65,6 +67,7 @@ dataset:
 
 const registryPolicies = `
 policy:
+- {key: access, rules: [{key: all, action: access, targets: [user]}]}
 - {key: erasure, rules: [{key: all, action: erasure, targets: [user.contact, user.name], masking: {strategy: string_rewrite, configuration: {rewrite_value: gone}}}]}
 `
 
@@ -157,4 +160,46 @@ func TestARequestWithoutTheAnswerThatAVendorNeedsSaysWhichAndDoesNothing(t *test
 	}
 	w.equal("calls", g.made, []string(nil))
 	w.equal("the database", w.table("SELECT name FROM customer WHERE id = 0"), []string{"Anna"})
+}
+
+// pages is a vendor that has very much about one person, and answers at once.
+type pages struct {
+	most  int
+	made  int
+	first uint64 // bytes of the heap at the fourth page
+	peak  uint64
+}
+
+// Do implements connector.Client.
+func (p *pages) Do(r *http.Request) (*http.Response, error) {
+	p.made++
+	w := httptest.NewRecorder()
+	if p.made > p.most {
+		_, _ = io.WriteString(w, "[]")
+		return w.Result(), nil
+	}
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	p.peak = max(p.peak, m.HeapAlloc)
+	if p.made == 4 {
+		p.first = m.HeapAlloc
+	}
+	_, _ = fmt.Fprintf(w, `[{"id": "%[1]da", "name": %[2]q}, {"id": "%[1]db", "name": %[2]q}]`, p.made, strings.Repeat("x", 512<<10))
+	return w.Result(), nil
+}
+
+// It runs alone: others would be counted along.
+func TestRowsOfAVendorThatAnswersAtOnceAreNotHeld(t *testing.T) { // H9
+	w := newWorld(t, "sqlite", "sqlite")
+	description := strings.NewReplacer("/people/<custom_privacy_request_fields.number>", "/people", "        query_params:\n", "        pagination: {strategy: offset, configuration: {incremental_param: page, increment_by: 1}}\n        query_params:\n        - {name: page, value: 1}\n").Replace(registryDescription)
+	w.configure(description, shopDataset, registryPolicies, "connection:\n- {key: registry, type: registry, secrets: {domain: registry.example}}\n")
+	d, vendor := w.open(), &pages{most: 40}
+	d.Systems.Calling(func(bool) connector.Client { return vendor })
+	if report := d.run("access", "anna@example.com"); line(report, "registry:people", request.Access).RowsRead != 80 {
+		t.Errorf("%+v", report)
+	}
+	if grown := int64(vendor.peak) - int64(vendor.first); grown > 16<<20 { // all pages have 40 MiB
+		t.Errorf("the heap grew by %d MiB", grown>>20)
+	}
 }

@@ -266,7 +266,10 @@ func (r *run) askFirst(ctx context.Context, n *graph.Node, reader connector.Read
 	if err != nil {
 		return connector.ReadResult{}, err
 	}
-	result, err := reader.Read(ctx, q, keeping(&w.Rows, each))
+	if late, ok := reader.(connector.Resumer); ok && late.Later(q.Table) {
+		each = keeping(&w.Rows, each)
+	}
+	result, err := reader.Read(ctx, q, each)
 	var later *connector.Waiting
 	if errors.As(err, &later) {
 		crash("wait.begun")
