@@ -56,10 +56,10 @@ type Options struct {
 // Spec gives the kind of connector that a description is.
 func (d *Description) Spec() connector.Spec {
 	spec := connector.Spec{
-		Type:      d.Type,
-		Summary:   d.summary(),
-		Secrets:   d.Settings(),
-		Digest:    d.digest(),
+		Type:    d.Type,
+		Summary: d.summary(),
+		Secrets: d.Settings(),
+		Digest:  d.digest(),
 		Endpoints: func(secrets map[string]string, dataset string) []connector.Endpoint {
 			return d.of(dataset).endpoints(secrets)
 		},
