@@ -72,7 +72,7 @@ func (l *loader) asked(c *Connection, m *source.Mapping, spec connector.Spec) {
 		secrets[name] = secret.Reveal()
 	}
 	d.Rename(connector.Instance, key)
-	l.join(d, c, spec.Endpoints(secrets))
+	l.join(d, c, spec.Endpoints(secrets, key))
 }
 
 // template finds the dataset of what connections of a type hold, nil when there is

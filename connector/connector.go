@@ -51,10 +51,10 @@ type Spec struct {
 	// Permits: a permission table can be kept in it, which says who allows what: its
 	// connectors are Permitters.
 	Permits bool
-	// Endpoints gives what a connection with these secrets is asked for, and by what,
-	// where rows cannot be looked up; nil where they can. Such a kind is called over
-	// HTTP.
-	Endpoints func(secrets map[string]string) []Endpoint
+	// Endpoints gives what a connection with these secrets and this dataset is asked
+	// for, and by what, where rows cannot be looked up; nil where they can. Such a kind
+	// is called over HTTP.
+	Endpoints func(secrets map[string]string, dataset string) []Endpoint
 	// Dataset is a file of a configuration whose list dataset has one of what each
 	// connection holds, with Instance as its key; nil where the kind has none.
 	Dataset []byte
@@ -84,6 +84,7 @@ type Settings struct {
 	Key      string            // the connection's key, for messages
 	Secrets  map[string]string // expanded; never shown
 	ReadOnly bool              // the connection grants read access only
+	Dataset  string            // key of the dataset that it holds; "" for none, or several
 	// MaxConnections bounds what runs on the system at once; 0 means 4.
 	MaxConnections int
 	// Client makes calls over HTTP, where this connection may call; nil where none
@@ -263,7 +264,10 @@ type Batch struct {
 	Table      *catalogue.Table
 	KeyColumns []string // identify a row together
 	Columns    []string // those to be written; empty for deletes
-	Changes    []Change
+	// Omit are paths within Columns that are not sent along by systems which write a
+	// row whole.
+	Omit    []string
+	Changes []Change
 	// Guard is called inside the transaction just before it commits; an error
 	// from it rolls everything back. Nil means none.
 	Guard func(context.Context) error

@@ -3,6 +3,8 @@ package connector
 import (
 	"context"
 	"time"
+
+	"volenti.dev/volenti/datamap/catalogue"
 )
 
 // Waiting says that a system has taken what it was asked and answers later. It
@@ -36,8 +38,8 @@ type Requested interface {
 // Facts are about the request that calls are made for.
 type Facts struct {
 	RequestID string
-	Custom    map[string]any // what was asked for in the form
-	Request   map[string]any // of the request itself: no values of a person
+	Custom    map[string]any // what was answered to the questions of the policy, by key
+	Request   map[string]any // of the request itself, as RequestFields names it
 	// Log takes each attempt of a call over HTTP, besides Settings.Log; nil takes none.
 	Log func(Exchange)
 	// Reply gives where a system that answers later posts its answer, and the
@@ -46,8 +48,14 @@ type Facts struct {
 	Reply func(ctx context.Context, number int) (address, token string, err error)
 }
 
+// RequestFields are the names of what is told of a request, where it is known. None
+// of it is a value of a person.
+var RequestFields = []string{"id", "policy.key", "source", "location", "created_at", "requested_at", "due_date", "identity_verified_at"}
+
 // Resumer is a system that may answer later.
 type Resumer interface {
+	// Later says whether a Read of a table may be answered later.
+	Later(t *catalogue.Table) bool
 	// Resume goes on with a Read that ended with a Waiting, and gives what has
 	// come since. The error is a Waiting again while something is missing.
 	// Answers are the bodies that the system has posted since, by the number of

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/datamap/value"
 )
 
@@ -183,6 +184,12 @@ func (p *reading) later(ctx context.Context, i int, k *call, chosen values) erro
 		p.pending = append(p.pending, *begun)
 	}
 	return err
+}
+
+// Later implements connector.Resumer.
+func (c *Connector) Later(t *catalogue.Table) bool {
+	e := c.about.Endpoint(t.Name.Table)
+	return e != nil && slices.ContainsFunc(e.Read, func(r Request) bool { return r.Async != nil })
 }
 
 // Resume implements connector.Resumer.

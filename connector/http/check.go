@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"volenti.dev/volenti/config/source"
+	"volenti.dev/volenti/connector"
 )
 
 // builtIn are the placeholders that need no param value.
@@ -154,6 +155,9 @@ func (d decoder) placeholders(at source.Position, where, text string, r *Request
 		first, _, _ := strings.Cut(name, ".")
 		if !slices.Contains(known, name) && !slices.Contains(known, first) {
 			d.report.Errorf(at, source.DidYouMean(name, slices.Values(known), "add it to param_values"), "<%s> in %s stands for nothing: there is no such param value", name, where)
+		}
+		if of, dotted := strings.CutPrefix(name, "privacy_request."); dotted && !slices.Contains(connector.RequestFields, of) {
+			d.report.Errorf(at, source.DidYouMean(of, slices.Values(connector.RequestFields), "use one of them"), "<%s> in %s stands for nothing: what is known of a request is %s", name, where, strings.Join(connector.RequestFields, ", "))
 		}
 	}
 }

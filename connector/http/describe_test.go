@@ -1,6 +1,7 @@
 package http
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -56,9 +57,42 @@ func TestTheCatalogueSaysHowRowsAreAskedFor(t *testing.T) { // H7, H12
 	}
 }
 
+// orders of a shop are another collection than orders of the vendor: what a mask takes
+// from there is kept beside the rows.
+func TestARowIsNotItselfWhereAnotherDatasetHasACollectionOfItsName(t *testing.T) { // H5, H12
+	const text = `
+  endpoints:
+  - name: orders
+    requests:
+      read: {method: GET, path: /orders/<mail>, param_values: [{name: mail, identity: email}]}
+      delete: {method: DELETE, path: /orders/<no>, param_values: [{name: no, references: [{dataset: %s, field: orders.no}]}]}
+`
+	for of, c := range map[string]struct{ beside, call string }{
+		"shop":                 {"mask_no from shop.orders.no", "DELETE /orders/s7"},
+		"mine":                 {"", "DELETE /orders/v7"},
+		"<instance_fides_key>": {"", "DELETE /orders/v7"},
+	} {
+		v := newVendor(t, says(""))
+		d := describe(t, fmt.Sprintf(text, of))
+		opened, err := d.Open(connector.Settings{Key: "k", Dataset: "mine", Secrets: map[string]string{"domain": v.host()}}, Options{Client: v.Client()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		beside := ""
+		for _, in := range d.Spec().Endpoints(nil, "mine")[0].Inputs[1:] {
+			beside += fmt.Sprintf("%s from %s.%s.%s", in.Name, in.References[0].Dataset, in.References[0].Collection, in.References[0].Field)
+		}
+		change := connector.Change{Before: connector.Row{"no": "v7"}, Key: connector.Tuple{map[string]any{"mail": "a@b.c", "mask_no": []any{"s7"}}}}
+		if _, err := opened.Delete(t.Context(), connector.Batch{Table: table("orders"), KeyColumns: []string{InputsColumn}, Changes: []connector.Change{change}}); err != nil {
+			t.Fatal(err)
+		}
+		same(t, of, append(v.made(), beside), []string{c.call, c.beside})
+	}
+}
+
 func TestEachReadRequestIsAWayToAsk(t *testing.T) { // H5, H13
 	ways := map[string][][]string{}
-	for _, e := range describe(t, asking).Spec().Endpoints(nil) {
+	for _, e := range describe(t, asking).Spec().Endpoints(nil, "s") {
 		ways[e.Name] = e.Ways
 	}
 	want := map[string][][]string{

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"slices"
 	"time"
 
 	"volenti.dev/volenti/config/source"
@@ -70,7 +71,8 @@ type Endpoint struct {
 	EraseAfter []string
 	At         source.Position `json:"-"`
 
-	masks []*Request // that may mask a row, the first of them does
+	masks   []*Request // that may mask a row, the first of them does
+	dataset string     // the connection's, which references may name in the place of Instance
 }
 
 // Request is a call with placeholders in it.
@@ -195,6 +197,16 @@ type Async struct {
 	Every     time.Duration
 	AtMost    time.Duration
 	At        source.Position `json:"-"`
+}
+
+// of gives the description for a connection with a dataset.
+func (d *Description) of(dataset string) *Description {
+	one := *d
+	one.Endpoints = slices.Clone(d.Endpoints)
+	for i := range one.Endpoints {
+		one.Endpoints[i].dataset = dataset
+	}
+	return &one
 }
 
 // Endpoint finds an endpoint by name, nil when there is none.

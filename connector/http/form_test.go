@@ -17,7 +17,7 @@ func TestNullInAFormUnsets(t *testing.T) { // H12
         method: POST
         path: /customers/<id>
         headers: [{name: Content-Type, value: application/x-www-form-urlencoded}]
-        param_values: [{name: id, references: [{dataset: d, field: customers.id}]}]
+        param_values: [{name: id, references: [{dataset: <instance_fides_key>, field: customers.id}]}]
         body: '{<masked_object_fields>}'
 `))
 	outcomes, err := c.Mask(t.Context(), connector.Batch{

@@ -56,11 +56,13 @@ type Options struct {
 // Spec gives the kind of connector that a description is.
 func (d *Description) Spec() connector.Spec {
 	spec := connector.Spec{
-		Type:      d.Type,
-		Summary:   d.summary(),
-		Secrets:   d.Settings(),
-		Digest:    d.digest(),
-		Endpoints: func(secrets map[string]string) []connector.Endpoint { return d.endpoints(secrets) },
+		Type:    d.Type,
+		Summary: d.summary(),
+		Secrets: d.Settings(),
+		Digest:  d.digest(),
+		Endpoints: func(secrets map[string]string, dataset string) []connector.Endpoint {
+			return d.of(dataset).endpoints(secrets)
+		},
 		New: func(s connector.Settings) (connector.Connector, error) {
 			return d.Open(s, Options{Client: s.Client, Limiter: s.Limiter, Tokens: s.Tokens, Log: s.Log})
 		},
@@ -116,7 +118,7 @@ func (d *Description) Open(s connector.Settings, o Options) (*Connector, error) 
 	if o.TokenHosts == nil {
 		o.TokenHosts = []string{"oauth2.googleapis.com", "accounts.google.com", "www.googleapis.com"}
 	}
-	return &Connector{about: d, key: s.Key, secrets: secrets, options: o, readOnly: s.ReadOnly, tokens: newTokens()}, nil
+	return &Connector{about: d.of(s.Dataset), key: s.Key, secrets: secrets, options: o, readOnly: s.ReadOnly, tokens: newTokens()}, nil
 }
 
 // About implements connector.Requested.

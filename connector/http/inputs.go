@@ -80,7 +80,7 @@ func (in Input) from(o Input) bool {
 func (e *Endpoint) own(all []Reference) bool {
 	return slices.ContainsFunc(all, func(ref Reference) bool {
 		collection, _, _ := strings.Cut(ref.Field, ".")
-		return ref.External == "" && collection == e.Name
+		return ref.External == "" && collection == e.Name && (ref.Dataset == Instance || ref.Dataset == e.dataset)
 	})
 }
 

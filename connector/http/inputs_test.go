@@ -20,7 +20,7 @@ func TestParamValuesComeFromEverywhere(t *testing.T) { // H5 H6
       read:
       - method: POST
         path: /first/<list>
-        body: '{"account": "<account_id>", "ids": <ids>, "request": "<privacy_request_id>", "kind": "<custom_privacy_request_fields.kind?>", "of": "<privacy_request.policy>", "fields": "<field_list>"}'
+        body: '{"account": "<account_id>", "ids": <ids>, "request": "<privacy_request_id>", "kind": "<custom_privacy_request_fields.kind?>", "of": "<privacy_request.policy.key>", "fields": "<field_list>"}'
         param_values:
         - {name: list, connector_param: lists, unpack: true}
         - {name: account_id, references: [account]}
@@ -33,7 +33,7 @@ func TestParamValuesComeFromEverywhere(t *testing.T) { // H5 H6
 	if err != nil {
 		t.Fatal(err)
 	}
-	c = c.About(connector.Facts{RequestID: "r-1", Custom: map[string]any{"kind": "vip"}, Request: map[string]any{"policy": "erase"}}).(*Connector)
+	c = c.About(connector.Facts{RequestID: "r-1", Custom: map[string]any{"kind": "vip"}, Request: map[string]any{"policy": map[string]any{"key": "erase"}}}).(*Connector)
 	_, err = c.Read(t.Context(), connector.Read{Table: table("rows"), Columns: []string{"a", "b", InputsColumn}, Where: []connector.Match{
 		match("account_id", "x"), match("ids", []any{int64(1), int64(2)}), match("account_id_2", "m@b.c"),
 	}}, func(connector.Row) error { return nil })

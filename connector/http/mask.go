@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -37,8 +38,9 @@ func (c *Connector) deleting(e *Endpoint) *Request {
 
 // Mask asks the vendor for each change. Key must hold InputsColumn, and with
 // Before whatever of the row the request refers to. masked_object_fields is
-// what After has otherwise than Before; all_object_fields is the whole of After,
-// so that Columns without any change belong into it, and read_only ones do not.
+// what After has otherwise than Before; all_object_fields is the whole of After
+// but for Omit, so that Columns without any change belong into it, and read_only
+// ones do not.
 // When the vendor answers later the error is a *connector.Waiting, and those changes have
 // no Status yet.
 func (c *Connector) Mask(ctx context.Context, b connector.Batch) ([]connector.Outcome, error) {
@@ -257,7 +259,7 @@ func (w *writing) outcome(status int, err error) (connector.Outcome, error) {
 func (w *writing) noteOf(k *call, a *answer, chosen values) {
 	for _, p := range w.request.Processors {
 		if data, err := parseJSON(a.body); p.Strategy == "extract_for_execution_log" && err == nil {
-			w.log(connector.Exchange{Doing: w.doing, Call: k.shown, Status: a.status, Note: redacted(inText(dig(data, p.Path)), chosen)})
+			w.log(connector.Exchange{Doing: w.doing, Call: k.shown, Status: a.status, Note: w.redacted(inText(dig(data, p.Path)), chosen)})
 		}
 	}
 }
@@ -274,9 +276,38 @@ func (w *writing) valuesOf(change connector.Change) (v values, masked map[string
 			masked[column] = difference(change.Before[column], change.After[column])
 		}
 	}
-	v["all_object_fields"], v["masked_object_fields"] = after, masked
+	var whole any = after
+	for _, path := range w.batch.Omit {
+		whole = without(whole, strings.Split(path, "."))
+	}
+	v["all_object_fields"], v["masked_object_fields"] = whole, masked
 	v["idempotency_key"] = w.idempotency(change)
 	return v, masked
+}
+
+// without gives a value without what a path leads to, in each element of a list.
+func without(v any, path []string) any {
+	switch v := v.(type) {
+	case []any:
+		all := make([]any, len(v))
+		for i, element := range v {
+			all[i] = without(element, path)
+		}
+		return all
+	case map[string]any:
+		inner, there := v[path[0]]
+		if !there {
+			return v
+		}
+		v = maps.Clone(v)
+		if len(path) > 1 {
+			v[path[0]] = without(inner, path[1:])
+		} else {
+			delete(v, path[0])
+		}
+		return v
+	}
+	return v
 }
 
 // rowOf gives a row as it was read, as far as the batch has it, and what it was

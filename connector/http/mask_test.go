@@ -135,6 +135,25 @@ func TestARowIsMaskedAndVerified(t *testing.T) { // H12
 	}
 }
 
+func TestWhatIsReadOnlyIsLeftOutOfAWholeRow(t *testing.T) { // H12
+	v := newVendor(t, says(""))
+	c := v.open(t, describe(t, strings.NewReplacer("PATCH", "PUT", "{<masked_object_fields>}", `{"row": <all_object_fields>}`).Replace(crm)))
+	homes := func(city string) []any {
+		return []any{map[string]any{"city": city, "seen": map[string]any{"at": int64(1), "by": "x"}}, map[string]any{"city": city, "checked": true}, "a text"}
+	}
+	b := batch("people", []string{"homes", "plan"}, connector.Change{
+		Key: key("7", map[string]any{"who": "7"}), Before: connector.Row{"homes": homes("Rome"), "plan": "pro"}, After: connector.Row{"homes": homes(""), "plan": "pro"},
+	})
+	b.Omit = []string{"homes.checked", "homes.seen.at", "plan.none"}
+	if out, err := c.Mask(t.Context(), b); err != nil || statuses(out) != "changed" {
+		t.Errorf("%v, %v", out, err)
+	}
+	same(t, "calls", v.made(), []string{`PUT /people/7 {"row": {"homes":[{"city":"","seen":{"by":"x"}},{"city":""},"a text"],"plan":"pro"}}`})
+	if fmt.Sprint(b.Changes[0].After["homes"]) != fmt.Sprint(homes("")) {
+		t.Error("what is compared later was changed")
+	}
+}
+
 func TestTheFirstRequestThatCanMasks(t *testing.T) { // H12
 	const head = `
   endpoints:
@@ -174,7 +193,7 @@ func TestRowsAreDeleted(t *testing.T) { // H12
   - name: people
     requests:
       read: {method: GET, path: /people/<who>, ignore_errors: [404], param_values: [{name: who, identity: external_id}]}
-      delete: {method: DELETE, path: /people/<who>, param_values: [{name: who, references: [{dataset: x, field: people.id}]}]}
+      delete: {method: DELETE, path: /people/<who>, param_values: [{name: who, references: [{dataset: <instance_fides_key>, field: people.id}]}]}
 `))
 	b := batch("people", nil, connector.Change{Key: key("7", map[string]any{"who": "7"})}, connector.Change{Key: key("9", map[string]any{"who": "9"})})
 	for _, want := range []string{"changed already_done", "already_done already_done"} {
@@ -215,7 +234,7 @@ func TestMasksKnowWhatNoReadIsAskedBy(t *testing.T) { // H12
         param_values:
         - {name: mail, identity: email}
         - {name: customer, references: [{dataset: shop, field: customers.id}]}
-        - {name: n, references: [{dataset: x, field: orders.n}]}
+        - {name: n, references: [{dataset: <instance_fides_key>, field: orders.n}]}
         - {name: shop, references: [{dataset: shop, field: shops.id}]}
 `))
 	var names []string

@@ -105,7 +105,7 @@ func TestEveryProblemIsReportedAtOnceWithItsLine(t *testing.T) { // H4
         - {name: a, identity: email, connector_param: secret}
         - {name: b, connector_param: secrte}
         - {name: c, references: [nowhere]}
-        body: '{"x": <unknown>}'
+        body: '{"x": <unknown>, "y": "<privacy_request.due_dat>"}'
         pagination: {strategy: offsets}
       update: {request_override: vendor_user_update, param_values: [{name: a, identity: email}]}
       delete: {method: DELETE, path: "/x", postprocessors: [{strategy: filter, configuration: {field: a, value: {identity: email, dataset_reference: a.b.c}}}]}
@@ -119,6 +119,7 @@ func TestEveryProblemIsReportedAtOnceWithItsLine(t *testing.T) { // H4
 		`the connector param secrte, which is not described (did you mean secret?)`,
 		`c takes the external reference nowhere, which is not described`,
 		`<unknown> in body stands for nothing`,
+		`<privacy_request.due_dat> in body stands for nothing: what is known of a request is id, policy.key, source, location, created_at, requested_at, due_date, identity_verified_at (did you mean due_date?)`,
 		`pagination knows no strategy "offsets" (did you mean offset?)`,
 		`the function "vendor_user_update" of request_override would have to be in the program`,
 		`the value of a filter is text, {identity: TYPE}`,

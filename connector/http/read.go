@@ -207,7 +207,7 @@ func (p *reading) emitPage(i int, k *call, chosen, v values, data any) error {
 		return p.fail(k, connector.Permanent, err.Error(), 0)
 	}
 	if note != "" {
-		p.log(connector.Exchange{Doing: p.doing, Call: k.shown, Note: redacted(note, chosen)})
+		p.log(connector.Exchange{Doing: p.doing, Call: k.shown, Note: p.redacted(note, chosen)})
 	}
 	for _, row := range rows {
 		if err := p.emit(i, chosen, v, row); err != nil {
@@ -286,11 +286,14 @@ func (p *reading) inputsOf(i int, chosen values) map[string]any {
 	return by
 }
 
-// redacted takes what a call was made with out of a text for the log.
-func redacted(text string, chosen values) string {
-	for _, v := range chosen {
-		if one := value.Text(v); len(one) > 2 {
-			text = strings.ReplaceAll(text, one, "…")
+// redacted takes what a call was made with, and what was answered in the form, out
+// of a text for the log.
+func (c *Connector) redacted(text string, chosen values) string {
+	for _, of := range []map[string]any{chosen, c.facts.Custom} {
+		for _, v := range of {
+			if one := value.Text(v); len(one) > 2 {
+				text = strings.ReplaceAll(text, one, "…")
+			}
 		}
 	}
 	const most = 200

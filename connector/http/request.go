@@ -24,7 +24,11 @@ var (
 type missing struct{ name, where string }
 
 func (m missing) Error() string {
-	return fmt.Sprintf("there is no value for <%s> in the %s", m.name, m.where)
+	text := fmt.Sprintf("there is no value for <%s> in the %s", m.name, m.where)
+	if question, custom := strings.CutPrefix(m.name, "custom_privacy_request_fields."); custom {
+		text += ": the policy does not ask for " + question + ", or it was not answered; make it a required field of its intake"
+	}
+	return text
 }
 
 // call is a request with its placeholders filled in. It is what may be sent

@@ -17,6 +17,7 @@ import (
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/connector/builtin"
+	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/request"
@@ -115,6 +116,8 @@ func (l *lateSystem) ready(table string, state []byte, answers map[int][]byte) e
 	}
 	return w
 }
+
+func (l *lateSystem) Later(t *catalogue.Table) bool { return l.file(t.Name.Table+".later") != "" }
 
 func (l *lateSystem) Read(ctx context.Context, r connector.Read, each func(connector.Row) error) (connector.ReadResult, error) {
 	if err := l.begin(ctx, "read", r.Table.Name.Table); err != nil {

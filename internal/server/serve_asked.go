@@ -78,7 +78,7 @@ func (a examined) papers() (papers []store.Paper, err error) {
 		papers, err = append(papers, store.Paper{Kind: kind, Name: formName, Plain: subject.Conceal(text)}), errors.Join(err, failed)
 	}
 	if len(a.answers) > 0 {
-		add(fieldsPaper, a.answers)
+		add(request.AnswersPaper, a.answers)
 	}
 	if a.agent != nil {
 		add(agentPaper, agentOnPaper{a.agent.Name.Reveal(), a.agent.Email.Value.Reveal(), a.agent.Authority.Reveal()})

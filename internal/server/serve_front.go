@@ -37,9 +37,8 @@ const (
 
 // Papers of a request.
 const (
-	fieldsPaper = "fields" // the answers to the form, as a JSON object
-	agentPaper  = "agent"  // who asks for the person, as a JSON object
-	formName    = "form"
+	agentPaper = "agent" // who asks for the person, as a JSON object
+	formName   = "form"
 )
 
 func (s *Server) front() *front { return &front{s.desk(), rand.Reader} }

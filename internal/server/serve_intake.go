@@ -40,7 +40,7 @@ func (f *front) Person(ctx context.Context, tenant, id string) (p api.PersonOf, 
 		p.Identities = append(p.Identities, api.KnownIdentity{Identity: known, Origin: i.Origin})
 	}
 	answers := map[string]any{}
-	if _, err := f.paper(ctx, key, tenant, id, fieldsPaper, &answers); err != nil {
+	if _, err := f.paper(ctx, key, tenant, id, request.AnswersPaper, &answers); err != nil {
 		return p, err
 	}
 	p.Answers = subject.Conceal(answers)

@@ -99,6 +99,9 @@ func (s *Systems) Connect(key string) (connector.Connector, error) {
 		secrets[name] = secret.Reveal()
 	}
 	settings := connector.Settings{Key: key, Secrets: secrets, ReadOnly: !conn.Write, Trial: s.trial, Letter: s.letter}
+	if len(conn.Datasets) == 1 {
+		settings.Dataset = conn.Datasets[0]
+	}
 	if s.client != nil {
 		settings.Client = s.client(conn.Private)
 	}

@@ -22,14 +22,11 @@ import (
 	"volenti.dev/volenti/request/graph"
 )
 
-// Instructions keeps what third parties are told to erase. Only who can send
-// letters has them.
+// Instructions keeps what third parties are told to erase, as papers until it was
+// sent. Only who can send letters has them.
 type Instructions interface {
 	// PutPaper keeps a paper in the place of one of the same kind and name.
 	PutPaper(ctx context.Context, l request.Lease, p request.Paper) error
-	// Papers gives those of a kind, by name. The instructions for a dataset are
-	// gone once they were sent.
-	Papers(ctx context.Context, tenant, id, kind string) ([]request.Paper, error)
 	// Instructed gives what became of the instructions of a request, by dataset.
 	Instructed(ctx context.Context, tenant, id string) ([]request.Instruction, error)
 }
@@ -111,7 +108,7 @@ var errHandedOver = errors.New("it goes on when what it waits for is there")
 // nobody anything: collections whose rows nothing finds, and datasets in which
 // nothing is to be erased then.
 func (r *run) errands(ctx context.Context) (map[string][]named, error) {
-	papers, err := r.Instructions.Papers(ctx, r.lease.Tenant, r.lease.Request, instructionPapers)
+	papers, err := r.work.Papers(ctx, r.lease.Tenant, r.lease.Request, instructionPapers)
 	if err != nil {
 		return nil, fmt.Errorf("read the instructions: %w", err)
 	}

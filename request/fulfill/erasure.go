@@ -352,7 +352,7 @@ func (e *eraser) send(ctx context.Context) (outcomes []connector.Outcome, tries 
 	if len(e.batch) == 0 {
 		return nil, 0, nil
 	}
-	b := connector.Batch{Table: e.tables[e.node.Address], KeyColumns: e.node.KeyColumns, Columns: e.written, Changes: e.batch}
+	b := connector.Batch{Table: e.tables[e.node.Address], KeyColumns: e.node.KeyColumns, Columns: e.written, Omit: e.node.Unwritten, Changes: e.batch}
 	g := guard{run: e.run, address: e.node.Address}
 	b.Guard = g.enter
 	defer e.place(e.node.Connection)()

@@ -225,11 +225,6 @@ func (r *run) told(c any, question string) any {
 	return about.About(facts)
 }
 
-// facts are what every call may hold of the request.
-func (r *run) facts() connector.Facts {
-	return connector.Facts{RequestID: r.lease.Request, Request: map[string]any{"id": r.lease.Request, "policy": r.request.Policy}, Log: r.calls.note}
-}
-
 // query makes one query. What a system answers later is not asked for twice: rows
 // that have come are kept, and given again, until the collection is done.
 func (r *run) query(ctx context.Context, n *graph.Node, reader connector.Reader, q connector.Read, each func(connector.Row) error) (connector.ReadResult, error) {
@@ -271,7 +266,10 @@ func (r *run) askFirst(ctx context.Context, n *graph.Node, reader connector.Read
 	if err != nil {
 		return connector.ReadResult{}, err
 	}
-	result, err := reader.Read(ctx, q, keeping(&w.Rows, each))
+	if late, ok := reader.(connector.Resumer); ok && late.Later(q.Table) {
+		each = keeping(&w.Rows, each)
+	}
+	result, err := reader.Read(ctx, q, each)
 	var later *connector.Waiting
 	if errors.As(err, &later) {
 		crash("wait.begun")

@@ -229,7 +229,7 @@ func (p patient) PutPaper(ctx context.Context, l request.Lease, paper request.Pa
 }
 
 func (p patient) Papers(ctx context.Context, tenant, id, kind string) ([]request.Paper, error) {
-	return ask(ctx, p, func() ([]request.Paper, error) { return p.Instructions.Papers(ctx, tenant, id, kind) })
+	return ask(ctx, p, func() ([]request.Paper, error) { return p.Work.Papers(ctx, tenant, id, kind) })
 }
 
 func (p patient) Instructed(ctx context.Context, tenant, id string) ([]request.Instruction, error) {

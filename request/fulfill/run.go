@@ -121,6 +121,7 @@ type run struct {
 	key        request.Key
 	identities []subject.Identity          // that lead to data
 	own        []subject.Identity          // of these, what the person was known by: no webhook has added them
+	answers    map[string]any              // to the questions of the policy
 	tables     map[string]*catalogue.Table // live, by address
 	systems    map[string]chan struct{}    // what runs at once, by connection
 	skips      map[string]string           // reasons, by address
@@ -235,6 +236,9 @@ func (r *run) load(ctx context.Context) error {
 		return fmt.Errorf("open the request's key: %w", err)
 	}
 	if err := r.openIdentities(ctx); err != nil {
+		return err
+	}
+	if err := r.openAnswers(ctx); err != nil {
 		return err
 	}
 	done, err := r.work.Progress(ctx, r.lease.Tenant, r.lease.Request)

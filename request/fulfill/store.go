@@ -45,6 +45,8 @@ type Requests interface {
 type Work interface {
 	HookLog
 	WaitLog
+	// Papers gives those of a kind that are kept with the request, by name.
+	Papers(ctx context.Context, tenant, id, kind string) ([]request.Paper, error)
 	// Progress gives the rows of all rounds, collections and actions.
 	Progress(ctx context.Context, tenant, id string) ([]request.Progress, error)
 	// Begin stores p as running, with its attempt. It forgets the chunks of an

@@ -120,18 +120,32 @@ func removes(t *catalogue.Table, spec masking.Spec) bool {
 }
 
 // writtenAlong lists what is written with the masks where a row is written whole: all
-// that is described and may be written.
-func writtenAlong(t *catalogue.Table, c *dataset.Collection, n *Node) (columns []string) {
+// that is described and may be written, without what is read only within it.
+func writtenAlong(t *catalogue.Table, c *dataset.Collection, n *Node) (columns, without []string) {
 	if t.Asked == nil || !t.Asked.Whole || len(n.Masks) == 0 {
-		return nil
+		return nil, nil
 	}
-	for _, f := range c.Fields {
-		if !f.Input && !f.ReadOnly {
+	for i := range c.Fields {
+		if f := &c.Fields[i]; !f.Input && !f.ReadOnly {
 			columns = append(columns, f.Name)
+			without = append(without, readOnlyWithin(f)...)
 		}
 	}
 	slices.Sort(columns)
-	return columns
+	slices.Sort(without)
+	return columns, without
+}
+
+// readOnlyWithin gives the outermost fields of an object that are read only.
+func readOnlyWithin(f *dataset.Field) (paths []string) {
+	for i := range f.Fields {
+		if inner := &f.Fields[i]; inner.ReadOnly {
+			paths = append(paths, inner.Path)
+		} else {
+			paths = append(paths, readOnlyWithin(inner)...)
+		}
+	}
+	return paths
 }
 
 // followAll lets collections of a vendor in which nothing can be erased go with rows

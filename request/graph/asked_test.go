@@ -176,6 +176,14 @@ func TestARowThatIsWrittenWholeIsReadWhole(t *testing.T) { // H12
 	equal(t, "written", members.Written, []string{"id", "list", "name"})
 	equal(t, "columns", members.Columns, []string{"_inputs", "id", "list", "name"})
 	equal(t, "of one that is not", build(t, club(eraseContact, written, removed, "email")).Node("crm:members").Written, []string(nil))
+
+	in := club(eraseContact, whole, removed, "email")
+	name := &in.Datasets[1].Collections[1].Fields[2]
+	name.Fields = []dataset.Field{
+		{Name: "first", Path: "name.first"}, {Name: "by", Path: "name.by", ReadOnly: true},
+		{Name: "old", Path: "name.old", Fields: []dataset.Field{{Name: "at", Path: "name.old.at", ReadOnly: true}}},
+	}
+	equal(t, "left out of it", build(t, in).Node("crm:members").Unwritten, []string{"name.by", "name.old.at"})
 }
 
 func TestACircleIsNotAskedByValuesThatAreMultiplied(t *testing.T) { // D9, H7

@@ -244,7 +244,7 @@ func (p *planner) columns(i int, n *Node) {
 	for _, m := range n.Masks {
 		needs[m.Column] = true
 	}
-	n.Written = writtenAlong(t, c, n)
+	n.Written, n.Unwritten = writtenAlong(t, c, n)
 	for _, name := range n.Written {
 		needs[name] = true
 	}

@@ -102,6 +102,9 @@ type Node struct {
 	// Written are the columns that are written with the masks, where a row is only
 	// written whole.
 	Written []string `json:"written,omitempty"`
+	// Unwritten are the fields within Written that are read only: they are left out
+	// of it.
+	Unwritten []string `json:"unwritten,omitempty"`
 	// Delete names the rule whose strategy removes the rows of this collection.
 	Delete     string   `json:"delete,omitempty"`
 	KeyColumns []string `json:"key_columns,omitempty"` // what a row is addressed by when it is written
