@@ -241,7 +241,7 @@ func (w *writing) outcome(status int, err error) (connector.Outcome, error) {
 	if errors.As(err, &refusal) {
 		status = refusal.status
 	}
-	gone := status == http.StatusNotFound || status == http.StatusGone
+	gone := (status == http.StatusNotFound || status == http.StatusGone) && w.tellsOfRow()
 	switch {
 	case err == nil, gone && w.request != w.endpoint.Update:
 		return connector.Outcome{Status: connector.AlreadyDone}, nil
@@ -251,6 +251,17 @@ func (w *writing) outcome(status int, err error) (connector.Outcome, error) {
 		return connector.Outcome{Status: connector.Failed, Reason: refusal.failure.Reason}, nil
 	}
 	return connector.Outcome{}, err
+}
+
+// tellsOfRow says whether a 404 is about the row: the address names it, or it can
+// be asked for again. Otherwise the address itself may be wrong, and nothing was
+// erased.
+func (w *writing) tellsOfRow() bool {
+	r := w.request
+	names := slices.ContainsFunc(r.Values, func(v Value) bool {
+		return v.Param == "" && (holds(r.Path, v.Name, true) || slices.ContainsFunc(r.Query, func(p Pair) bool { return holds(p.Value, v.Name, true) }))
+	})
+	return names || w.endpoint.unasked() == ""
 }
 
 // noteOf shows in the log what the description wants shown of an answer.

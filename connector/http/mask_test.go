@@ -261,6 +261,41 @@ func TestARowThatIsRefusedFailsAlone(t *testing.T) { // H12
 	}
 }
 
+func TestAnAddressThatIsWrongIsNotTakenForARowThatIsGone(t *testing.T) { // H12
+	v := newVendor(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
+	c := v.open(t, describe(t, `
+  endpoints:
+  - name: asked
+    requests:
+      read: {output: '{"mail": "<mail>"}', param_values: [{name: mail, identity: email}]}
+      delete: {method: POST, path: /erasures, body: '{"mail": "<mail>"}', param_values: [{name: mail, references: [{dataset: x, field: asked.mail}]}]}
+  - name: later
+    requests:
+      read: {output: '{"mail": "<mail>"}', param_values: [{name: mail, identity: email}]}
+      delete:
+        method: POST
+        path: /erasures
+        body: '{"mail": "<mail>"}'
+        param_values: [{name: mail, references: [{dataset: x, field: later.mail}]}]
+        correlation_id_path: id
+        async_config: {strategy: polling, configuration: {status_request: {method: GET, path: "/erasures/<correlation_id>", status_path: done}}}
+  - name: named
+    requests:
+      read: {output: '{"mail": "<mail>"}', param_values: [{name: mail, identity: email}]}
+      delete: {method: DELETE, path: /erasures, query_params: [{name: mail, value: <mail>}], param_values: [{name: mail, references: [{dataset: x, field: named.mail}]}]}
+  - name: verified
+    requests:
+      read: {method: GET, path: /people, query_params: [{name: mail, value: <mail>}], param_values: [{name: mail, identity: email}]}
+      delete: {method: POST, path: /erasures, body: '{"mail": "<mail>"}', param_values: [{name: mail, references: [{dataset: x, field: verified.mail}]}]}
+`))
+	for endpoint, want := range map[string]string{"asked": "failed", "later": "failed", "named": "already_done", "verified": "already_done"} {
+		b := batch(endpoint, nil, connector.Change{Key: key("1", map[string]any{"mail": "a@b.c"}), Before: connector.Row{"mail": "a@b.c"}})
+		if out, err := c.Delete(t.Context(), b); err != nil || statuses(out) != want {
+			t.Errorf("%s: %v, %v, want %s", endpoint, out, err, want)
+		}
+	}
+}
+
 func TestChoicesAreTold(t *testing.T) { // H15 P11
 	d := describe(t, `
   consent_requests:
