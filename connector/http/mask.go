@@ -228,7 +228,11 @@ func (w *writing) make(ctx context.Context, i int, k *call, chosen values) (conn
 		return connector.Outcome{}, err
 	}
 	if a.good() {
+		a.data, _ = parseJSON(a.body) // which need not be JSON
 		w.noteOf(k, a, chosen)
+		if reason := k.mistaken(a); reason != "" {
+			return connector.Outcome{Status: connector.Failed, Reason: k.shown + ": " + reason}, nil
+		}
 		return connector.Outcome{Status: connector.Changed}, nil
 	}
 	_, err = w.accept(k, a)
@@ -267,8 +271,8 @@ func (w *writing) tellsOfRow() bool {
 // noteOf shows in the log what the description wants shown of an answer.
 func (w *writing) noteOf(k *call, a *answer, chosen values) {
 	for _, p := range w.request.Processors {
-		if data, err := parseJSON(a.body); p.Strategy == "extract_for_execution_log" && err == nil {
-			w.log(connector.Exchange{Doing: w.doing, Call: k.shown, Status: a.status, Note: redacted(inText(dig(data, p.Path)), chosen)})
+		if p.Strategy == "extract_for_execution_log" && a.data != nil {
+			w.log(connector.Exchange{Doing: w.doing, Call: k.shown, Status: a.status, Note: redacted(inText(dig(a.data, p.Path)), chosen)})
 		}
 	}
 }

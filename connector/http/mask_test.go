@@ -296,6 +296,27 @@ func TestAnAddressThatIsWrongIsNotTakenForARowThatIsGone(t *testing.T) { // H12
 	}
 }
 
+func TestAnErrorInTheBodyIsNotTakenForDone(t *testing.T) { // H12 H15
+	v := newVendor(t, says(`{"message": "success", "errors": ["the id is not known"]}`))
+	c := v.open(t, describe(t, crm+`
+  consent_requests:
+    opt_out: {method: POST, path: /stop, body: '{"mail": "<mail>"}', param_values: [{name: mail, identity: email}]}
+`))
+	b := batch("people", []string{"mail"}, connector.Change{Key: key("7", nil), Before: connector.Row{"mail": "a@b.c"}, After: connector.Row{"mail": nil}})
+	out, err := c.Mask(t.Context(), b)
+	if err != nil || statuses(out) != "failed" || !strings.HasPrefix(out[0].Reason, "PATCH /people/<person>: the vendor answered 200 with an error in the body") {
+		t.Errorf("%v, %v", out, err)
+	}
+	mail, err := subject.New("email", "a@b.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls, err := c.Prefer(t.Context(), []connector.Preference{{Key: "k", Identities: []subject.Identity{mail}, Purpose: "news"}})
+	if err != nil || calls[0][0].Outcome != connector.Rejected {
+		t.Errorf("the choice: %v, %v", calls, err)
+	}
+}
+
 func TestChoicesAreTold(t *testing.T) { // H15 P11
 	d := describe(t, `
   consent_requests:

@@ -225,3 +225,42 @@ func TestErrorsThatAreToBeIgnoredGiveNoRows(t *testing.T) { // H13
 		}
 	}
 }
+
+func TestAnErrorInTheBodyIsNotTakenForNoRows(t *testing.T) { // H13
+	for answer, want := range map[string]string{
+		`200 {"errors": [{"message": "no scope"}]}`:        "GET /people: the vendor answered 200 with an error in the body: look at what it says, or write ignore_errors: [200] where that is nothing",
+		`200 {"data": null, "errors": [{"message": "x"}]}`: "with an error in the body",
+		`200 {"error": "users_not_found"}`:                 "with an error in the body",
+		`200 {"ok": false}`:                                "with an error in the body",
+		`200 {"success": false, "data": null}`:             "with an error in the body",
+		`202 {"status": "queued"}`:                         "GET /people: the vendor answered 202, that it will answer later: describe how by async_config",
+		`200 {"data": [], "errors": [], "error": null}`:    "",
+		`200 {"errors": 0, "error": false, "ok": true}`:    "",
+		`202 {"data": []}`:                                 "",
+		`200 {"total": 0}`:                                 "",
+	} {
+		status, body, _ := strings.Cut(answer, " ")
+		code, err := strconv.Atoi(status)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := newVendor(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, body)
+		})
+		c := v.open(t, describe(t, `
+  endpoints:
+  - name: people
+    requests:
+      read: {method: GET, path: /people, data_path: data, query_params: [{name: mail, value: <mail>}], param_values: [{name: mail, identity: email}]}
+`))
+		_, err = tryRead(t.Context(), c, "people", match("mail", "a@b.c"))
+		if (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", answer, err, want)
+		}
+		c.about.Endpoints[0].Read[0].Ignore = []int{200}
+		if _, err = tryRead(t.Context(), c, "people", match("mail", "a@b.c")); err != nil && code == 200 {
+			t.Errorf("%s, when errors of 200 are ignored: %v", answer, err)
+		}
+	}
+}

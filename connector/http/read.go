@@ -173,6 +173,9 @@ func (p *reading) pages(ctx context.Context, i int, k *call, chosen, v values) e
 			return p.unlessGone(err)
 		}
 		data := dig(a.data, k.request.DataPath)
+		if reason := k.unread(a); data == nil && reason != "" {
+			return p.fail(k, connector.Permanent, reason, 0)
+		}
 		if err := p.emitPage(i, k, chosen, v, data); err != nil {
 			return err
 		}
