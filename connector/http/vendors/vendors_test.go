@@ -2,7 +2,9 @@ package vendors_test
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -258,6 +260,45 @@ func TestStrangeIdentitiesFindNobody(t *testing.T) {
 		for _, call := range s.vendor.Calls() {
 			if call.Status == 400 {
 				t.Errorf("%s %s was malformed", call.Method, call.Path)
+			}
+		}
+	})
+}
+
+// astray is a vendor that finds somebody else than it was asked for.
+type astray struct{ http.RoundTripper }
+
+func (a astray) RoundTrip(r *http.Request) (*http.Response, error) {
+	other := strings.NewReplacer("anna@example.com", "bob@example.com", "anna%40example.com", "bob%40example.com", `"u1"`, `"u10"`, "=u1&", "=u10&")
+	swap := func(text string) string { return strings.TrimSuffix(other.Replace(text+"&"), "&") }
+	wrong := r.Clone(r.Context())
+	wrong.URL.RawQuery = swap(r.URL.RawQuery)
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		wrong.Body = io.NopCloser(strings.NewReader(swap(string(body))))
+	}
+	return a.RoundTripper.RoundTrip(wrong)
+}
+
+// A search that is vague, or that a vendor ignores since its API has changed,
+// must not lead to the masking of others.
+func TestWhomAVendorGivesUnaskedIsLeftOut(t *testing.T) { // H10, H19
+	each(t, func(t *testing.T, d described, s scenario, anna []subject.Identity) {
+		client := vendortest.Client(s.vendor)
+		client.Transport = astray{client.Transport}
+		r := d.openBy(t, s.secrets(s.vendor.Secret), vendor.Options{Client: client})
+		if err := r.access(t.Context(), anna...); err != nil {
+			t.Fatal(err)
+		}
+		for endpoint, rows := range r.rows {
+			for _, row := range rows {
+				delete(row, vendor.InputsColumn)
+				if text := fmt.Sprint(map[string]any(row)); strings.Contains(text, "bob") {
+					t.Errorf("%s gave a row of somebody else: %s", endpoint, text)
+				}
 			}
 		}
 	})
