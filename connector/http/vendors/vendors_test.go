@@ -1,6 +1,7 @@
 package vendors_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -260,6 +261,54 @@ func TestStrangeIdentitiesFindNobody(t *testing.T) {
 		for _, call := range s.vendor.Calls() {
 			if call.Status == 400 {
 				t.Errorf("%s %s was malformed", call.Method, call.Path)
+			}
+		}
+	})
+}
+
+// says is a vendor that says one thing in the place of another.
+type says struct {
+	http.RoundTripper
+	instead *strings.Replacer
+}
+
+func (s says) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := s.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(answer.Body)
+	answer.Body = io.NopCloser(strings.NewReader(s.instead.Replace(string(body))))
+	return answer, err
+}
+
+func TestADeletionThatAVendorGivesUpIsNotWaitedForAMonth(t *testing.T) { // H14, H19
+	each(t, func(t *testing.T, d described, s scenario, anna []subject.Identity) {
+		for i := range d.about.Endpoints {
+			e := &d.about.Endpoints[i]
+			if e.Delete == nil || e.Delete.Async == nil {
+				continue
+			}
+			if len(e.Delete.Async.Failed) == 0 {
+				t.Errorf("%s is waited for until its time is over, whatever becomes of it", e.Name)
+			}
+			for _, status := range e.Delete.Async.Failed {
+				client := vendortest.Client(s.vendor)
+				client.Transport = says{client.Transport, strings.NewReplacer(`"pending"`, `"`+status+`"`, `"INITIALIZED"`, `"`+status+`"`, `"PENDING"`, `"`+status+`"`)}
+				r := d.openBy(t, s.secrets(s.vendor.Secret), vendor.Options{Client: client})
+				if err := r.access(t.Context(), anna...); err != nil {
+					t.Fatal(err)
+				}
+				b := r.batch(e)
+				_, err := r.Delete(t.Context(), b)
+				var waiting *connector.Waiting
+				if !errors.As(err, &waiting) {
+					t.Fatalf("%s: %v", e.Name, err)
+				}
+				out, err := r.ResumeMask(t.Context(), b, waiting.State, nil)
+				if err != nil || out[0].Status != connector.Failed || !strings.Contains(out[0].Reason, status) {
+					t.Errorf("%s, once it is %s: %v, %v", e.Name, status, out, err)
+				}
 			}
 		}
 	})
