@@ -87,6 +87,9 @@ func TestErasureLeavesNothingButWhatThePageSays(t *testing.T) { // H19
 		if d := cmp.Diff(others, s.vendor.Holding("bob")); d != "" {
 			t.Errorf("places that hold others (-before +after):\n%s", d)
 		}
+		if sent := s.vendor.Rows("receipts"); len(sent) > 0 {
+			t.Errorf("the erasure let the vendor send letters: %v", sent)
+		}
 	})
 }
 
