@@ -176,6 +176,23 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+func TestTheHostsOfADescriptionLead(t *testing.T) { // H18, SE9
+	d := describe(t, `
+  endpoints:
+  - name: people
+    requests:
+      read: {method: GET, path: /x, client_config: {protocol: https, host: "<secret>.example"}, param_values: [{name: a, identity: email}]}
+`)
+	d.Params = append(d.Params, Param{Name: "region", Type: "endpoint"}, Param{Name: "key"})
+	var leads []string
+	for _, s := range d.Settings() {
+		if s.Leads {
+			leads = append(leads, s.Name)
+		}
+	}
+	same(t, "what calls go by", leads, []string{"domain", "secret", "region"})
+}
+
 func TestSecretsAreCheckedAgainstTheDescription(t *testing.T) { // H1
 	var r source.Report
 	d := Parse("v.yml", []byte(`saas_config:
