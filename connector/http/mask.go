@@ -272,7 +272,7 @@ func (w *writing) tellsOfRow() bool {
 func (w *writing) noteOf(k *call, a *answer, chosen values) {
 	for _, p := range w.request.Processors {
 		if p.Strategy == "extract_for_execution_log" && a.data != nil {
-			w.log(connector.Exchange{Doing: w.doing, Call: k.shown, Status: a.status, Note: redacted(inText(dig(a.data, p.Path)), chosen)})
+			w.log(connector.Exchange{Doing: w.doing, Call: k.shown, Status: a.status, Note: w.redacted(inText(dig(a.data, p.Path)), chosen)})
 		}
 	}
 }

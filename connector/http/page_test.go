@@ -181,13 +181,13 @@ func TestPostprocessors(t *testing.T) { // H10
 		same(t, "rows", read(t, c, "rows", match("who", "a"), match("filter_email", "")), []string{})
 	})
 	t.Run("what is extracted for the log shows no person", func(t *testing.T) {
-		v := newVendor(t, says(`{"ticket": "T-1 of ann@b.c"}`))
+		v := newVendor(t, says(`{"ticket": "T-1 of Ann@B.c by canary-secret"}`))
 		var notes []string
 		c := v.open(t, describe(t, paged("        postprocessors: [{strategy: extract_for_execution_log, configuration: {path: ticket}}]\n")), func(o *Options) {
 			o.Log = func(e connector.Exchange) { notes = append(notes, e.Note) }
 		})
 		read(t, c, "rows", match("who", "ann@b.c"))
-		same(t, "notes", notes, []string{"", "T-1 of …"})
+		same(t, "notes", notes, []string{"", "T-1 of … by …"})
 	})
 	t.Run("what are no rows is an error", func(t *testing.T) {
 		v := newVendor(t, says(`["a@b.c"]`))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -210,7 +211,7 @@ func (p *reading) emitPage(i int, k *call, chosen, v values, data any) error {
 		return p.fail(k, connector.Permanent, err.Error(), 0)
 	}
 	if note != "" {
-		p.log(connector.Exchange{Doing: p.doing, Call: k.shown, Note: redacted(note, chosen)})
+		p.log(connector.Exchange{Doing: p.doing, Call: k.shown, Note: p.redacted(note, chosen)})
 	}
 	for _, row := range rows {
 		if err := p.emit(i, chosen, v, row); err != nil {
@@ -289,12 +290,20 @@ func (p *reading) inputsOf(i int, chosen values) map[string]any {
 	return by
 }
 
-// redacted takes what a call was made with out of a text for the log.
-func redacted(text string, chosen values) string {
-	for _, v := range chosen {
-		if one := value.Text(v); len(one) > 2 {
-			text = strings.ReplaceAll(text, one, "…")
+// redacted takes what a call was made with out of a text for the log, the secrets
+// of the connection too, in whatever case the vendor repeats it.
+func (c *Connector) redacted(text string, chosen values) string {
+	var hidden []string
+	for _, all := range []map[string]any{chosen, c.secrets} {
+		for _, v := range all {
+			if one := value.Text(v); len(one) > 2 {
+				hidden = append(hidden, regexp.QuoteMeta(one))
+			}
 		}
+	}
+	slices.SortFunc(hidden, func(a, b string) int { return len(b) - len(a) }) // one may hold another
+	if len(hidden) > 0 {
+		text = regexp.MustCompile("(?i)"+strings.Join(hidden, "|")).ReplaceAllLiteralString(text, "…")
 	}
 	const most = 200
 	if r := []rune(text); len(r) > most {
