@@ -296,6 +296,19 @@ func TestAnAddressThatIsWrongIsNotTakenForARowThatIsGone(t *testing.T) { // H12
 	}
 }
 
+func TestALackingPermissionIsOfTheConnectionAndNotOfARow(t *testing.T) { // R6
+	v := newVendor(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+	c := v.open(t, describe(t, crm))
+	_, err := tryRead(t.Context(), c, "people", match("who", "7"))
+	if connector.KindOf(err) != connector.Denied || !strings.Contains(err.Error(), "lack a permission") {
+		t.Errorf("read: %v", err)
+	}
+	out, err := c.Mask(t.Context(), batch("people", []string{"mail"}, connector.Change{Key: key("7", nil), Before: connector.Row{"mail": "a@b.c"}, After: connector.Row{"mail": nil}}))
+	if connector.KindOf(err) != connector.Denied {
+		t.Errorf("mask: %v, %v", out, err)
+	}
+}
+
 func TestAnErrorInTheBodyIsNotTakenForDone(t *testing.T) { // H12 H15
 	v := newVendor(t, says(`{"message": "success", "errors": ["the id is not known"]}`))
 	c := v.open(t, describe(t, crm+`
