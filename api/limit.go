@@ -110,9 +110,11 @@ func (l *Limiter) trusts(a netip.Addr) bool {
 // forPeople is where routes are that people ask without an account.
 const forPeople = "/api/v1/public/"
 
-// limited refuses who asks too often.
+// limited refuses who asks too often, of people and of those who sign in: a
+// password that is tried with many addresses is not counted at any of them.
 func (a *API) limited(route Route, next http.Handler) http.Handler {
-	if a.config.Limiter == nil || !strings.HasPrefix(route.Path, forPeople) {
+	signsIn := route.Public && route.Method == http.MethodPost
+	if a.config.Limiter == nil || !strings.HasPrefix(route.Path, forPeople) && !signsIn {
 		return next
 	}
 	allow := func(r *http.Request) (time.Duration, bool) {

@@ -88,3 +88,27 @@ func TestMemoryOfNetworksIsBounded(t *testing.T) { // SE7
 		t.Errorf("%d counts, %d were refused of those who shared one", len(l.asked), refused)
 	}
 }
+
+func TestWhoShowsNoKeyIsBoundedByNetwork(t *testing.T) { // SE15
+	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	for _, route := range Table() {
+		if !route.Public || route.Method != http.MethodPost {
+			continue
+		}
+		a := &API{config: Config{Limiter: &Limiter{Most: 1, Now: func() time.Time { return now }}}}
+		h := a.limited(route, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+		allowed := 0
+		for range 20 {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, from("203.0.113.7:1"))
+			if w.Code == http.StatusNoContent {
+				allowed++
+			} else if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" {
+				t.Errorf("%s: %d", route.Path, w.Code)
+			}
+		}
+		if allowed != 1 && allowed != 10 { // 10 for visitors of sites
+			t.Errorf("%s: %d of 20 were allowed", route.Path, allowed)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"volenti.dev/volenti/config/source"
+	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/datamap/inventory"
 	"volenti.dev/volenti/datamap/taxonomy"
 )
@@ -72,6 +73,34 @@ func SaysOf(m inventory.Made) (map[string]any, error) {
 		return nil, fmt.Errorf("the connection %s is damaged", m.Key)
 	}
 	return file.Connection[0], nil
+}
+
+// KeepSecrets adds the secrets that a connection has and that are not given now.
+// A connection of another type, or one that leads elsewhere, is another system,
+// which must not get to know them: whoever may change a connection could have them
+// sent to an address of their own.
+func KeepSecrets(before, says map[string]any, spec connector.Spec) map[string]any {
+	old, _ := before["secrets"].(map[string]any)
+	given, ok := says["secrets"].(map[string]any)
+	if before["type"] != says["type"] || says["secrets"] != nil && !ok || leadsElsewhere(old, given, spec) {
+		return says
+	}
+	secrets := maps.Clone(old)
+	if secrets == nil {
+		secrets = map[string]any{}
+	}
+	maps.Copy(secrets, given)
+	maps.DeleteFunc(secrets, func(_ string, value any) bool { return value == nil })
+	says = maps.Clone(says)
+	says["secrets"] = secrets
+	return says
+}
+
+func leadsElsewhere(old, given map[string]any, spec connector.Spec) bool {
+	return slices.ContainsFunc(spec.Secrets, func(s connector.Setting) bool {
+		to, changed := given[s.Name]
+		return s.Leads && changed && to != old[s.Name]
+	})
 }
 
 // ProblemsOf gives the errors of what was read with a connection that were not

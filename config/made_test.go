@@ -163,3 +163,22 @@ func TestSystemsAndLinksFromElsewhereJoinThoseOfTheDirectory(t *testing.T) { // 
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+func TestSecretsAreNotTakenToAnotherAddress(t *testing.T) { // SE9
+	spec := connector.Spec{Secrets: []connector.Setting{{Name: "host", Leads: true}, {Name: "token"}, {Name: "note"}}}
+	type says = map[string]any
+	before := says{"type": "http", "secrets": says{"host": "h", "token": "t", "note": "n"}}
+	for what, c := range map[string]struct{ given, want says }{
+		"nothing":            {says{"type": "http"}, says{"host": "h", "token": "t", "note": "n"}},
+		"another token":      {says{"type": "http", "secrets": says{"token": "u"}}, says{"host": "h", "token": "u", "note": "n"}},
+		"the same address":   {says{"type": "http", "secrets": says{"host": "h", "note": nil}}, says{"host": "h", "token": "t"}},
+		"another address":    {says{"type": "http", "secrets": says{"host": "evil"}}, says{"host": "evil"}},
+		"no address":         {says{"type": "http", "secrets": says{"host": nil}}, says{"host": nil}},
+		"another type":       {says{"type": "other", "secrets": says{"note": "n"}}, says{"note": "n"}},
+		"both, and the rest": {says{"type": "http", "secrets": says{"host": "new", "token": "u"}}, says{"host": "new", "token": "u"}},
+	} {
+		if diff := cmp.Diff(c.want, config.KeepSecrets(before, c.given, spec)["secrets"]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+}

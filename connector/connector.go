@@ -77,6 +77,8 @@ type Setting struct {
 	// such as a file or the environment, without quoting it; nil where no value does.
 	// A connection that is made over HTTP may use nothing of it.
 	Local func(value string) error
+	// Leads: it says where calls go, with the other secrets in them.
+	Leads bool
 }
 
 // Settings is what a connection of the configuration hands to a constructor.

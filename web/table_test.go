@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -40,6 +41,22 @@ func panics(table []Page) (said string) {
 	}()
 	New(Config{Log: slog.New(slog.DiscardHandler), Random: rand.Reader}, table)
 	return ""
+}
+
+func TestPagesOverTLSStayThere(t *testing.T) { // SE15
+	for at, want := range map[string]string{"https://privacy.example.org": "max-age=31536000", "http://127.0.0.1:8080": ""} {
+		p := New(Config{PublicURL: at, Log: slog.New(slog.DiscardHandler), Random: rand.Reader}, sessionPages())
+		for _, path := range []string{"/sign-in", "/nowhere"} {
+			w := httptest.NewRecorder()
+			p.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+			if got := w.Header().Get("Strict-Transport-Security"); got != want {
+				t.Errorf("%s%s: %q, want %q", at, path, got, want)
+			}
+			if c := w.Header().Get("Set-Cookie"); path == "/sign-in" && strings.Contains(c, "__Host-volenti-form=") != (want != "") {
+				t.Errorf("%s%s sets %s", at, path, c)
+			}
+		}
+	}
 }
 
 func TestDocumentationNamesEveryPage(t *testing.T) {

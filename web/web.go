@@ -150,6 +150,9 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for name, value := range securityHeaders {
 		out.Header().Set(name, value)
 	}
+	if p.secure { // whoever was here once comes back over TLS only, whatever a network answers
+		out.Header().Set("Strict-Transport-Security", "max-age=31536000")
+	}
 	defer func() {
 		if p.recovered(out, r, recover()) {
 			panic(http.ErrAbortHandler) // an answer that was cut must not look whole

@@ -142,7 +142,14 @@ func (c *Connector) ask(ctx context.Context, p pending, as *Async, doing string)
 	if k, a, err = c.askOnce(ctx, as.Status, doing, of); err != nil {
 		return nil, nil, false, err
 	}
-	if a == nil || !completed(dig(a.data, as.StatusAt), as.Completed) {
+	status := any(nil)
+	if a != nil {
+		status = dig(a.data, as.StatusAt)
+	}
+	if text := inText(status); slices.Contains(as.Failed, text) {
+		return nil, nil, false, c.fail(k, connector.Permanent, "the vendor has not done it, it says "+text+": ask it why, and have the request tried again, which calls anew", 0)
+	}
+	if !completed(status, as.Completed) {
 		return k, nil, false, c.late(p, as, k.shown, doing, "finished")
 	}
 	if as.Result != nil {

@@ -152,6 +152,31 @@ func TestAnErasureThatIsDoneLaterIsResumed(t *testing.T) { // H14
 	}
 }
 
+func TestAnErasureThatFailsLaterIsNotWaitedFor(t *testing.T) { // H14
+	for _, answer := range []string{`{"state": "canceled"}`, `{"state": 3}`} {
+		v := newVendor(t, func(w http.ResponseWriter, r *http.Request) {
+			text := answer
+			if r.Method == http.MethodPost {
+				text = `{"id": "e", "job": {"id": "j"}}`
+			}
+			_, _ = io.WriteString(w, text)
+		})
+		const known = "status_completed_value: done, status_failed_values: [canceled, 3]"
+		text := strings.Replace(polled, "status_completed_value: done", known, 1)
+		c := v.open(t, describe(t, strings.Replace(text, "status_path: done", "status_path: state, "+known, 1)))
+		b := batch("people", []string{"n"}, connector.Change{Key: key(int64(1), map[string]any{"who": "a@b.c"}), Before: connector.Row{"n": "x"}, After: connector.Row{"n": nil}})
+		_, err := c.Mask(t.Context(), b)
+		var w *connector.Waiting
+		if !errors.As(err, &w) {
+			t.Fatal(err)
+		}
+		out, err := c.ResumeMask(t.Context(), b, w.State, nil)
+		if err != nil || statuses(out) != "failed" || !strings.Contains(out[0].Reason, "GET /erasures/<correlation_id>: the vendor has not done it, it says ") {
+			t.Errorf("%s: %v, %v", answer, out, err)
+		}
+	}
+}
+
 const callsBack = `
   endpoints:
   - name: people

@@ -228,6 +228,35 @@ func (c *Connector) accept(k *call, a *answer) (*answer, error) {
 	return a, nil
 }
 
+// mistaken says what is wrong where an answer tells of an error in its body,
+// whatever its status, as GraphQL does and others: {"errors": [...]}, {"ok":
+// false}. It is "" where nothing is, or that is to be ignored.
+func (k *call) mistaken(a *answer) string {
+	if k.request.IgnoreAll || slices.Contains(k.request.Ignore, a.status) || !complains(a.data) {
+		return ""
+	}
+	return fmt.Sprintf("the vendor answered %d with an error in the body: look at what it says, or write ignore_errors: [%d] where that is nothing", a.status, a.status)
+}
+
+func complains(data any) bool {
+	object, _ := data.(map[string]any)
+	for _, name := range []string{"error", "errors"} {
+		if !slices.Contains([]string{"", "0", "false", "[]"}, inText(object[name])) {
+			return true
+		}
+	}
+	return object["ok"] == false || object["success"] == false
+}
+
+// unread says why there is no data where the description says it is, which must
+// not be taken for no rows: an error, or an answer that comes later.
+func (k *call) unread(a *answer) string {
+	if a.status == http.StatusAccepted {
+		return "the vendor answered 202, that it will answer later: describe how by async_config"
+	}
+	return k.mistaken(a)
+}
+
 func (c *Connector) note(k *call, attempt int, since time.Time, a *answer, err error) {
 	e := connector.Exchange{Doing: k.doing, Call: k.shown, Attempt: attempt, Took: time.Since(since)}
 	var failure *connector.Error

@@ -190,8 +190,9 @@ type Limit struct {
 type Async struct {
 	Strategy  string // "callback" or "polling"
 	Status    *Request
-	StatusAt  string // status_path
-	Completed string // status_completed_value; "": anything that is there and not false
+	StatusAt  string   // status_path
+	Completed string   // status_completed_value; "": anything that is there and not false
+	Failed    []string // status_failed_values: it will not be done any more
 	Result    *Request
 	ResultAt  string // result_path
 	Every     time.Duration

@@ -239,11 +239,15 @@ func (e *Endpoint) factors(i int, g given, secrets values) ([]factor, bool) {
 	return all, true
 }
 
+// alternatives leaves out blank texts, which stand for nothing: asked by one, a
+// vendor may give everybody.
 func alternatives(name string, found []any, unpack bool) factor {
 	var f factor
 	for _, v := range found {
 		for _, one := range unpacked(v, unpack) {
-			f = append(f, values{name: one})
+			if text, ok := one.(string); !ok || strings.TrimSpace(text) != "" {
+				f = append(f, values{name: one})
+			}
 		}
 	}
 	return f

@@ -230,7 +230,11 @@ func (w *writing) make(ctx context.Context, i int, k *call, chosen values) (conn
 		return connector.Outcome{}, err
 	}
 	if a.good() {
+		a.data, _ = parseJSON(a.body) // which need not be JSON
 		w.noteOf(k, a, chosen)
+		if reason := k.mistaken(a); reason != "" {
+			return connector.Outcome{Status: connector.Failed, Reason: k.shown + ": " + reason}, nil
+		}
 		return connector.Outcome{Status: connector.Changed}, nil
 	}
 	_, err = w.accept(k, a)
@@ -243,7 +247,7 @@ func (w *writing) outcome(status int, err error) (connector.Outcome, error) {
 	if errors.As(err, &refusal) {
 		status = refusal.status
 	}
-	gone := status == http.StatusNotFound || status == http.StatusGone
+	gone := (status == http.StatusNotFound || status == http.StatusGone) && w.tellsOfRow()
 	switch {
 	case err == nil, gone && w.request != w.endpoint.Update:
 		return connector.Outcome{Status: connector.AlreadyDone}, nil
@@ -255,11 +259,22 @@ func (w *writing) outcome(status int, err error) (connector.Outcome, error) {
 	return connector.Outcome{}, err
 }
 
+// tellsOfRow says whether a 404 is about the row: the address names it, or it can
+// be asked for again. Otherwise the address itself may be wrong, and nothing was
+// erased.
+func (w *writing) tellsOfRow() bool {
+	r := w.request
+	names := slices.ContainsFunc(r.Values, func(v Value) bool {
+		return v.Param == "" && (holds(r.Path, v.Name, true) || slices.ContainsFunc(r.Query, func(p Pair) bool { return holds(p.Value, v.Name, true) }))
+	})
+	return names || w.endpoint.unasked() == ""
+}
+
 // noteOf shows in the log what the description wants shown of an answer.
 func (w *writing) noteOf(k *call, a *answer, chosen values) {
 	for _, p := range w.request.Processors {
-		if data, err := parseJSON(a.body); p.Strategy == "extract_for_execution_log" && err == nil {
-			w.log(connector.Exchange{Doing: w.doing, Call: k.shown, Status: a.status, Note: w.redacted(inText(dig(data, p.Path)), chosen)})
+		if p.Strategy == "extract_for_execution_log" && a.data != nil {
+			w.log(connector.Exchange{Doing: w.doing, Call: k.shown, Status: a.status, Note: w.redacted(inText(dig(a.data, p.Path)), chosen)})
 		}
 	}
 }

@@ -280,6 +280,75 @@ func TestARowThatIsRefusedFailsAlone(t *testing.T) { // H12
 	}
 }
 
+func TestAnAddressThatIsWrongIsNotTakenForARowThatIsGone(t *testing.T) { // H12
+	v := newVendor(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
+	c := v.open(t, describe(t, `
+  endpoints:
+  - name: asked
+    requests:
+      read: {output: '{"mail": "<mail>"}', param_values: [{name: mail, identity: email}]}
+      delete: {method: POST, path: /erasures, body: '{"mail": "<mail>"}', param_values: [{name: mail, references: [{dataset: x, field: asked.mail}]}]}
+  - name: later
+    requests:
+      read: {output: '{"mail": "<mail>"}', param_values: [{name: mail, identity: email}]}
+      delete:
+        method: POST
+        path: /erasures
+        body: '{"mail": "<mail>"}'
+        param_values: [{name: mail, references: [{dataset: x, field: later.mail}]}]
+        correlation_id_path: id
+        async_config: {strategy: polling, configuration: {status_request: {method: GET, path: "/erasures/<correlation_id>", status_path: done}}}
+  - name: named
+    requests:
+      read: {output: '{"mail": "<mail>"}', param_values: [{name: mail, identity: email}]}
+      delete: {method: DELETE, path: /erasures, query_params: [{name: mail, value: <mail>}], param_values: [{name: mail, references: [{dataset: x, field: named.mail}]}]}
+  - name: verified
+    requests:
+      read: {method: GET, path: /people, query_params: [{name: mail, value: <mail>}], param_values: [{name: mail, identity: email}]}
+      delete: {method: POST, path: /erasures, body: '{"mail": "<mail>"}', param_values: [{name: mail, references: [{dataset: x, field: verified.mail}]}]}
+`))
+	for endpoint, want := range map[string]string{"asked": "failed", "later": "failed", "named": "already_done", "verified": "already_done"} {
+		b := batch(endpoint, nil, connector.Change{Key: key("1", map[string]any{"mail": "a@b.c"}), Before: connector.Row{"mail": "a@b.c"}})
+		if out, err := c.Delete(t.Context(), b); err != nil || statuses(out) != want {
+			t.Errorf("%s: %v, %v, want %s", endpoint, out, err, want)
+		}
+	}
+}
+
+func TestALackingPermissionIsOfTheConnectionAndNotOfARow(t *testing.T) { // R6
+	v := newVendor(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+	c := v.open(t, describe(t, crm))
+	_, err := tryRead(t.Context(), c, "people", match("who", "7"))
+	if connector.KindOf(err) != connector.Denied || !strings.Contains(err.Error(), "lack a permission") {
+		t.Errorf("read: %v", err)
+	}
+	out, err := c.Mask(t.Context(), batch("people", []string{"mail"}, connector.Change{Key: key("7", nil), Before: connector.Row{"mail": "a@b.c"}, After: connector.Row{"mail": nil}}))
+	if connector.KindOf(err) != connector.Denied {
+		t.Errorf("mask: %v, %v", out, err)
+	}
+}
+
+func TestAnErrorInTheBodyIsNotTakenForDone(t *testing.T) { // H12 H15
+	v := newVendor(t, says(`{"message": "success", "errors": ["the id is not known"]}`))
+	c := v.open(t, describe(t, crm+`
+  consent_requests:
+    opt_out: {method: POST, path: /stop, body: '{"mail": "<mail>"}', param_values: [{name: mail, identity: email}]}
+`))
+	b := batch("people", []string{"mail"}, connector.Change{Key: key("7", nil), Before: connector.Row{"mail": "a@b.c"}, After: connector.Row{"mail": nil}})
+	out, err := c.Mask(t.Context(), b)
+	if err != nil || statuses(out) != "failed" || !strings.HasPrefix(out[0].Reason, "PATCH /people/<person>: the vendor answered 200 with an error in the body") {
+		t.Errorf("%v, %v", out, err)
+	}
+	mail, err := subject.New("email", "a@b.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls, err := c.Prefer(t.Context(), []connector.Preference{{Key: "k", Identities: []subject.Identity{mail}, Purpose: "news"}})
+	if err != nil || calls[0][0].Outcome != connector.Rejected {
+		t.Errorf("the choice: %v, %v", calls, err)
+	}
+}
+
 func TestChoicesAreTold(t *testing.T) { // H15 P11
 	d := describe(t, `
   consent_requests:

@@ -181,13 +181,13 @@ func TestPostprocessors(t *testing.T) { // H10
 		same(t, "rows", read(t, c, "rows", match("who", "a"), match("filter_email", "")), []string{})
 	})
 	t.Run("what is extracted for the log shows no person", func(t *testing.T) {
-		v := newVendor(t, says(`{"ticket": "T-1 of ann@b.c"}`))
+		v := newVendor(t, says(`{"ticket": "T-1 of Ann@B.c by canary-secret"}`))
 		var notes []string
 		c := v.open(t, describe(t, paged("        postprocessors: [{strategy: extract_for_execution_log, configuration: {path: ticket}}]\n")), func(o *Options) {
 			o.Log = func(e connector.Exchange) { notes = append(notes, e.Note) }
 		})
 		read(t, c, "rows", match("who", "ann@b.c"))
-		same(t, "notes", notes, []string{"", "T-1 of …"})
+		same(t, "notes", notes, []string{"", "T-1 of … by …"})
 	})
 	t.Run("what are no rows is an error", func(t *testing.T) {
 		v := newVendor(t, says(`["a@b.c"]`))
@@ -222,6 +222,45 @@ func TestErrorsThatAreToBeIgnoredGiveNoRows(t *testing.T) { // H13
 		_, err := tryRead(t.Context(), v.open(t, describe(t, paged("        ignore_errors: [404]\n"))), "rows", match("who", "a"))
 		if (err == nil) != ok || err != nil && connector.KindOf(err) != connector.Permanent {
 			t.Errorf("%d: %v", status, err)
+		}
+	}
+}
+
+func TestAnErrorInTheBodyIsNotTakenForNoRows(t *testing.T) { // H13
+	for answer, want := range map[string]string{
+		`200 {"errors": [{"message": "no scope"}]}`:        "GET /people: the vendor answered 200 with an error in the body: look at what it says, or write ignore_errors: [200] where that is nothing",
+		`200 {"data": null, "errors": [{"message": "x"}]}`: "with an error in the body",
+		`200 {"error": "users_not_found"}`:                 "with an error in the body",
+		`200 {"ok": false}`:                                "with an error in the body",
+		`200 {"success": false, "data": null}`:             "with an error in the body",
+		`202 {"status": "queued"}`:                         "GET /people: the vendor answered 202, that it will answer later: describe how by async_config",
+		`200 {"data": [], "errors": [], "error": null}`:    "",
+		`200 {"errors": 0, "error": false, "ok": true}`:    "",
+		`202 {"data": []}`:                                 "",
+		`200 {"total": 0}`:                                 "",
+	} {
+		status, body, _ := strings.Cut(answer, " ")
+		code, err := strconv.Atoi(status)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := newVendor(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, body)
+		})
+		c := v.open(t, describe(t, `
+  endpoints:
+  - name: people
+    requests:
+      read: {method: GET, path: /people, data_path: data, query_params: [{name: mail, value: <mail>}], param_values: [{name: mail, identity: email}]}
+`))
+		_, err = tryRead(t.Context(), c, "people", match("mail", "a@b.c"))
+		if (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", answer, err, want)
+		}
+		c.about.Endpoints[0].Read[0].Ignore = []int{200}
+		if _, err = tryRead(t.Context(), c, "people", match("mail", "a@b.c")); err != nil && code == 200 {
+			t.Errorf("%s, when errors of 200 are ignored: %v", answer, err)
 		}
 	}
 }

@@ -450,8 +450,13 @@ func (d decoder) async(n *source.Node) *Async {
 	if strategy == "polling" {
 		a.Every = pollEvery
 		m.Need("status_request")
-		a.Status, a.StatusAt, a.Completed = d.later(m.Node("status_request"), "status_path", "status_completed_value")
-		a.Result, a.ResultAt, _ = d.later(m.Node("result_request"), "result_path", "")
+		a.Status, a.StatusAt = d.later(m.Node("status_request"), "status_path", func(m *source.Mapping) {
+			if v := m.Node("status_completed_value"); v != nil {
+				a.Completed = v.Scalar("status_completed_value", d.report)
+			}
+			a.Failed = d.scalars(m, "status_failed_values")
+		})
+		a.Result, a.ResultAt = d.later(m.Node("result_request"), "result_path", func(*source.Mapping) {})
 		if m.Has("interval") {
 			a.Every = time.Duration(m.Int("interval")) * time.Second
 		}
@@ -471,19 +476,15 @@ func (d decoder) async(n *source.Node) *Async {
 
 // later reads the requests of polling, which have keys of their own among
 // those of a request.
-func (d decoder) later(n *source.Node, pathKey, valueKey string) (r *Request, path, value string) {
+func (d decoder) later(n *source.Node, pathKey string, more func(*source.Mapping)) (r *Request, path string) {
 	if n == nil {
-		return nil, "", ""
+		return nil, ""
 	}
 	m := n.Mapping("a request", d.report)
 	r = &Request{At: n.At}
 	d.fill(r, m)
 	path = m.String(pathKey)
-	if valueKey != "" {
-		if v := m.Node(valueKey); v != nil {
-			value = v.Scalar(valueKey, d.report)
-		}
-	}
+	more(m)
 	d.whole(r, m)
-	return r, path, value
+	return r, path
 }

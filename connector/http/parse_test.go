@@ -64,7 +64,7 @@ const whole = `
         async_config:
           strategy: polling
           configuration:
-            status_request: {method: GET, path: "/jobs/<correlation_id>", status_path: state, status_completed_value: done}
+            status_request: {method: GET, path: "/jobs/<correlation_id>", status_path: state, status_completed_value: done, status_failed_values: [failed, canceled]}
             result_request: {method: GET, path: "/jobs/<correlation_id>/result", result_path: rows}
             interval: 60
             time_limit: 3600
@@ -84,7 +84,7 @@ func TestEveryKeyOfTheFormatIsRead(t *testing.T) { // H1 H2 H3 H4 H5
 		t.Errorf("the endpoint is %+v", e)
 	}
 	r := e.Read[0]
-	if r.Client.Auth.Strategy != Basic || len(r.Processors) != 5 || r.Pagination.LimitParam != "domain" || len(r.Ignore) != 2 || !r.SkipMissing || r.Async.Every.Minutes() != 1 || r.Async.Completed != "done" || r.Async.ResultAt != "rows" {
+	if r.Client.Auth.Strategy != Basic || len(r.Processors) != 5 || r.Pagination.LimitParam != "domain" || len(r.Ignore) != 2 || !r.SkipMissing || r.Async.Every.Minutes() != 1 || r.Async.Completed != "done" || len(r.Async.Failed) != 2 || r.Async.ResultAt != "rows" {
 		t.Errorf("the request is %+v", r)
 	}
 	if f := r.Processors[1]; !f.Inexact || !f.AnyCase || f.Identity != "email" {
@@ -175,6 +175,23 @@ func FuzzParse(f *testing.F) {
 		var r source.Report
 		Parse("x.yml", []byte(text), &r)
 	})
+}
+
+func TestTheHostsOfADescriptionLead(t *testing.T) { // H18, SE9
+	d := describe(t, `
+  endpoints:
+  - name: people
+    requests:
+      read: {method: GET, path: /x, client_config: {protocol: https, host: "<secret>.example"}, param_values: [{name: a, identity: email}]}
+`)
+	d.Params = append(d.Params, Param{Name: "region", Type: "endpoint"}, Param{Name: "key"})
+	var leads []string
+	for _, s := range d.Settings() {
+		if s.Leads {
+			leads = append(leads, s.Name)
+		}
+	}
+	same(t, "what calls go by", leads, []string{"domain", "secret", "region"})
 }
 
 func TestSecretsAreCheckedAgainstTheDescription(t *testing.T) { // H1

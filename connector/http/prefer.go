@@ -89,10 +89,14 @@ func (c *Connector) settle(ctx context.Context, k *call, made connector.Call) (c
 	a, err := c.send(ctx, k)
 	if err == nil {
 		if a.good() {
-			made.Outcome, made.Reason = connector.Arrived, ""
-			return made, nil
+			a.data, _ = parseJSON(a.body) // which need not be JSON
+			if reason := k.mistaken(a); reason != "" {
+				err = c.fail(k, connector.Permanent, reason, 0)
+			}
+		} else {
+			_, err = c.accept(k, a) // ignore_errors
 		}
-		if _, err = c.accept(k, a); err == nil { // ignore_errors
+		if err == nil {
 			made.Outcome, made.Reason = connector.Arrived, ""
 			return made, nil
 		}

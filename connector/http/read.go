@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -173,6 +174,9 @@ func (p *reading) pages(ctx context.Context, i int, k *call, chosen, v values) e
 			return p.unlessGone(err)
 		}
 		data := dig(a.data, k.request.DataPath)
+		if reason := k.unread(a); data == nil && reason != "" {
+			return p.fail(k, connector.Permanent, reason, 0)
+		}
 		if err := p.emitPage(i, k, chosen, v, data); err != nil {
 			return err
 		}
@@ -286,15 +290,21 @@ func (p *reading) inputsOf(i int, chosen values) map[string]any {
 	return by
 }
 
-// redacted takes what a call was made with, and what was answered in the form, out
-// of a text for the log.
+// redacted takes what a call was made with, the secrets of the connection and what
+// was answered in the form out of a text for the log, in whatever case the vendor
+// repeats it.
 func (c *Connector) redacted(text string, chosen values) string {
-	for _, of := range []map[string]any{chosen, c.facts.Custom} {
-		for _, v := range of {
+	var hidden []string
+	for _, all := range []map[string]any{chosen, c.secrets, c.facts.Custom} {
+		for _, v := range all {
 			if one := value.Text(v); len(one) > 2 {
-				text = strings.ReplaceAll(text, one, "…")
+				hidden = append(hidden, regexp.QuoteMeta(one))
 			}
 		}
+	}
+	slices.SortFunc(hidden, func(a, b string) int { return len(b) - len(a) }) // one may hold another
+	if len(hidden) > 0 {
+		text = regexp.MustCompile("(?i)"+strings.Join(hidden, "|")).ReplaceAllLiteralString(text, "…")
 	}
 	const most = 200
 	if r := []rune(text); len(r) > most {

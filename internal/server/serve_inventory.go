@@ -11,6 +11,7 @@ import (
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/config/source"
+	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/datamap/inventory"
 	"volenti.dev/volenti/internal/store"
 )
@@ -138,32 +139,13 @@ func (s connections) Edit(ctx context.Context, caller auth.Caller, key string, s
 	if err != nil {
 		return err
 	}
-	c, text, err := p.read(key, keepSecrets(before, says))
+	c, text, err := p.read(key, config.KeepSecrets(before, says, p.spec(says)))
 	if err != nil {
 		return err
 	}
 	entry := changed("connection.edit", "connection/"+key, caller)
 	entry.Details["type"] = c.Type
 	return s.db.Connections().Edit(ctx, caller.Tenant, c, text, p.seen, entry)
-}
-
-// keepSecrets adds the secrets that a connection has and that are not given now. A
-// connection of another type is another system, which must not get to know them.
-func keepSecrets(before, says map[string]any) map[string]any {
-	old, _ := before["secrets"].(map[string]any)
-	given, ok := says["secrets"].(map[string]any)
-	if before["type"] != says["type"] || says["secrets"] != nil && !ok {
-		return says
-	}
-	secrets := maps.Clone(old)
-	if secrets == nil {
-		secrets = map[string]any{}
-	}
-	maps.Copy(secrets, given)
-	maps.DeleteFunc(secrets, func(_ string, value any) bool { return value == nil })
-	says = maps.Clone(says)
-	says["secrets"] = secrets
-	return says
 }
 
 // Remove implements api.Connections.
@@ -221,6 +203,13 @@ func (p picture) says() (map[string]any, error) {
 		return nil, inventory.ErrNoConnection
 	}
 	return config.SaysOf(*p.own)
+}
+
+// spec is of the type that a connection is said to have.
+func (p picture) spec(says map[string]any) connector.Spec {
+	all, _ := config.ReadWith(p.files, p.others, p.options)
+	name, _ := says["type"].(string)
+	return all.Registry[name]
 }
 
 // problems finds what is wrong in the picture without the connection, or with it.

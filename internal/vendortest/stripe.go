@@ -11,7 +11,8 @@ import (
 // basic authentication, lists by starting_after, and idempotency keys.
 //
 // Tables: customers, payment_methods, charges, invoices, subscriptions; all but
-// the first with the id of the customer in "customer".
+// the first with the id of the customer in "customer". receipts hold {to}: whom
+// Stripe has sent the receipt of a charge, as it does when the address changes.
 //
 // From docs.stripe.com/api: authentication, errors, idempotent_requests,
 // pagination, customers, payment_methods, charges, invoices, subscriptions; and
@@ -105,10 +106,34 @@ func stripeUpdate(table string, fields ...string) func(*Vendor, request) answer 
 				return stripeError(http.StatusBadRequest, "invalid_request_error", "parameter_unknown", "Received unknown parameter: "+name)
 			}
 		}
+		if e := stripeShipping(table, r.body["shipping"]); e != "" {
+			return stripeError(http.StatusBadRequest, "invalid_request_error", "parameter_invalid_empty", e)
+		}
+		if to := r.body["receipt_email"]; to != nil {
+			v.tables["receipts"] = append(v.tables["receipts"], Row{"id": v.id("receipts"), "to": to})
+		}
 		unset(r.body)
 		merge(row, r.body)
 		return ok(row)
 	}
+}
+
+// stripeShipping says what is wrong with a shipping that is to be set: it must
+// have a name and an address. That of customers can be unset as a whole.
+func stripeShipping(table string, given any) string {
+	switch given := given.(type) {
+	case nil:
+		return ""
+	case Row:
+		if name, _ := given["name"].(string); name != "" && given["address"] != nil {
+			return ""
+		}
+		return "Missing required param: shipping[name] or shipping[address]."
+	}
+	if table == "customers" && given == "" {
+		return ""
+	}
+	return "Invalid object"
 }
 
 func unset(body Row) {

@@ -223,11 +223,11 @@ func TestStripeTakesAnIdempotencyKeyOnce(t *testing.T) {
 	v.Put("customers", vendortest.Row{"id": "cus_1", "name": "Anna", "shipping": vendortest.Row{"name": "Anna", "phone": "1"}})
 	c := reach(t, v, basic(v.Secret, ""))
 	key := func(r *http.Request) { r.Header.Set("Idempotency-Key", "k1") }
-	form := url.Values{"name": {""}, "shipping[name]": {"erased"}}
+	form := url.Values{"name": {""}, "shipping[name]": {"erased"}, "shipping[address][city]": {"x"}}
 	for range 2 {
 		status, body := c.call("POST", "/v1/customers/cus_1", form, key)
 		want(t, "status", status, 200)
-		want(t, "shipping", at(body, "shipping"), "map[name:erased phone:1]")
+		want(t, "shipping", at(body, "shipping"), "map[address:map[city:x] name:erased phone:1]")
 	}
 	status, body := c.call("POST", "/v1/customers/cus_1", url.Values{"name": {"Eve"}}, key)
 	want(t, "status", status, 400)
@@ -236,6 +236,30 @@ func TestStripeTakesAnIdempotencyKeyOnce(t *testing.T) {
 	status, body = c.call("POST", "/v1/customers/cus_1", url.Values{"balance": {"1"}})
 	want(t, "status of an unknown parameter", status, 400)
 	want(t, "code", at(body, "error", "code"), "parameter_unknown")
+}
+
+func TestStripeWantsANameInShippingAndSendsReceipts(t *testing.T) {
+	v := vendortest.Stripe()
+	held := vendortest.Row{"id": "1", "shipping": vendortest.Row{"name": "Anna", "address": vendortest.Row{"city": "Rome"}}}
+	v.Put("customers", held)
+	v.Put("charges", held)
+	c := reach(t, v, basic(v.Secret, ""))
+	for form, status := range map[string]int{
+		"shipping[name]=": 400, "shipping[phone]=": 400, "shipping[name]=x&shipping[address][city]=": 200, "shipping=": 200, "shipping=x": 400,
+	} {
+		values, err := url.ParseQuery(form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _ := c.call("POST", "/v1/customers/1", values)
+		want(t, form, got, status)
+	}
+	got, _ := c.call("POST", "/v1/charges/1", url.Values{"shipping": {""}})
+	want(t, "shipping of a charge, unset", got, 400)
+	c.call("POST", "/v1/charges/1", url.Values{"description": {"x"}})
+	want(t, "receipts", len(v.Rows("receipts")), 0)
+	c.call("POST", "/v1/charges/1", url.Values{"receipt_email": {"eve@example.com"}})
+	want(t, "whom the receipt went to", v.Rows("receipts")[0]["to"], any("eve@example.com"))
 }
 
 func TestHubSpotSearchesAndDeletesForGood(t *testing.T) {

@@ -341,7 +341,11 @@ func as[T any](c any, key string) (T, error) {
 	return t, nil
 }
 
-// patiently tries a call again while its failure may pass.
+// longestRest is how long a system may have a worker wait for it: one that asks for
+// more would keep all workers from other requests.
+const longestRest = 5 * time.Minute
+
+// patiently tries a call again while its failure may pass, and soon.
 func (r *run) patiently(ctx context.Context, call func() error) error {
 	wait := r.limits.Backoff
 	for attempt := 1; ; attempt++ {
@@ -353,6 +357,9 @@ func (r *run) patiently(ctx context.Context, call func() error) error {
 		var ce *connector.Error
 		if errors.As(err, &ce) && ce.RetryAfter > 0 {
 			pauseFor = ce.RetryAfter
+		}
+		if pauseFor > longestRest {
+			return fmt.Errorf("%w; it asks to be left alone for %s, so that the request has to be tried again then", err, pauseFor)
 		}
 		r.Log.Warn("will try again", "request", r.lease.Request, "attempt", attempt, "in", pauseFor, "error", err)
 		select {

@@ -16,6 +16,7 @@ import (
 	"volenti.dev/volenti/datamap/dataset"
 	"volenti.dev/volenti/datamap/taxonomy"
 	"volenti.dev/volenti/internal/vendortest"
+	"volenti.dev/volenti/request/masking"
 	"volenti.dev/volenti/subject"
 )
 
@@ -287,7 +288,7 @@ func masked(f dataset.Field, v any) any {
 		}
 		return after
 	}
-	if f.Masking != nil && v != nil {
+	if f.Masking != nil && f.Masking.Strategy != masking.NullRewrite && v != nil {
 		return "erased"
 	}
 	return nil

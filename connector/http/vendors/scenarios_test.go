@@ -64,12 +64,13 @@ func stripe() scenario {
 	charges := many(5, func(i int) row {
 		return row{
 			"id": fmt.Sprint("ch_", i), "customer": "cus_1", "amount": 1000 + i, "receipt_email": "anna@example.com", "description": "for anna",
-			"shipping": row{"name": "anna"}, "billing_details": row{"name": "anna", "email": "anna@example.com"},
+			"shipping": row{"name": "anna", "address": row{"line1": "anna street"}}, "billing_details": row{"name": "anna", "email": "anna@example.com"},
 		}
 	}, func(int) row { return row{"customer": "cus_2", "receipt_email": "bob@example.com"} })
 	var left []string
 	for i := range 5 {
-		left = append(left, fmt.Sprintf("charges/ch_%d/billing_details/email", i), fmt.Sprintf("charges/ch_%d/billing_details/name", i))
+		at := fmt.Sprintf("charges/ch_%d/", i)
+		left = append(left, at+"billing_details/email", at+"billing_details/name", at+"receipt_email")
 	}
 	return scenario{
 		vendor: vendortest.Stripe(),

@@ -1,8 +1,11 @@
 package vendors_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +86,9 @@ func TestErasureLeavesNothingButWhatThePageSays(t *testing.T) { // H19
 		}
 		if d := cmp.Diff(others, s.vendor.Holding("bob")); d != "" {
 			t.Errorf("places that hold others (-before +after):\n%s", d)
+		}
+		if sent := s.vendor.Rows("receipts"); len(sent) > 0 {
+			t.Errorf("the erasure let the vendor send letters: %v", sent)
 		}
 	})
 }
@@ -258,6 +264,93 @@ func TestStrangeIdentitiesFindNobody(t *testing.T) {
 		for _, call := range s.vendor.Calls() {
 			if call.Status == 400 {
 				t.Errorf("%s %s was malformed", call.Method, call.Path)
+			}
+		}
+	})
+}
+
+// says is a vendor that says one thing in the place of another.
+type says struct {
+	http.RoundTripper
+	instead *strings.Replacer
+}
+
+func (s says) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := s.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(answer.Body)
+	answer.Body = io.NopCloser(strings.NewReader(s.instead.Replace(string(body))))
+	return answer, err
+}
+
+func TestADeletionThatAVendorGivesUpIsNotWaitedForAMonth(t *testing.T) { // H14, H19
+	each(t, func(t *testing.T, d described, s scenario, anna []subject.Identity) {
+		for i := range d.about.Endpoints {
+			e := &d.about.Endpoints[i]
+			if e.Delete == nil || e.Delete.Async == nil {
+				continue
+			}
+			if len(e.Delete.Async.Failed) == 0 {
+				t.Errorf("%s is waited for until its time is over, whatever becomes of it", e.Name)
+			}
+			for _, status := range e.Delete.Async.Failed {
+				client := vendortest.Client(s.vendor)
+				client.Transport = says{client.Transport, strings.NewReplacer(`"pending"`, `"`+status+`"`, `"INITIALIZED"`, `"`+status+`"`, `"PENDING"`, `"`+status+`"`)}
+				r := d.openBy(t, s.secrets(s.vendor.Secret), vendor.Options{Client: client})
+				if err := r.access(t.Context(), anna...); err != nil {
+					t.Fatal(err)
+				}
+				b := r.batch(e)
+				_, err := r.Delete(t.Context(), b)
+				var waiting *connector.Waiting
+				if !errors.As(err, &waiting) {
+					t.Fatalf("%s: %v", e.Name, err)
+				}
+				out, err := r.ResumeMask(t.Context(), b, waiting.State, nil)
+				if err != nil || out[0].Status != connector.Failed || !strings.Contains(out[0].Reason, status) {
+					t.Errorf("%s, once it is %s: %v, %v", e.Name, status, out, err)
+				}
+			}
+		}
+	})
+}
+
+// astray is a vendor that finds somebody else than it was asked for.
+type astray struct{ http.RoundTripper }
+
+func (a astray) RoundTrip(r *http.Request) (*http.Response, error) {
+	other := strings.NewReplacer("anna@example.com", "bob@example.com", "anna%40example.com", "bob%40example.com", `"u1"`, `"u10"`, "=u1&", "=u10&")
+	swap := func(text string) string { return strings.TrimSuffix(other.Replace(text+"&"), "&") }
+	wrong := r.Clone(r.Context())
+	wrong.URL.RawQuery = swap(r.URL.RawQuery)
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		wrong.Body = io.NopCloser(strings.NewReader(swap(string(body))))
+	}
+	return a.RoundTripper.RoundTrip(wrong)
+}
+
+// A search that is vague, or that a vendor ignores since its API has changed,
+// must not lead to the masking of others.
+func TestWhomAVendorGivesUnaskedIsLeftOut(t *testing.T) { // H10, H19
+	each(t, func(t *testing.T, d described, s scenario, anna []subject.Identity) {
+		client := vendortest.Client(s.vendor)
+		client.Transport = astray{client.Transport}
+		r := d.openBy(t, s.secrets(s.vendor.Secret), vendor.Options{Client: client})
+		if err := r.access(t.Context(), anna...); err != nil {
+			t.Fatal(err)
+		}
+		for endpoint, rows := range r.rows {
+			for _, row := range rows {
+				delete(row, vendor.InputsColumn)
+				if text := fmt.Sprint(map[string]any(row)); strings.Contains(text, "bob") {
+					t.Errorf("%s gave a row of somebody else: %s", endpoint, text)
+				}
 			}
 		}
 	})
