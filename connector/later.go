@@ -38,6 +38,10 @@ type Facts struct {
 	RequestID string
 	Custom    map[string]any // what was asked for in the form
 	Request   map[string]any // of the request itself: no values of a person
+	// Question names what is asked: the same whenever it is asked again in a step,
+	// another in another step. It cannot be guessed, and tells nothing. "": nobody
+	// keeps it.
+	Question string
 	// Log takes each attempt of a call over HTTP, besides Settings.Log; nil takes none.
 	Log func(Exchange)
 	// Reply gives where a system that answers later posts its answer, and the
