@@ -40,6 +40,10 @@ type Facts struct {
 	RequestID string
 	Custom    map[string]any // what was answered to the questions of the policy, by key
 	Request   map[string]any // of the request itself, as RequestFields names it
+	// Question names what is asked: the same whenever it is asked again in a step,
+	// another in another step. It cannot be guessed, and tells nothing. "": nobody
+	// keeps it.
+	Question string
 	// Log takes each attempt of a call over HTTP, besides Settings.Log; nil takes none.
 	Log func(Exchange)
 	// Reply gives where a system that answers later posts its answer, and the

@@ -20,7 +20,7 @@ func TestWhatMayHappenToARequest(t *testing.T) {
 		{Errored, Start, InProcessing}, {Errored, Finish, ""}, {Paused, Start, InProcessing}, {Paused, Cancel, Canceled},
 		{Errored, Retry, Approved}, {Paused, Retry, Approved}, {InProcessing, Retry, ""}, {Complete, Retry, ""}, {Approved, Retry, ""},
 		{Errored, Skip, Errored}, {Paused, Skip, Paused}, {InProcessing, Skip, InProcessing}, {Approved, Skip, ""}, {Canceled, Skip, ""},
-		{Errored, Finalise, CompleteWithResidue}, {Paused, Finalise, CompleteWithResidue}, {InProcessing, Finalise, ""}, {Approved, Finalise, ""},
+		{Errored, Finalise, CompleteWithResidue}, {Paused, Finalise, CompleteWithResidue}, {InProcessing, Finalise, CompleteWithResidue}, {Approved, Finalise, ""},
 		{Complete, Start, ""}, {Complete, Cancel, ""}, {Canceled, Start, ""}, {Denied, Approve, ""},
 	} {
 		next, err := c.from.Next(c.e)

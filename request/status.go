@@ -57,7 +57,7 @@ var transitions = map[Status]map[Event]Status{
 	InProcessing: {
 		Start: InProcessing, Ask: RequiresInput, Pause: Paused, Mail: AwaitingEmailSend, Review: RequiresFinalization,
 		Fail: Errored, Finish: Complete, Leave: CompleteWithResidue, Cancel: Canceled,
-		Skip: InProcessing, // while it waits for the collection's system
+		Skip: InProcessing, Finalise: CompleteWithResidue, // while it waits for systems
 	},
 	RequiresInput:        {Resume: Approved, Cancel: Canceled, Finalise: CompleteWithResidue},
 	AwaitingEmailSend:    {Resume: Approved, Fail: Errored, Cancel: Canceled, Finalise: CompleteWithResidue},

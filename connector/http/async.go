@@ -2,11 +2,15 @@ package http
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/datamap/catalogue"
@@ -90,6 +94,17 @@ func (c *Connector) late(p pending, as *Async, shown, doing, what string) error 
 
 // calledBack says whether the answer of a request is posted to us.
 func (r *Request) calledBack() bool { return r.Async != nil && r.Async.Strategy == "callback" }
+
+// idempotency gives the key of a call: the same when it is repeated before its answer
+// was kept, another when the rows are asked for again.
+func (p *reading) idempotency(i int, chosen values) string {
+	question := p.facts.Question
+	if question == "" {
+		question = uuid.NewString()
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%s", question, i, value.Key(map[string]any(chosen))))
+	return "vq_" + hex.EncodeToString(sum[:])[:40]
+}
 
 // replying fills in where the vendor posts the answer with a number.
 func (c *Connector) replying(ctx context.Context, v values, number int) error {

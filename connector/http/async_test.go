@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -94,6 +95,31 @@ func TestAnAnswerThatComesLaterOutlivesTheProcess(t *testing.T) { // H14
 	d.Endpoints[0].Read = d.Endpoints[0].Read[:1]
 	if err := resume(); err == nil || !strings.Contains(err.Error(), "the description has changed") {
 		t.Errorf("after the description has changed: %v", err)
+	}
+}
+
+func TestAnExportIsAskedForUnderOneKeyUntilItsRowsAreAskedForAgain(t *testing.T) { // H14
+	var keys []string
+	c := over(t, strings.Replace(polled, "path: /exports\n", "path: /exports\n        headers: [{name: Idempotency-Key, value: <idempotency_key>}]\n", 1), func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path == "/exports" {
+			keys = append(keys, r.Header.Get("Idempotency-Key"))
+			return answered(200, `{"job": {"id": 17}}`), nil
+		}
+		return answered(200, "[]"), nil
+	})
+	for _, ask := range []struct{ question, who string }{{"access", "a@b.c"}, {"access", "a@b.c"}, {"verification", "a@b.c"}, {"access", "d@e.f"}, {"", "a@b.c"}, {"", "a@b.c"}} {
+		_, err := tryRead(t.Context(), c.About(connector.Facts{Question: ask.question}).(*Connector), "people", match("who", ask.who))
+		if w := (*connector.Waiting)(nil); !errors.As(err, &w) {
+			t.Fatal(err)
+		}
+	}
+	if len(keys) != 6 || keys[0] != keys[1] || len(keys[0]) != 43 {
+		t.Fatalf("keys: %v", keys)
+	}
+	others := keys[1:]
+	slices.Sort(others)
+	if len(slices.Compact(others)) != 5 {
+		t.Errorf("what is not the same has the same key: %v", keys)
 	}
 }
 

@@ -130,6 +130,7 @@ func (p *reading) one(ctx context.Context, i int, chosen values) error {
 	q := &p.endpoint.Read[i]
 	v := p.standing()
 	v["field_list"] = strings.Join(p.fields(), ",")
+	v["idempotency_key"] = p.idempotency(i, chosen)
 	for name, one := range chosen {
 		v[name] = one
 	}

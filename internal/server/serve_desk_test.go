@@ -43,7 +43,7 @@ func (s *site) openShop() {
 		for _, tenant := range []string{store.DefaultTenant, otherTenant} {
 			w.apply(&storeOf{s.db.DB, tenant})
 		}
-		latest := NewLatest(s.db.DB, config.Options{Registry: builtin.Registry()})
+		latest := NewLatest(s.db.DB, config.Options{Registry: builtin.Registry(), Describe: builtin.Describe})
 		defer func() { s.must(latest.Close()) }()
 		e, release, err := latest.Use(s.t.Context(), store.DefaultTenant)
 		s.must(err)
@@ -78,7 +78,7 @@ func (w *world) apply(db *storeOf) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	c, _ := config.Read(files, config.Options{Registry: builtin.Registry()})
+	c, _ := config.Read(files, config.Options{Registry: builtin.Registry(), Describe: builtin.Describe})
 	if _, err := db.Configurations().Apply(w.t.Context(), db.tenant, files, c.Declared(), seen.Inventory, act("config.apply")); err != nil {
 		w.t.Fatal(err)
 	}

@@ -276,6 +276,7 @@ func TestKilledAroundTheLettersEachIsToldOnce(t *testing.T) { // R1 E5 E9 E18
 				if err := first.Wait(); !errors.As(err, &ended) || ended.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 					t.Fatalf("it was to be killed, and ended with %v\n%s", err, s.log)
 				}
+				w.leasesEnd()
 				s.served(binary, data, w.house.Database, caught.URL(), "")
 				done := s.await(r.ID, request.Complete)
 				messages, err := caught.Wait(t.Context(), 3, nil)

@@ -182,30 +182,38 @@ func (t *tx) apply(ctx context.Context, id string, e request.Event) error {
 	return err
 }
 
-// Finalise ends a request that has stopped as it is; message says why.
+// Finalise ends a request that has stopped, or waits for systems, as it is; message
+// says why. It fails as Apply does.
 func (s *Requests) Finalise(ctx context.Context, tenant, id, message string, entry audit.Entry) error {
-	return s.Decide(ctx, tenant, id, request.Turn{Event: request.Finalise, Message: message}, entry)
+	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		if err := t.notCarriedOut(ctx, id); err != nil {
+			return err
+		}
+		return t.decide(ctx, id, request.Turn{Event: request.Finalise, Message: message}, entry)
+	})
 }
 
 // Decide lets an event happen to a request that nobody carries out, with what
 // it brings along. It fails as Apply does.
 func (s *Requests) Decide(ctx context.Context, tenant, id string, turn request.Turn, entry audit.Entry) error {
-	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
-		if err := t.apply(ctx, id, turn.Event); err != nil {
-			return err
-		}
-		if _, err := t.exec(ctx, `UPDATE requests SET message = $3 WHERE tenant = $1 AND id = $2`, tenant, id, readable(turn.Message)); err != nil {
-			return fmt.Errorf("%s request: %w", turn.Event, err)
-		}
-		if err := t.tell(ctx, request.Told{Letters: turn.Letters, Passes: turn.Passes}); err != nil {
-			return err
-		}
-		return t.log(ctx, entry)
-	})
+	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error { return t.decide(ctx, id, turn, entry) })
+}
+
+func (t *tx) decide(ctx context.Context, id string, turn request.Turn, entry audit.Entry) error {
+	if err := t.apply(ctx, id, turn.Event); err != nil {
+		return err
+	}
+	if _, err := t.exec(ctx, `UPDATE requests SET message = $3 WHERE tenant = $1 AND id = $2`, t.tenant, id, readable(turn.Message)); err != nil {
+		return fmt.Errorf("%s request: %w", turn.Event, err)
+	}
+	if err := t.tell(ctx, request.Told{Letters: turn.Letters, Passes: turn.Passes}); err != nil {
+		return err
+	}
+	return t.log(ctx, entry)
 }
 
 // Skip takes a collection out of a request that has stopped, or waits for its
-// system. It fails with request.ErrTransition where that is not so, or the
+// system, which can then post nothing about it any more. It fails with request.ErrTransition where that is not so, or the
 // collection is out already.
 func (s *Requests) Skip(ctx context.Context, tenant, id, address, reason string, entry audit.Entry) error {
 	return s.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
@@ -213,6 +221,9 @@ func (s *Requests) Skip(ctx context.Context, tenant, id, address, reason string,
 			return err
 		}
 		if err := t.passBy(ctx, id, address); err != nil {
+			return err
+		}
+		if err := t.forgetSkipped(ctx, id, address); err != nil {
 			return err
 		}
 		skipped, err := t.exec(ctx, `INSERT INTO request_skips (tenant, request, address, reason, at) VALUES ($1, $2, $3, $4, {now})

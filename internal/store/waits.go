@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -144,6 +146,41 @@ func (t *tx) passBy(ctx context.Context, id, address string) error {
 	}
 	if passed == 0 {
 		return fmt.Errorf("%w: the request is being carried out, and does not wait for %s", request.ErrTransition, address)
+	}
+	return nil
+}
+
+// forgetSkipped forgets what a collection waits for, and lets nobody post an answer
+// about it any more.
+func (t *tx) forgetSkipped(ctx context.Context, id, address string) error {
+	const questions = `SELECT w.question FROM request_waits w WHERE w.tenant = $1 AND w.request = $2 AND w.address = $3`
+	for _, statement := range []string{
+		`DELETE FROM passes WHERE tenant = $1 AND kind = '` + string(auth.PostReply) + `' AND object > 'request/' || $2 || '/reply/' AND object < 'request/' || $2 || '/reply0'
+			AND EXISTS (` + questions + ` AND object LIKE 'request/' || $2 || '/reply/' || w.question || '/%')`,
+		`DELETE FROM request_replies WHERE tenant = $1 AND request = $2 AND question IN (` + questions + `)`,
+		`DELETE FROM request_waits WHERE tenant = $1 AND request = $2 AND address = $3`,
+	} {
+		if _, err := t.exec(ctx, statement, t.tenant, id, address); err != nil {
+			return fmt.Errorf("forget what %s waits for: %w", address, err)
+		}
+	}
+	return nil
+}
+
+// notCarriedOut fails with request.ErrTransition while somebody carries a request out, and
+// keeps others from beginning.
+func (t *tx) notCarriedOut(ctx context.Context, id string) error {
+	var busy bool
+	err := t.row(ctx, `SELECT status = $3 AND (lease_owner <> '' OR again = 0) FROM requests WHERE tenant = $1 AND id = $2 {lock}`,
+		t.tenant, id, request.InProcessing).Scan(&busy)
+	if errors.Is(err, sql.ErrNoRows) {
+		return request.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("look whether the request waits: %w", err)
+	}
+	if busy {
+		return fmt.Errorf("%w: the request is being carried out, and waits for no system", request.ErrTransition)
 	}
 	return nil
 }

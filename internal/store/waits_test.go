@@ -196,3 +196,53 @@ func TestOnlyWhatWaitsIsSkippedWhileARequestIsCarriedOut(t *testing.T) { // H14,
 		}
 	})
 }
+
+func TestWhoPostsAboutASkippedCollectionIsRefused(t *testing.T) { // H14, X23
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		l, p, key := awaiting(t, db, 0)
+		other, _, err := auth.NewPass(tenant, auth.PostReply, request.ReplyObject(l.Request, "other", 1), 1, time.Now().Add(time.Hour), rand.Reader)
+		must(t, err)
+		must(t, db.Work().Expect(ctx, l, other))
+		w := request.NewWait(key, tenant, l.Request, request.Wait{Address: "shop:orders", Action: request.Access, Question: "other"}, []byte("state"))
+		must(t, db.Work().Wait(ctx, l, request.Progress{Address: "shop:orders", Action: request.Access, Status: request.Waiting}, []request.Wait{w}, nil))
+		must(t, db.Requests().Rest(ctx, l, time.Hour, request.Parked{}))
+		must(t, db.Requests().Skip(ctx, tenant, l.Request, people, "the vendor has gone out of business", entry("request.skip")))
+		if err := db.Requests().Reply(ctx, p, l.Request, reply(key, l, "late"), entry("request.reply")); !errors.Is(err, auth.ErrRefused) {
+			t.Errorf("about the one that was skipped: %v", err)
+		}
+		must(t, db.Requests().Reply(ctx, other, l.Request, request.NewReply(key, tenant, l.Request, "other", 1, []byte("in time")), entry("request.reply")))
+		waits, err := db.Work().Waits(ctx, tenant, l.Request)
+		must(t, err)
+		if len(waits) != 1 || waits[0].Question != "other" {
+			t.Errorf("it waits for %+v", waits)
+		}
+	})
+}
+
+func TestARequestThatWaitsIsFinalisedAndOneThatIsCarriedOutIsNot(t *testing.T) { // H14, X23
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		l, p, key := awaiting(t, db, 0)
+		finalise := func() error {
+			return db.Requests().Finalise(ctx, tenant, l.Request, "the rest is done by hand", entry("request.finalise"))
+		}
+		before := records(t, db)
+		if err := finalise(); !errors.Is(err, request.ErrTransition) || records(t, db) != before {
+			t.Errorf("while somebody carries it out: %v", err)
+		}
+		must(t, db.Requests().HandBack(ctx, tenant, owner))
+		if err := finalise(); !errors.Is(err, request.ErrTransition) {
+			t.Errorf("while it was handed back and goes on: %v", err)
+		}
+		l = claim(t, db, l.Request, owner)
+		must(t, db.Requests().Rest(ctx, l, time.Hour, request.Parked{}))
+		must(t, finalise())
+		r, err := db.Requests().Get(ctx, tenant, l.Request)
+		must(t, err)
+		if r.Status != request.CompleteWithResidue || r.Message != "the rest is done by hand" || r.Ended.IsZero() {
+			t.Errorf("it is %s: %s", r.Status, r.Message)
+		}
+		if err := db.Requests().Reply(ctx, p, l.Request, reply(key, l, "late"), entry("request.reply")); !errors.Is(err, auth.ErrRefused) {
+			t.Errorf("an answer after it: %v", err)
+		}
+	})
+}

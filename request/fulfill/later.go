@@ -210,6 +210,7 @@ func (r *run) told(c any, question string) any {
 		return c
 	}
 	facts := r.facts()
+	facts.Question = question
 	if r.ReplyTo != "" {
 		facts.Reply = func(ctx context.Context, number int) (address, token string, err error) {
 			name := fmt.Sprintf("%s/%d", question, number)
