@@ -57,14 +57,17 @@ type Options struct {
 func (d *Description) Spec() connector.Spec {
 	spec := connector.Spec{
 		Type:      d.Type,
+		Name:      d.Name,
 		Summary:   d.summary(),
 		Secrets:   d.Settings(),
 		Digest:    d.digest(),
+		Bounds:    d.bounds(),
 		Endpoints: func(secrets map[string]string) []connector.Endpoint { return d.endpoints(secrets) },
 		New: func(s connector.Settings) (connector.Connector, error) {
 			return d.Open(s, Options{Client: s.Client, Limiter: s.Limiter, Tokens: s.Tokens, Log: s.Log})
 		},
 	}
+	spec.Authorized = d.Client.Auth != nil && d.Client.Auth.Strategy == AuthorizationCode
 	if spec.NoGrants, spec.NoOptOuts = len(d.OptIn) == 0, len(d.OptOut) == 0; !spec.NoGrants || !spec.NoOptOuts {
 		spec.Prefers = 1
 	}
@@ -114,7 +117,7 @@ func (d *Description) Open(s connector.Settings, o Options) (*Connector, error) 
 		o.Limiter = NewLimiter()
 	}
 	if o.TokenHosts == nil {
-		o.TokenHosts = []string{"oauth2.googleapis.com", "accounts.google.com", "www.googleapis.com"}
+		o.TokenHosts = googleHosts
 	}
 	return &Connector{about: d, key: s.Key, secrets: secrets, options: o, readOnly: s.ReadOnly, tokens: newTokens()}, nil
 }

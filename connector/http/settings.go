@@ -13,10 +13,17 @@ import (
 func (d *Description) Settings() []connector.Setting {
 	var all []connector.Setting
 	for _, p := range d.Params {
-		all = append(all, connector.Setting{Name: p.Name, Required: p.Default == nil, Help: p.help(), Check: p.Check})
+		s := connector.Setting{Name: p.Name, Required: p.Default == nil, Help: p.help(), Plain: !p.Sensitive, Check: p.Check}
+		if p.Default != nil && !p.Sensitive {
+			s.Default = *p.Default
+		}
+		if !p.Multiselect {
+			s.Options = p.Options
+		}
+		all = append(all, s)
 	}
 	for _, e := range d.External {
-		all = append(all, connector.Setting{Name: e.Name, Required: true, Help: help(e.Label, e.About, "the field that this vendor's data is found by, as dataset.collection.field"), Check: checkField})
+		all = append(all, connector.Setting{Name: e.Name, Required: true, Plain: true, Help: help(e.Label, e.About, "the field that this vendor's data is found by, as dataset.collection.field"), Check: checkField})
 	}
 	return all
 }
