@@ -26,7 +26,7 @@ func systemPages() []Page {
 		{Method: http.MethodPost, Path: "/admin/new/connection/{type}", Scope: auth.ManageSystems, Does: "Make a connection", Act: makeConnection},
 		{Method: http.MethodGet, Path: "/admin/connections/{key}", Scope: auth.ReadSystems, Does: "Show a connection, without its secrets", Act: showConnection},
 		{Method: http.MethodPost, Path: "/admin/connections/{key}", Scope: auth.ManageSystems, Does: "Replace what a connection says", Act: editConnection},
-		{Method: http.MethodPost, Path: "/admin/connections/{key}/test", Scope: auth.OperateRequests, Does: "Try a connection out", Act: testConnection},
+		{Method: http.MethodPost, Path: "/admin/connections/{key}/test", Scope: auth.ManageSystems, Does: "Try a connection out", Act: testConnection},
 		{Method: http.MethodPost, Path: "/admin/connections/{key}/link", Scope: auth.WriteLinks, Does: "Say which system a connection belongs to", Act: linkConnection},
 		{Method: http.MethodPost, Path: "/admin/connections/{key}/remove", Scope: auth.ManageSystems, Does: "Remove a connection with its link", Act: removeConnection},
 	}
