@@ -128,8 +128,7 @@ type connectionView struct {
 	Edit    connectionForm
 	Systems []system
 	Column  *deliveryColumn // nil where it takes no choices
-	Tested  bool
-	Reason  string // why the test failed
+	Tested  *trial
 	doing   string
 	form    *form
 }
@@ -208,15 +207,19 @@ func editConnection(v *visit) error {
 	return v.changed(v.ask(http.MethodPut, at, says, nil), "/admin"+at, "edit", v.connection)
 }
 
+// trial is what came of trying a connection out.
+type trial struct {
+	Succeeded bool   `json:"succeeded"`
+	Kind      string `json:"kind"`
+	Reason    string `json:"reason"`
+}
+
 // testConnection shows what came of trying a connection out.
 func testConnection(v *visit) error {
-	var result struct {
-		Succeeded bool   `json:"succeeded"`
-		Reason    string `json:"reason"`
-	}
+	var result trial
 	err := v.post("/connections/"+url.PathEscape(v.r.PathValue("key"))+"/test", nil, &result)
 	if err == nil {
-		return v.connectionOf(http.StatusOK, connectionView{Tested: true, Reason: result.Reason})
+		return v.connectionOf(http.StatusOK, connectionView{Tested: &result})
 	}
 	f, status, err := v.mistaken(err, nil)
 	if err != nil {

@@ -30,7 +30,7 @@ var (
 		`^desk\.(connect|publish|site)(\.|$)`,
 		`^(people\.(status|reason)|consent\.(choice|source|device))\.`,
 		`^sites\.(tab|step|link|mode|width|scheme|look|differs|because|field|all)\.|^deletion\.step\.`,
-		`^(delivery|choice|reason|outcome_of_call|severity|direction)\.`,
+		`^(delivery|choice|reason|outcome_of_call|trial|severity|direction)\.`,
 		`^next\.`,
 	}, "|"))
 )
@@ -191,7 +191,7 @@ func TestSentencesOfTheAPIAreStillItsOwn(t *testing.T) {
 		_, err := subject.New(kind, "x")
 		all.WriteString(err.Error())
 	}
-	for _, dir := range []string{"../api", "../auth", "../request/policy", "../request/task", "../consent/site", "../consent/registry", "../internal/server", "../consent/propagate", strings.TrimSpace(string(out))} {
+	for _, dir := range []string{"../api", "../auth", "../request/policy", "../request/task", "../consent/site", "../consent/registry", "../internal/server", "../consent/propagate", "../connector/*", strings.TrimSpace(string(out))} {
 		names, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)
