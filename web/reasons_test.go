@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"volenti.dev/volenti/connector"
+	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/consent/propagate"
 )
 
@@ -53,5 +54,23 @@ func TestWhateverIsSaidOfADeliveryIsSaidInEveryLanguage(t *testing.T) { // W8, C
 				t.Errorf("%s does not say what to do about a connection that is %s", l.Tag, k)
 			}
 		}
+	}
+}
+
+func TestTypesThatComeAlongAreSaidInEveryLanguage(t *testing.T) { // W8, W16
+	german := loadTongues(loadAssets()).match("de")
+	for _, spec := range builtin.Registry() {
+		for _, s := range spec.Secrets {
+			if _, known := german.translated(s.Help); !known && s.Help != "" {
+				t.Errorf("there are no words for %s of %s: %q", s.Name, spec.Type, s.Help)
+			}
+		}
+		if _, known := german.translated(spec.Summary); !known || spec.Name == "" {
+			t.Errorf("there are no words for %s: %q", spec.Type, spec.Summary)
+		}
+	}
+	told := german.tell("Domain: Your account, such as shop.zendesk.com. (*.zendesk.com)")
+	if want := "Ihr Konto, etwa shop.zendesk.com: *.zendesk.com"; string(told) != want {
+		t.Errorf("%s", told)
 	}
 }
