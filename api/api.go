@@ -34,7 +34,6 @@ import (
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/auth"
-	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/subject"
@@ -90,7 +89,7 @@ type Config struct {
 	Policies         Policies
 	Preferences      Preferences
 	// What pages of systems show: connectors.go, datasets.go, deliveries_matrix.go.
-	Connectors connector.Registry
+	Connectors Connectors
 	Datasets   Datasets
 	Matrix     Matrix
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/datamap/inventory"
 )
 
@@ -13,9 +14,14 @@ import (
 // inventory.ErrManaged, and what is wrong with a connection an *inventory.Invalid.
 // Changes commit together with their audit entry.
 type Connections interface {
-	// Test tries one out. The reason says why it failed, "" when it succeeded; the
-	// error, request.ErrNotFound among others, why it could not be tried.
-	Test(ctx context.Context, caller auth.Caller, key string) (reason string, err error)
+	// Test tries one out, and remembers why it failed, nil when it succeeded. The error,
+	// request.ErrNotFound among others, says why it could not be tried.
+	Test(ctx context.Context, caller auth.Caller, key string) (failed *connector.Error, err error)
+	// Try tries out what a connection would say that Create would take, and keeps
+	// nothing of it.
+	Try(ctx context.Context, caller auth.Caller, says map[string]any) (failed *connector.Error, err error)
+	// Standing gives what was last found out about one that Get gives.
+	Standing(ctx context.Context, tenant string, c inventory.Connection) (ConnectionStanding, error)
 
 	List(ctx context.Context, tenant string) ([]inventory.Connection, error)
 	// Get gives a connection, and what it says: nothing of one that comes from a
@@ -40,9 +46,10 @@ type ConnectionSettings struct {
 // Connection is a way to a system.
 type Connection struct {
 	ConnectionSummary
-	Links    []SystemLink   `json:"links,omitzero" required:"false" doc:"The systems that it belongs to; for who may read links"`
-	Settings map[string]any `json:"settings,omitempty" doc:"What it says, without its secrets; of one that was made over HTTP, and only where it is shown alone"`
-	Secrets  []string       `json:"secrets,omitempty" doc:"Names of the secrets that it has"`
+	Links    []SystemLink        `json:"links,omitzero" required:"false" doc:"The systems that it belongs to; for who may read links"`
+	Settings map[string]any      `json:"settings,omitempty" doc:"What it says, without its secrets; of one that was made over HTTP, and only where it is shown alone"`
+	Secrets  []string            `json:"secrets,omitempty" doc:"Names of the secrets that it has"`
+	Standing *ConnectionStanding `json:"standing,omitempty" doc:"What was last found out about it, where it is shown alone"`
 }
 
 func shownConnection(c inventory.Connection, caller auth.Caller) Connection {
@@ -85,6 +92,11 @@ func showConnection(a *API, ctx context.Context, caller auth.Caller, in *keyInpu
 	}
 	shown := shownConnection(c, caller)
 	shown.Settings, shown.Secrets = settings.Says, settings.Secrets
+	standing, err := a.config.Connections.Standing(ctx, caller.Tenant, c)
+	if err != nil {
+		return nil, err
+	}
+	shown.Standing = &standing
 	return &connectionOutput{shown}, nil
 }
 
@@ -126,22 +138,4 @@ func editConnection(a *API, ctx context.Context, caller auth.Caller, in *editCon
 
 func removeConnection(a *API, ctx context.Context, caller auth.Caller, in *keyInput) (*goneOutput, error) {
 	return &goneOutput{http.StatusNoContent}, a.config.Connections.Remove(ctx, caller, in.Key)
-}
-
-type testConnectionOutput struct {
-	Body ConnectionTest
-}
-
-// ConnectionTest is what came of trying a connection out.
-type ConnectionTest struct {
-	Succeeded bool   `json:"succeeded"`
-	Reason    string `json:"reason,omitempty" doc:"Why it failed"`
-}
-
-func testConnection(a *API, ctx context.Context, caller auth.Caller, in *keyInput) (*testConnectionOutput, error) {
-	reason, err := a.config.Connections.Test(ctx, caller, in.Key)
-	if err != nil {
-		return nil, err
-	}
-	return &testConnectionOutput{ConnectionTest{reason == "", reason}}, nil
 }

@@ -97,7 +97,6 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/instructions", Scope: auth.ReadRequests, Does: "Show what third parties were told to erase for a request, and what they say", Act: Handle(listInstructions)},
 		{Method: http.MethodPost, Path: "/api/v1/public/instructions", Public: true, Proof: "the token of a letter", Repeats: Harmless, Does: "Show a third party what its letter is about", Example: exampleLetterLink, Act: Handle(showNoticeOfInstructions)},
 		{Method: http.MethodPost, Path: "/api/v1/public/instructions/acknowledge", Public: true, Proof: "the token of a letter", Repeats: Convergent, Does: "Take what a third party says became of its instructions", Example: exampleAcknowledge, Act: Handle(acknowledge)},
-		{Method: http.MethodPost, Path: "/api/v1/connections/{key}/test", Scope: auth.OperateRequests, Does: "Try a connection out", Act: Handle(testConnection)},
 
 		// Systems, connections and which belongs to which: systems.go, connections.go, system_links.go.
 		{Method: http.MethodGet, Path: "/api/v1/systems", Scope: auth.ReadSystems, Does: "List the systems of the company, oldest first", Act: Handle(listSystems)},
@@ -110,6 +109,9 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/connections/{key}", Scope: auth.ReadSystems, Does: "Show a connection, without its secrets", Act: Handle(showConnection)},
 		{Method: http.MethodPut, Path: "/api/v1/connections/{key}", Scope: auth.ManageSystems, Does: "Replace what a connection says", Example: `{"type":"webhook","receives":"identities","consent":{"identities":["email"]}}`, Act: Handle(editConnection)},
 		{Method: http.MethodDelete, Path: "/api/v1/connections/{key}", Scope: auth.ManageSystems, Does: "Remove a connection with its links", Act: Handle(removeConnection)},
+		// Whether they work: connection_tests.go.
+		{Method: http.MethodPost, Path: "/api/v1/connections/{key}/test", Scope: auth.ManageSystems, Does: "Try a connection out", Act: Handle(testConnection)},
+		{Method: http.MethodPost, Path: "/api/v1/connections/try", Scope: auth.ManageSystems, Repeats: Harmless, Does: "Try out what a connection would say, and keep nothing of it", Example: exampleConnection, Act: Handle(tryConnection)},
 		// Connections that a person authorises at their vendor: authorize.go.
 		{Method: http.MethodPost, Path: "/api/v1/connections/{key}/authorize", Scope: auth.ManageSystems, Repeats: Convergent, Does: "Give the address at which a person lets a connection be used", Act: Handle(authorizeConnection)},
 		{Method: http.MethodPost, Path: "/api/v1/public/connections/authorized", Public: true, Proof: "the state", Repeats: Convergent, Does: "Take what a vendor sends a person back with, once", Example: exampleAuthorized, Act: Handle(takeAuthorization)},

@@ -34,8 +34,12 @@ import (
 // derive from it.
 type Spec struct {
 	Type    string    // "postgres": the `type` of a connection
+	Name    string    // "PostgreSQL": what people call it
 	Summary string    // one sentence for people
 	Secrets []Setting // what `secrets` may hold
+	// Local: its systems are files of the machine that Volenti runs on. No connection of
+	// this kind can be made over HTTP.
+	Local bool
 	// Asks: people answer it. Its connections have questions, and no datasets.
 	Asks bool
 	// Called: it holds no data, and is called by the webhooks of policies.
@@ -51,6 +55,11 @@ type Spec struct {
 	// Permits: a permission table can be kept in it, which says who allows what: its
 	// connectors are Permitters.
 	Permits bool
+	// Authorized: its connectors are Authorized, and of no use before a person has
+	// allowed it.
+	Authorized bool
+	// Bounds are those of its calls over HTTP.
+	Bounds Bounds
 	// Endpoints gives what a connection with these secrets and this dataset is asked
 	// for, and by what, where rows cannot be looked up; nil where they can. Such a kind
 	// is called over HTTP.
@@ -71,6 +80,10 @@ type Setting struct {
 	Name     string
 	Required bool
 	Help     string
+	// Plain: it proves nothing to anybody, so that a form shows it while it is entered.
+	Plain   bool
+	Options []string // all that it may be, where that is a few
+	Default string   // what it is where it is left out
 	// Check says what is wrong with a value, without quoting it; nil takes any.
 	Check func(value string) error
 	// Local says what of the machine that Volenti runs on a value would make it use,

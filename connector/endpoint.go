@@ -1,6 +1,10 @@
 package connector
 
-import "volenti.dev/volenti/datamap/catalogue"
+import (
+	"time"
+
+	"volenti.dev/volenti/datamap/catalogue"
+)
 
 // Instance stands in a description for the key of the dataset that belongs to a
 // connection.
@@ -30,6 +34,21 @@ type Input struct {
 	References []Reference // the fields that it comes from
 	// Grouped inputs of an endpoint come from one row together.
 	Grouped bool
+}
+
+// Bounds are where the connections of a kind call, and how often.
+type Bounds struct {
+	// Hosts may be patterns, with * for any letters; a secret that is a host itself, and
+	// may be any, stands in brackets: <domain>.
+	Hosts []string
+	Rates []Rate
+}
+
+// Rate is how many calls there may be in a time, of all or of those that count together.
+type Rate struct {
+	Calls    int64
+	Period   time.Duration
+	Together string // what those have in common; "" for all calls of a connection
 }
 
 // Reference is a field of a collection of any dataset.

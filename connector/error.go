@@ -19,6 +19,11 @@ const (
 	Permanent   Kind = "permanent"   // anything else; trying again does not help
 )
 
+// Kinds lists those that there are.
+func Kinds() []Kind {
+	return []Kind{Transient, Unreachable, Denied, Drift, Constraint, Permanent}
+}
+
 // Error is a failure of a connected system. Its text never holds a value
 // that came from or went to the system: connectors build it from codes and
 // names, not from the driver's message, which may quote data.

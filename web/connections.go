@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/config/source"
 )
 
@@ -21,20 +21,46 @@ type (
 	}
 	// connectorType is a type of connection, from which its form is made.
 	connectorType struct {
-		Type    string          `json:"type"`
-		Summary string          `json:"summary"`
-		Secrets []connectorNeed `json:"secrets"`
-		Asks    bool            `json:"asks"`
-		Called  bool            `json:"called"`
-		Prefers int             `json:"choices_at_once"`
-		Permits bool            `json:"permits"`
+		Type        string              `json:"type"`
+		Name        string              `json:"name"`
+		Summary     string              `json:"summary"`
+		Secrets     []connectorNeed     `json:"secrets"`
+		Local       bool                `json:"local"`
+		Asks        bool                `json:"asks"`
+		Called      bool                `json:"called"`
+		Instructed  bool                `json:"instructed"`
+		Prefers     int                 `json:"choices_at_once"`
+		NoGrants    bool                `json:"no_grants"`
+		NoOptOuts   bool                `json:"no_opt_outs"`
+		Permits     bool                `json:"permits"`
+		Authorized  bool                `json:"authorized"`
+		Collections []reachedCollection `json:"collections"`
+		Hosts       []string            `json:"hosts"`
+		Rates       []callRate          `json:"rates"`
 	}
 	connectorNeed struct {
-		Name     string `json:"name"`
-		Required bool   `json:"required"`
-		Help     string `json:"help"`
+		Name     string   `json:"name"`
+		Required bool     `json:"required"`
+		Help     string   `json:"help"`
+		Plain    bool     `json:"plain"`
+		Options  []string `json:"options"`
+		Default  string   `json:"default"`
 	}
 )
+
+// Title is what a type is called.
+func (t connectorType) Title() string { return cmp.Or(t.Name, t.Type) }
+
+// called is what a type is called in this language.
+func (l *tongue) called(t connectorType) string {
+	if known, ok := l.translated(t.Title()); ok {
+		return known
+	}
+	return t.Title()
+}
+
+// Tests says whether a connection of it can be tried out.
+func (t connectorType) Tests() bool { return !t.Asks && !t.Called && t.Name != "" }
 
 // Holds says whether such a system holds data that requests are about.
 func (t connectorType) Holds() bool { return !t.Asks && !t.Called }
@@ -62,40 +88,117 @@ func (v *visit) typeOf(name string) (connectorType, error) {
 	return connectorType{}, notFound
 }
 
+// typesView is the types to choose from, in groups, and what was looked for.
+type typesView struct {
+	Query  string
+	Groups []typeGroup
+}
+
+type typeGroup struct {
+	Word  string // its key in the catalogue
+	Types []connectorType
+}
+
 func chooseType(v *visit) error {
 	all, err := v.types()
 	if err != nil {
 		return err
 	}
-	return v.show(http.StatusOK, "admin/connection-types", all, nil)
+	view := typesView{Query: strings.TrimSpace(v.r.URL.Query().Get("q"))}
+	groups := map[string][]connectorType{}
+	for _, t := range all {
+		if t.matches(view.Query, v.language) {
+			groups[t.group()] = append(groups[t.group()], t)
+		}
+	}
+	for _, word := range []string{"type.databases", "type.vendors", "type.others"} {
+		if groups[word] != nil {
+			view.Groups = append(view.Groups, typeGroup{word, groups[word]})
+		}
+	}
+	return v.show(http.StatusOK, "admin/connection-types", view, nil)
+}
+
+// group is the key of the word for what a type is one of.
+func (t connectorType) group() string {
+	switch {
+	case t.Hosts != nil:
+		return "type.vendors"
+	case t.Asks, t.Called, t.Instructed:
+		return "type.others"
+	}
+	return "type.databases"
+}
+
+// matches says whether all that was looked for is in what is said of the type.
+func (t connectorType) matches(query string, l *tongue) bool {
+	text := strings.ToLower(strings.Join([]string{t.Type, t.Title(), t.Summary, l.called(t), string(l.tell(t.Summary))}, " "))
+	for word := range strings.FieldsSeq(strings.ToLower(query)) {
+		if !strings.Contains(text, word) {
+			return false
+		}
+	}
+	return true
 }
 
 // connectionForm is what is asked about a connection.
 type connectionForm struct {
 	connectorType
-	New  bool
-	Has  []string // secrets that it has
-	Form *form
+	New   bool
+	Has   []string // secrets that it has
+	Tried *trial   // what came of trying it out; nil where nobody has
+	Form  *form
 }
 
 // Known says whether it has a secret.
 func (c connectionForm) Known(secret string) bool { return slices.Contains(c.Has, secret) }
 
-// Field makes the field of a secret, which never shows what it is.
+// Kind is its type.
+func (c connectionForm) Kind() connectorType { return c.connectorType }
+
+// Field makes the field of a secret, which shows what it is only while it is entered,
+// and only where that proves nothing.
 func (c connectionForm) Field(s connectorNeed) input {
-	name := secretField + s.Name
-	return input{ID: strings.ReplaceAll(name, ".", "-"), Name: name, Label: s.Name, Wrong: c.Form.Of(name), Required: s.Required && !c.Known(s.Name)}
+	name := s.field()
+	return input{ID: strings.ReplaceAll(name, ".", "-"), Name: name, Label: s.Name, Value: c.Form.Value(name), Wrong: c.Form.Of(name), Required: s.Required && !c.Known(s.Name)}
 }
 
-// secretField begins the names of fields that hold secrets.
-const secretField = "secret."
+// secretField begins the names of fields that hold secrets, and plainField of those that
+// prove nothing to anybody.
+const (
+	secretField = "secret."
+	plainField  = "plain."
+)
+
+func (s connectorNeed) field() string {
+	if s.Plain {
+		return plainField + s.Name
+	}
+	return secretField + s.Name
+}
+
+// placesOf is placesOf in the form of the type.
+func (t connectorType) placesOf(err error) map[string]string {
+	fields := placesOf(err)
+	for at, name := range fields {
+		for _, s := range t.Secrets {
+			if name == secretField+s.Name {
+				fields[at] = s.field()
+			}
+		}
+	}
+	return fields
+}
 
 func newConnection(v *visit) error {
 	t, err := v.typeOf(v.r.PathValue("type"))
 	if err != nil {
 		return err
 	}
-	return v.show(http.StatusOK, "admin/connection-new", connectionForm{connectorType: t, New: true, Form: blank(nil)}, nil)
+	if t.Local {
+		return notFound
+	}
+	return v.newForm(http.StatusOK, t, nil, blank(nil))
 }
 
 func makeConnection(v *visit) error {
@@ -115,23 +218,25 @@ func makeConnection(v *visit) error {
 		if err == nil {
 			return v.redirect("/admin/connections/" + made.Key)
 		}
-		if f, status, err = v.mistaken(err, placesOf(err)); err != nil {
+		if f, status, err = v.mistaken(err, t.placesOf(err)); err != nil {
 			return err
 		}
 	}
-	return v.show(status, "admin/connection-new", connectionForm{connectorType: t, New: true, Form: f}, f)
+	return v.newForm(status, t, nil, f)
 }
 
 // connectionView is a connection with what can be done with it.
 type connectionView struct {
 	connection
-	Edit    connectionForm
-	Systems []system
-	Column  *deliveryColumn // nil where it takes no choices
-	Tested  bool
-	Reason  string // why the test failed
-	doing   string
-	form    *form
+	Kind     connectorType
+	May      bool // it may be tried out, authorised, changed and removed by the visitor
+	Edit     connectionForm
+	Systems  []system         // that it may be linked to
+	Datasets []datasetSummary // that it serves
+	Column   *deliveryColumn  // nil where it takes no choices
+	Tested   *trial           // just now
+	doing    string
+	form     *form
 }
 
 // FormOf gives the form of one of the things that can be done.
@@ -168,22 +273,14 @@ func (v *visit) connectionOf(status int, c connectionView) error {
 	if i := slices.IndexFunc(columns, func(d deliveryColumn) bool { return d.Connection == c.Key }); i >= 0 {
 		c.Column = &columns[i]
 	}
-	if v.session.May(auth.WriteLinks) {
-		var all systemList
-		if err := v.get("/systems", &all); err != nil {
-			return err
-		}
-		c.Systems = all.Items
+	if err := v.about(&c); err != nil {
+		return err
 	}
 	if c.form == nil {
 		c.form = blank(nil)
 	}
-	if !c.Managed && v.session.May(auth.ManageSystems) {
-		t, err := v.typeOf(c.Type)
-		if err != nil {
-			return err
-		}
-		c.Edit = connectionForm{connectorType: t, Has: c.Secrets, Form: c.form}
+	if !c.Managed && c.May {
+		c.Edit = connectionForm{connectorType: c.Kind, Has: c.Secrets, Form: c.form}
 		if c.doing != "edit" {
 			c.Edit.Form = blank(c.entered())
 		}
@@ -205,24 +302,15 @@ func editConnection(v *visit) error {
 	if f != nil {
 		return v.connection(http.StatusUnprocessableEntity, "edit", f)
 	}
-	return v.changed(v.ask(http.MethodPut, at, says, nil), "/admin"+at, "edit", v.connection)
-}
-
-// testConnection shows what came of trying a connection out.
-func testConnection(v *visit) error {
-	var result struct {
-		Succeeded bool   `json:"succeeded"`
-		Reason    string `json:"reason"`
-	}
-	err := v.post("/connections/"+url.PathEscape(v.r.PathValue("key"))+"/test", nil, &result)
+	err = v.ask(http.MethodPut, at, says, nil)
 	if err == nil {
-		return v.connectionOf(http.StatusOK, connectionView{Tested: true, Reason: result.Reason})
+		return v.redirect("/admin" + at)
 	}
-	f, status, err := v.mistaken(err, nil)
+	f, status, err := v.mistaken(err, t.placesOf(err))
 	if err != nil {
 		return err
 	}
-	return v.connection(status, "test", f)
+	return v.connection(status, "edit", f)
 }
 
 // linkConnection makes a system the one that a connection belongs to, or none.
@@ -320,7 +408,7 @@ func (v *visit) connectionSays(t connectorType, has []string) (map[string]any, *
 	}
 	secrets := map[string]any{}
 	for _, s := range t.Secrets {
-		name := secretField + s.Name
+		name := s.field()
 		switch given := v.value(name); {
 		case given != "":
 			secrets[s.Name] = given

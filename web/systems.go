@@ -24,9 +24,11 @@ func systemPages() []Page {
 		{Method: http.MethodGet, Path: "/admin/new/connection", Scope: auth.ManageSystems, Does: "Show the types of connections to choose from", Act: chooseType},
 		{Method: http.MethodGet, Path: "/admin/new/connection/{type}", Scope: auth.ManageSystems, Does: "Ask what a connection is", Act: newConnection},
 		{Method: http.MethodPost, Path: "/admin/new/connection/{type}", Scope: auth.ManageSystems, Does: "Make a connection", Act: makeConnection},
+		{Method: http.MethodPost, Path: "/admin/new/connection/{type}/try", Scope: auth.ManageSystems, Does: "Try out what a connection would say", Act: tryConnection},
 		{Method: http.MethodGet, Path: "/admin/connections/{key}", Scope: auth.ReadSystems, Does: "Show a connection, without its secrets", Act: showConnection},
 		{Method: http.MethodPost, Path: "/admin/connections/{key}", Scope: auth.ManageSystems, Does: "Replace what a connection says", Act: editConnection},
-		{Method: http.MethodPost, Path: "/admin/connections/{key}/test", Scope: auth.OperateRequests, Does: "Try a connection out", Act: testConnection},
+		{Method: http.MethodPost, Path: "/admin/connections/{key}/test", Scope: auth.ManageSystems, Does: "Try a connection out", Act: testConnection},
+		{Method: http.MethodPost, Path: "/admin/connections/{key}/authorize", Scope: auth.ManageSystems, Does: "Say where a person lets a connection be used", Act: authorizeConnection},
 		{Method: http.MethodPost, Path: "/admin/connections/{key}/link", Scope: auth.WriteLinks, Does: "Say which system a connection belongs to", Act: linkConnection},
 		{Method: http.MethodPost, Path: "/admin/connections/{key}/remove", Scope: auth.ManageSystems, Does: "Remove a connection with its link", Act: removeConnection},
 	}
@@ -50,14 +52,15 @@ type (
 		Items []connection `json:"items"`
 	}
 	connection struct {
-		Key      string         `json:"key"`
-		Name     string         `json:"name"`
-		Type     string         `json:"type"`
-		Managed  bool           `json:"managed"`
-		Created  time.Time      `json:"created_at"`
-		Links    []systemLink   `json:"links"`
-		Settings map[string]any `json:"settings"`
-		Secrets  []string       `json:"secrets"`
+		Key      string             `json:"key"`
+		Name     string             `json:"name"`
+		Type     string             `json:"type"`
+		Managed  bool               `json:"managed"`
+		Created  time.Time          `json:"created_at"`
+		Links    []systemLink       `json:"links"`
+		Settings map[string]any     `json:"settings"`
+		Secrets  []string           `json:"secrets"`
+		Standing connectionStanding `json:"standing"`
 	}
 	systemLink struct {
 		System string  `json:"system_key"`

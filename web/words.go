@@ -133,7 +133,8 @@ func (l *tongue) name(kind, of string) string {
 }
 
 // tell gives a sentence of the API in this language, where it is known, and
-// else in English, marked so. It begins with a capital letter. A sentence of the
+// else in English, marked so. It begins with a capital letter, unless that is a name or
+// an address. A sentence of the
 // catalogue stays as it is.
 func (l *tongue) tell(text string) template.HTML {
 	if text == "" {
@@ -146,16 +147,22 @@ func (l *tongue) tell(text string) template.HTML {
 	if ok {
 		text = known
 	}
-	first, size := utf8.DecodeRuneInString(text)
-	text = string(unicode.ToUpper(first)) + text[size:]
+	if word, _, _ := strings.Cut(text, " "); !strings.ContainsFunc(word, strange) {
+		first, size := utf8.DecodeRuneInString(text)
+		text = string(unicode.ToUpper(first)) + text[size:]
+	}
 	if !ok && l.Tag != spoken[0].tag {
 		return template.HTML(`<span lang="en">` + template.HTMLEscapeString(text) + `</span>`)
 	}
 	return template.HTML(template.HTMLEscapeString(text))
 }
 
+// strange is what no word has in it, only names and addresses.
+func strange(r rune) bool { return unicode.IsDigit(r) || strings.ContainsRune(":_@/", r) }
+
 // translated gives what pages say in the place of a sentence of the API. Where
-// that has a value in it, the catalogue has its beginning and a star.
+// that has a value in it, the catalogue has its beginning and a star; a star in what
+// pages say is that value.
 func (l *tongue) translated(text string) (string, bool) {
 	if known, ok := l.said[text]; ok {
 		return known, true
@@ -167,7 +174,8 @@ func (l *tongue) translated(text string) (string, bool) {
 			best = sentence
 		}
 	}
-	return l.said[best], best != ""
+	begin := strings.TrimSuffix(best, "*")
+	return strings.Replace(l.said[best], "*", strings.Trim(strings.TrimPrefix(text, begin), "()"), 1), best != ""
 }
 
 // number writes a number with the signs of the language.

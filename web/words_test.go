@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"volenti.dev/volenti/auth"
+	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/subject"
@@ -30,7 +32,7 @@ var (
 		`^desk\.(connect|publish|site)(\.|$)`,
 		`^(people\.(status|reason)|consent\.(choice|source|device))\.`,
 		`^sites\.(tab|step|link|mode|width|scheme|look|differs|because|field|all)\.|^deletion\.step\.`,
-		`^(delivery|choice|reason|outcome_of_call|severity|direction)\.`,
+		`^(delivery|choice|reason|outcome_of_call|trial|erases|type|rate|todo|severity|direction)\.`,
 		`^next\.`,
 	}, "|"))
 )
@@ -191,7 +193,13 @@ func TestSentencesOfTheAPIAreStillItsOwn(t *testing.T) {
 		_, err := subject.New(kind, "x")
 		all.WriteString(err.Error())
 	}
-	for _, dir := range []string{"../api", "../auth", "../request/policy", "../request/task", "../consent/site", "../consent/registry", "../internal/server", "../consent/propagate", strings.TrimSpace(string(out))} {
+	for _, spec := range builtin.Registry() {
+		for _, s := range spec.Secrets {
+			fmt.Fprintf(&all, "\"%s\"", s.Help)
+		}
+		fmt.Fprintf(&all, "\"%s\" \"%s\"", spec.Name, spec.Summary)
+	}
+	for _, dir := range []string{"../api", "../auth", "../request/policy", "../request/task", "../consent/site", "../consent/registry", "../internal/server", "../consent/propagate", "../connector/*", strings.TrimSpace(string(out))} {
 		names, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)

@@ -52,13 +52,14 @@ const defaultConnections = 4
 func Spec() connector.Spec {
 	return connector.Spec{
 		Type:    "dynamodb",
+		Name:    "Amazon DynamoDB",
 		Summary: "Tables of Amazon DynamoDB in one region.",
 		Secrets: []connector.Setting{
-			{Name: "region", Required: true, Help: "eu-central-1, for example"},
+			{Name: "region", Required: true, Help: "eu-central-1, for example", Plain: true},
 			{Name: "access_key_id", Required: true, Help: "of a user or role that may ListTables and DescribeTable, GetItem, BatchGetItem, Query and Scan, and for erasure UpdateItem and DeleteItem"},
 			{Name: "secret_access_key", Required: true, Help: "the secret that belongs to it"},
 			{Name: "session_token", Help: "for credentials that end"},
-			{Name: "endpoint", Help: "another address of the service, https://HOST or on this machine http://localhost:PORT"},
+			{Name: "endpoint", Help: "another address of the service, https://HOST or on this machine http://localhost:PORT", Plain: true},
 		},
 		New: func(s connector.Settings) (connector.Connector, error) { return Open(s) },
 	}

@@ -21,12 +21,13 @@ import (
 func Spec() connector.Spec {
 	return connector.Spec{
 		Type:    "email",
+		Name:    "E-mail",
 		Summary: "Whoever reads a mailbox is told which records to find, what to erase of them, and what people have chosen.",
 		Secrets: []connector.Setting{
-			{Name: "to_email", Required: true, Help: "the address that instructions are sent to, such as privacy@partner.example", Check: isAddress},
-			{Name: "test_email", Help: "the address that a test of the connection sends a letter to", Check: isAddress},
-			{Name: "due_days", Help: "how many days they have, 1 to 365; 30 by default", Check: isTerm},
-			{Name: "language", Help: "the language of letters about choices, such as de; en by default", Check: isLanguage},
+			{Name: "to_email", Required: true, Help: "the address that instructions are sent to, such as privacy@partner.example", Plain: true, Check: isAddress},
+			{Name: "test_email", Help: "the address that a test of the connection sends a letter to", Plain: true, Check: isAddress},
+			{Name: "due_days", Help: "how many days they have, 1 to 365", Plain: true, Default: "30", Check: isTerm},
+			{Name: "language", Help: "the language of letters about choices, such as de", Plain: true, Default: "en", Check: isLanguage},
 		},
 		Instructed: true,
 		Prefers:    most,

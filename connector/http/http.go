@@ -57,9 +57,11 @@ type Options struct {
 func (d *Description) Spec() connector.Spec {
 	spec := connector.Spec{
 		Type:    d.Type,
+		Name:    d.Name,
 		Summary: d.summary(),
 		Secrets: d.Settings(),
 		Digest:  d.digest(),
+		Bounds:  d.bounds(),
 		Endpoints: func(secrets map[string]string, dataset string) []connector.Endpoint {
 			return d.of(dataset).endpoints(secrets)
 		},
@@ -67,6 +69,7 @@ func (d *Description) Spec() connector.Spec {
 			return d.Open(s, Options{Client: s.Client, Limiter: s.Limiter, Tokens: s.Tokens, Log: s.Log})
 		},
 	}
+	spec.Authorized = d.Client.Auth != nil && d.Client.Auth.Strategy == AuthorizationCode
 	if spec.NoGrants, spec.NoOptOuts = len(d.OptIn) == 0, len(d.OptOut) == 0; !spec.NoGrants || !spec.NoOptOuts {
 		spec.Prefers = 1
 	}
@@ -116,7 +119,7 @@ func (d *Description) Open(s connector.Settings, o Options) (*Connector, error) 
 		o.Limiter = NewLimiter()
 	}
 	if o.TokenHosts == nil {
-		o.TokenHosts = []string{"oauth2.googleapis.com", "accounts.google.com", "www.googleapis.com"}
+		o.TokenHosts = googleHosts
 	}
 	return &Connector{about: d.of(s.Dataset), key: s.Key, secrets: secrets, options: o, readOnly: s.ReadOnly, tokens: newTokens()}, nil
 }

@@ -13,35 +13,25 @@ import (
 func (d *Description) Settings() []connector.Setting {
 	var all []connector.Setting
 	for _, p := range d.Params {
-		all = append(all, connector.Setting{Name: p.Name, Required: p.Default == nil, Help: p.help(), Check: p.Check, Leads: d.leads(p)})
+		s := connector.Setting{Name: p.Name, Required: p.Default == nil, Help: p.help(), Plain: !p.Sensitive, Check: p.Check, Leads: d.leads(p)}
+		if p.Default != nil && !p.Sensitive {
+			s.Default = *p.Default
+		}
+		if !p.Multiselect {
+			s.Options = p.Options
+		}
+		all = append(all, s)
 	}
 	for _, e := range d.External {
-		all = append(all, connector.Setting{Name: e.Name, Required: true, Help: help(e.Label, e.About, "the field that this vendor's data is found by, as dataset.collection.field"), Check: checkField})
+		all = append(all, connector.Setting{Name: e.Name, Required: true, Plain: true, Help: help(e.Label, e.About, "the field that this vendor's data is found by, as dataset.collection.field"), Check: checkField})
 	}
 	return all
 }
 
 // leads says whether calls go where a param says.
 func (d *Description) leads(p Param) bool {
-	used := func(r *Request) bool { return r != nil && r.Client != nil && holds(r.Client.Host, p.Name, true) }
+	used := func(r *Request) bool { return r.Client != nil && holds(r.Client.Host, p.Name, true) }
 	return p.Type == "endpoint" || holds(d.Client.Host, p.Name, true) || slices.ContainsFunc(d.requests(), used)
-}
-
-// requests are all that there are.
-func (d *Description) requests() []*Request {
-	all := []*Request{d.Test, d.Protection}
-	for _, list := range [][]Request{d.OptIn, d.OptOut} {
-		for i := range list {
-			all = append(all, &list[i])
-		}
-	}
-	for _, e := range d.Endpoints {
-		all = append(all, e.Update, e.Delete)
-		for i := range e.Read {
-			all = append(all, &e.Read[i])
-		}
-	}
-	return all
 }
 
 func (p Param) help() string {

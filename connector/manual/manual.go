@@ -14,10 +14,11 @@ import (
 func Spec() connector.Spec {
 	return connector.Spec{
 		Type:    "manual",
+		Name:    "Colleagues",
 		Summary: "Colleagues who look by hand and enter what they find.",
 		Asks:    true,
 		Secrets: []connector.Setting{
-			{Name: "assignees", Help: "who is asked by mail, addresses with commas between them; without them an operator answers"},
+			{Name: "assignees", Help: "who is asked by mail, addresses with commas between them; without them an operator answers", Plain: true},
 		},
 		New: open,
 	}

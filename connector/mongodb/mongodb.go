@@ -63,6 +63,7 @@ const (
 func Spec() connector.Spec {
 	return connector.Spec{
 		Type:    "mongodb",
+		Name:    "MongoDB",
 		Summary: "A MongoDB database, or one that speaks its protocol.",
 		Secrets: []connector.Setting{
 			{Name: "url", Required: true, Help: "mongodb://USER:PASSWORD@HOST:PORT/DATABASE; several hosts are separated by commas, and " +

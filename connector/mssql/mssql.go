@@ -42,6 +42,7 @@ const silence = time.Minute
 func Spec() connector.Spec {
 	return connector.Spec{
 		Type:    "mssql",
+		Name:    "Microsoft SQL Server",
 		Summary: "A Microsoft SQL Server database, 2016 or later, or Azure SQL.",
 		Secrets: []connector.Setting{
 			{Name: "url", Required: true, Help: "sqlserver://USER:PASSWORD@HOST:PORT?database=DATABASE; the connection is " +

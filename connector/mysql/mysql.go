@@ -32,6 +32,7 @@ const parameters = 4000
 func Spec() connector.Spec {
 	return connector.Spec{
 		Type:    "mysql",
+		Name:    "MariaDB and MySQL",
 		Summary: "A MariaDB or MySQL database.",
 		Secrets: []connector.Setting{
 			{Name: "url", Required: true, Help: "mysql://USER:PASSWORD@HOST:PORT/DATABASE; ?ssl-mode=VERIFY_IDENTITY&ssl-ca=FILE " +

@@ -50,6 +50,7 @@ var notation = map[string]string{
 func Spec() connector.Spec {
 	return connector.Spec{
 		Type:    "postgres",
+		Name:    "PostgreSQL",
 		Summary: "A PostgreSQL database, or one that speaks its protocol.",
 		Secrets: []connector.Setting{
 			{Name: "url", Required: true, Help: "postgres://USER:PASSWORD@HOST:PORT/DATABASE; " +

@@ -29,12 +29,14 @@ const parameters = 4000
 func Spec() connector.Spec {
 	return connector.Spec{
 		Type:    "sqlite",
+		Name:    "SQLite",
 		Summary: "An SQLite database file on this machine.",
 		Secrets: []connector.Setting{
 			{Name: "url", Required: true, Help: "sqlite:PATH, the path of the database file", Local: func(string) error {
 				return errors.New("it is a file of the server")
 			}},
 		},
+		Local:   true,
 		Permits: true,
 		New:     func(s connector.Settings) (connector.Connector, error) { return Open(s) },
 	}

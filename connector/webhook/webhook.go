@@ -12,9 +12,10 @@ import (
 func Spec() connector.Spec {
 	return connector.Spec{
 		Type:    "webhook",
+		Name:    "Webhook",
 		Summary: "A program of the company that is called while a request is carried out, or told what people want.",
 		Secrets: []connector.Setting{
-			{Name: "url", Required: true, Help: "https://..., where it is called"},
+			{Name: "url", Required: true, Help: "https://..., where it is called", Plain: true},
 			{Name: "secret", Required: true, Help: "whsec_ and the base64 of 24 to 64 bytes, which calls are signed with"},
 		},
 		Called:  true,

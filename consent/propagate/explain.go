@@ -22,6 +22,9 @@ var cases = map[Case]struct{ sentence, mend string }{
 	NoConnection: {"There is no connection with this key.", ""},
 }
 
+// Cases lists those of which a sentence is said.
+func Cases() []Case { return []Case{TakesNone, AddedLater, NotPlanned, NoConnection} }
+
 // Taker is a connection that there is.
 type Taker struct {
 	Key, Name, System string

@@ -112,18 +112,24 @@ func (l *Latest) read(ctx context.Context, tenant string, seen store.Seen) (*edi
 	if len(wrong) > 0 {
 		return nil, fmt.Errorf("%w: %s", request.ErrConfiguration, strings.Join(wrong, "; "))
 	}
-	e := &edition{seen: seen, config: c, systems: NewSystems(c, l.options.Registry)}
-	if l.trial != nil {
-		e.systems.Mailing(func(ctx context.Context, to subject.Personal[string]) error { return l.trial(ctx, tenant, to) })
-	}
-	e.systems.Calling(l.client)
+	e := &edition{seen: seen, config: c, systems: l.reach(tenant, c)}
 	e.systems.Sharing(l.db, tenant, l.log)
+	return e, nil
+}
+
+// reach gives the connections of a configuration what they reach their systems by.
+func (l *Latest) reach(tenant string, c *config.Config) *Systems {
+	s := NewSystems(c, l.options.Registry)
+	if l.trial != nil {
+		s.Mailing(func(ctx context.Context, to subject.Personal[string]) error { return l.trial(ctx, tenant, to) })
+	}
+	s.Calling(l.client)
 	if l.letter != nil {
-		e.systems.Writing(func(ctx context.Context, m message.Letter, table [][]string) connector.Call {
+		s.Writing(func(ctx context.Context, m message.Letter, table [][]string) connector.Call {
 			return l.letter(ctx, tenant, m, table)
 		})
 	}
-	return e, nil
+	return s
 }
 
 // parts gives what an edition is made of.

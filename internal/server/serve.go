@@ -238,7 +238,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Deliveries:       deliveries{db.Propagation(), db, s.worker().latest},
 		Policies:         policies{s.worker().latest},
 		Preferences:      preferences{db, s.PublicURL},
-		Connectors:       s.Configuration.Registry,
+		Connectors:       connectorTypes{s.worker().latest},
 		Datasets:         descriptions{s.worker().latest, s.Now},
 		Matrix:           deliveries{db.Propagation(), db, s.worker().latest},
 	}, routes)

@@ -116,28 +116,38 @@ func (a authorizations) Take(ctx context.Context, state, code string) (key, reas
 	if err := a.db.Passes().Use(ctx, pass, entry); err != nil {
 		return "", "", err
 	}
+	reason, err = a.allow(ctx, pass, key, state, code)
+	if err != nil {
+		return "", "", err
+	}
+	return key, reason, a.db.ConnectionStates().Returned(ctx, pass.Tenant, key, reason)
+}
+
+// allow exchanges a code for a token. The reason says why there is none, "" when there
+// is one.
+func (a authorizations) allow(ctx context.Context, pass auth.Pass, key, state, code string) (reason string, err error) {
 	if code == "" {
-		return key, "it was not allowed at the vendor", nil
+		return "it was not allowed at the vendor", nil
 	}
 	verifier, err := a.verifier(ctx, pass.Tenant, state)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	at, release, err := a.open(ctx, pass.Tenant, key)
 	if wrong := (*inventory.Invalid)(nil); errors.As(err, &wrong) || errors.Is(err, inventory.ErrNoConnection) {
-		return key, "the connection has changed meanwhile: authorise it again", nil
+		return "the connection has changed meanwhile: authorise it again", nil
 	}
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	defer release()
 	var failed *connector.Error
 	if err := at.Authorize(ctx, code, a.redirect(), verifier); errors.As(err, &failed) {
-		return key, failed.Reason, nil
+		return failed.Reason, nil
 	} else if err != nil {
-		return key, err.Error(), nil
+		return err.Error(), nil
 	}
-	return key, "", nil
+	return "", nil
 }
 
 // stillMay refuses what an operator has begun who may not do so any more.

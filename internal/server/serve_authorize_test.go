@@ -147,6 +147,20 @@ func TestAPersonLetsAConnectionBeUsed(t *testing.T) { // H8
 			}
 		}
 
+		standing := func(what string, stands, since bool, reason string) {
+			t.Helper()
+			got := s.send("GET", "/api/v1/connections/"+key, s.key, nil)
+			var c api.Connection
+			s.must(json.Unmarshal([]byte(got.body), &c))
+			a := c.Standing.Authorization
+			if a == nil || a.Stands != stands || (a.Since != nil) != since || a.Until != nil || !strings.Contains(a.Reason, reason) || (reason == "") != (a.At == nil) {
+				t.Errorf("%s: %s", what, got.body)
+			}
+			if strings.Contains(got.body, "canary") {
+				t.Errorf("%s: a secret is shown: %s", what, got.body)
+			}
+		}
+		standing("before", false, false, "")
 		test("nobody has authorised this connection yet")
 		operator := s.makeOperator(store.DefaultTenant, auth.Engineer)
 		sent := begin(s.session(operator))
@@ -157,6 +171,7 @@ func TestAPersonLetsAConnectionBeUsed(t *testing.T) { // H8
 		if page.status != http.StatusOK || !strings.Contains(page.body, "The connection "+key+" can be used now") {
 			t.Errorf("%d %s", page.status, page.body)
 		}
+		standing("once it is allowed", true, true, "")
 		asked := vendor.asked[0]
 		if len(vendor.asked) != 1 || asked["redirect_uri"] != sent.Get("redirect_uri") || len(asked["code_verifier"]) != 43 || asked["client"] != "canary-client" {
 			t.Errorf("asked for a token with %v", vendor.asked)
@@ -181,6 +196,8 @@ func TestAPersonLetsAConnectionBeUsed(t *testing.T) { // H8
 			}
 		}
 		test(`"succeeded":true`)
+		_ = back(begin(s.key).Get("state"), "")
+		standing("once somebody has not allowed it again", true, false, "it was not allowed at the vendor")
 
 		// Who may not any more has begun nothing.
 		late := begin(s.session(operator))

@@ -4,13 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
 	"volenti.dev/volenti/api"
-	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/internal/store"
@@ -42,47 +40,6 @@ func (s instructions) Notice(ctx context.Context, token string) (n api.Instructi
 		return n, err
 	}
 	return api.InstructionNotice{Organisation: rules.Controller.Name, Reference: i.Request, Dataset: i.Dataset, Due: i.Due, Answer: i.Answer}, nil
-}
-
-// connections tries out those of the configuration as of now.
-type connections struct {
-	db     *store.DB
-	latest *Latest
-}
-
-var _ api.Connections = connections{}
-
-// Test implements api.Connections.
-func (s connections) Test(ctx context.Context, caller auth.Caller, key string) (string, error) {
-	e, release, err := s.latest.Use(ctx, caller.Tenant)
-	if err != nil {
-		return "", err
-	}
-	defer release()
-	if e.systems.connection(key).Key == "" {
-		return "", request.ErrNotFound
-	}
-	entry := audit.Entry{Act: "connection.test", Object: "connection/" + key, Details: map[string]any{"by": caller.By()}}
-	if err := s.db.Audit().Append(ctx, caller.Tenant, entry); err != nil {
-		return "", err
-	}
-	if err := e.systems.Test(ctx, key); err != nil {
-		return err.Error(), nil
-	}
-	return "", nil
-}
-
-// Test tries out whether a system can be reached, or mail be sent to it.
-func (s *Systems) Test(ctx context.Context, key string) error {
-	c, err := s.Connect(key)
-	if err != nil {
-		return err
-	}
-	tester, ok := c.(connector.Tester)
-	if !ok {
-		return fmt.Errorf("%s: this kind of connection cannot be tried out", key)
-	}
-	return tester.Test(ctx)
 }
 
 // tryMail sends a letter that says nothing, at once.

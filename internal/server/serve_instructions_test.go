@@ -94,24 +94,3 @@ func TestAThirdPartyAnswersWithoutAnAccount(t *testing.T) { // E20
 		}
 	})
 }
-
-func TestConnectionsAreTriedOutOverHTTP(t *testing.T) { // E14
-	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
-		s := newSite(t, db)
-		s.openShop()
-		s.world.configure(shopDataset, shopPolicies, others)
-		s.world.apply(&storeOf{db.DB, store.DefaultTenant})
-		test := func(key string) (result api.ConnectionTest) {
-			s.ask("POST", "/api/v1/connections/"+key+"/test", "", http.StatusOK, &result)
-			return result
-		}
-		if r := test("db"); !r.Succeeded || r.Reason != "" {
-			t.Errorf("%+v", r)
-		}
-		if r := test("club"); r.Succeeded || !strings.Contains(r.Reason, "test_email") || strings.Contains(r.Reason, "@") {
-			t.Errorf("%+v", r)
-		}
-		s.problem("none", s.send("POST", "/api/v1/connections/none/test", s.key, nil, "Idempotency-Key", uuid.NewString()), http.StatusNotFound)
-		s.world.equal("acts", s.actsOn("connection/club"), []string{"connection.test"})
-	})
-}

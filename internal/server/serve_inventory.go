@@ -24,7 +24,6 @@ type systemDesk struct {
 
 var (
 	_ api.Systems     = systemDesk{}
-	_ api.Connections = connections{}
 	_ api.SystemLinks = (*store.SystemLinks)(nil)
 )
 
@@ -220,17 +219,26 @@ func (p picture) problems(own ...inventory.Made) []source.Problem {
 
 // read reads what the connection is to say.
 func (p picture) read(key string, says map[string]any) (c inventory.Connection, text []byte, err error) {
-	if _, is := says["system"]; is {
-		return c, nil, &inventory.Invalid{Problems: []string{"the system of a connection is not said here: put its links"}}
-	}
-	made, err := config.MadeOf(key, says)
+	all, text, err := p.whole(key, says)
 	if err != nil {
 		return c, nil, err
 	}
+	found, err := all.Connection(key)
+	return inventory.Connection{Key: key, Name: found.Name, Type: found.Type}, text, err
+}
+
+// whole reads all that there would be with what the connection is to say.
+func (p picture) whole(key string, says map[string]any) (all *config.Config, text []byte, err error) {
+	if _, is := says["system"]; is {
+		return nil, nil, &inventory.Invalid{Problems: []string{"the system of a connection is not said here: put its links"}}
+	}
+	made, err := config.MadeOf(key, says)
+	if err != nil {
+		return nil, nil, err
+	}
 	all, after := config.ReadWith(p.files, slices.Concat(p.others, []inventory.Made{made}), p.options)
 	if wrong := config.InvalidOf(p.problems(), after, made); wrong != nil {
-		return c, nil, wrong
+		return nil, nil, wrong
 	}
-	found, err := all.Connection(key)
-	return inventory.Connection{Key: key, Name: found.Name, Type: found.Type}, made.Text, err
+	return all, made.Text, nil
 }

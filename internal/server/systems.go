@@ -94,11 +94,7 @@ func (s *Systems) Connect(key string) (connector.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	secrets := map[string]string{}
-	for name, secret := range conn.Secrets {
-		secrets[name] = secret.Reveal()
-	}
-	settings := connector.Settings{Key: key, Secrets: secrets, ReadOnly: !conn.Write, Trial: s.trial, Letter: s.letter}
+	settings := connector.Settings{Key: key, Secrets: revealed(conn), ReadOnly: !conn.Write, Trial: s.trial, Letter: s.letter}
 	if len(conn.Datasets) == 1 {
 		settings.Dataset = conn.Datasets[0]
 	}
@@ -112,6 +108,15 @@ func (s *Systems) Connect(key string) (connector.Connector, error) {
 	}
 	s.open[key] = c
 	return c, nil
+}
+
+// revealed gives the secrets of a connection.
+func revealed(conn config.Connection) map[string]string {
+	secrets := map[string]string{}
+	for name, secret := range conn.Secrets {
+		secrets[name] = secret.Reveal()
+	}
+	return secrets
 }
 
 // Close closes what was opened.

@@ -65,6 +65,24 @@ func (k *tokenKeeper) Renew(ctx context.Context, connection string, renew func(c
 	return got, r.end(ctx, &got)
 }
 
+// Kept gives the token of a connection that was got with that; the zero Token where
+// there is none. It stands in nobody's way who renews it.
+func (s *ConnectionTokens) Kept(ctx context.Context, tenant, with, connection string) (connector.Token, error) {
+	var sealed []byte
+	err := s.db.engine.row(ctx, `SELECT sealed FROM connection_tokens WHERE tenant = $1 AND connection = $2`, tenant, connection).Scan(&sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return connector.Token{}, nil
+	}
+	if err != nil {
+		return connector.Token{}, fmt.Errorf("read the token of a connection: %w", err)
+	}
+	keys, err := s.db.Tenant(ctx, tenant)
+	if err != nil {
+		return connector.Token{}, err
+	}
+	return (&renewal{tokenKeeper: &tokenKeeper{s.db, tenant, with}, connection: connection, keys: keys}).open(sealed)
+}
+
 // renewal is the right to renew a token, until its time is over.
 type renewal struct {
 	*tokenKeeper

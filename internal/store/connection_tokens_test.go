@@ -88,6 +88,33 @@ func TestTokensAreSealedForTheirConnectionAndItsSecrets(t *testing.T) { // H8, S
 	})
 }
 
+func TestATokenIsLookedAtWithoutARightToRenewIt(t *testing.T) { // H8
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		must(t, db.CreateTenant(ctx, "other"))
+		k, kept := db.ConnectionTokens().Of(tenant, "s"), connector.Token{Access: "first", Refresh: canary, Expires: time.UnixMicro(1).UTC()}
+		look := func(of, with string) connector.Token {
+			t.Helper()
+			got, err := db.ConnectionTokens().Kept(ctx, of, with, "crm")
+			must(t, err)
+			return got
+		}
+		if got := look(tenant, "s"); got != (connector.Token{}) {
+			t.Error("there is a token before there was one")
+		}
+		renewTo(t, k, "crm", "first")
+		_, err := k.Renew(ctx, "crm", func(_ context.Context, is connector.Token) (connector.Token, error) {
+			if got := look(tenant, "s"); got != kept {
+				t.Error("while somebody renews it, it is not there")
+			}
+			return is, nil
+		})
+		must(t, err)
+		if look(tenant, "other secrets") != (connector.Token{}) || look("other", "s") != (connector.Token{}) {
+			t.Error("others have the token")
+		}
+	})
+}
+
 func TestATokenStaysWhereItCannotBeRenewed(t *testing.T) { // H8
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		k := db.ConnectionTokens().Of(tenant, "s")

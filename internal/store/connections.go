@@ -147,6 +147,9 @@ func (s *Connections) Edit(ctx context.Context, tenant string, c inventory.Conne
 			tenant, c.Key, c.Name, c.Type, version, t.keys.Seal(text, connectionPlace(tenant, c.Key, version))); err != nil {
 			return fmt.Errorf("edit a connection: %w", err)
 		}
+		if err := t.forgetState(ctx, c.Key); err != nil {
+			return err
+		}
 		return t.log(ctx, entry)
 	})
 }
@@ -173,7 +176,7 @@ func (t *tx) removeConnection(ctx context.Context, key string) error {
 			return fmt.Errorf("remove a connection: %w", err)
 		}
 	}
-	return nil
+	return t.forgetState(ctx, key)
 }
 
 // change refuses what was checked against something else than what holds.
