@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"volenti.dev/volenti/internal/chromiumtest"
@@ -14,7 +15,7 @@ import (
 var snippet = regexp.MustCompile(`<script src="[^"]+" data-site="[a-z0-9]+" async></script>`)
 
 func TestOfficerMakesASiteSeesItsBannerAndAsksAgainInABrowser(t *testing.T) { // W7, W18
-	h := start(t)
+	h := start(t, "--allow-private-webhooks")
 	b := chromiumtest.StartScripted(t)
 	b.Scripts(false) // what is edited needs none
 	e := eye{b, t, chromiumtest.Axe(t)}
@@ -30,9 +31,14 @@ func TestOfficerMakesASiteSeesItsBannerAndAsksAgainInABrowser(t *testing.T) { //
 	e.Press("Make the site")
 	e.says("not published", "Name one at least, like https://shop.example")
 	at, line := h.url+e.Path(), snippet.FindString(e.Text())
-	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	var managed atomic.Value // what a tag manager would put in
+	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		_, _ = fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Shop</title>%s<body><p>Welcome</p></body></html>`, line)
+		head := line
+		if r.URL.Path == "/managed" {
+			head, _ = managed.Load().(string)
+		}
+		_, _ = fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Shop</title>%s<body><p>Welcome</p></body></html>`, head)
 	}))
 	t.Cleanup(shop.Close)
 
@@ -85,6 +91,20 @@ func TestOfficerMakesASiteSeesItsBannerAndAsksAgainInABrowser(t *testing.T) { //
 	}
 	visitor.Use("button", "Accept all")
 	visitor.AwaitThing("button", "Privacy settings")
+
+	// It is in the pages, and what a tag manager is given works.
+	e.Open(at + "/install")
+	e.look("sites-install")
+	managed.Store(chromiumtest.Evaluate[string](b, `[...document.querySelectorAll("pre")].find((text) => text.textContent.includes("createElement")).textContent`))
+	e.Press("Read the page")
+	e.says("in order", "The script of the banner is in the page, with the key of this site.")
+	e.Fill("Page", "/managed")
+	e.Press("Read the page")
+	e.says("A script of the page starts the banner of this site.")
+	e.look("sites-checked")
+	other := b.Visitor(t)
+	other.Open(shop.URL + "/managed")
+	other.AwaitThing("button", "Accept all")
 
 	// What asks for more asks again, and says so before.
 	e.Open(at + "/categories")
