@@ -31,7 +31,7 @@ func sitePages() []Page {
 		{Method: http.MethodPost, Path: one + "/install", Scope: auth.ManageConsents, Does: "Say whether the banner can do its work in a page of the site", Act: checkPage},
 		{Method: http.MethodGet, Path: one + "/versions", Scope: auth.ReadConsents, Does: "List what was published of a site, and compare two versions", Act: showVersions},
 	}
-	for _, p := range []draftPart{generalPart, categoryPart, vendorPart, textsPart, regionsPart} {
+	for _, p := range []draftPart{generalPart, categoryPart, vendorPart, textsPart, regionsPart, lookPart} {
 		pages = append(pages,
 			Page{Method: http.MethodGet, Path: one + p.path, Scope: auth.ReadConsents, Does: "Show of a site's draft " + p.about, Act: p.show},
 			Page{Method: http.MethodPost, Path: one + p.path, Scope: auth.ManageConsents, MaxBody: maxDraftForm, Does: "Change of a site's draft " + p.about, Act: p.save})
@@ -92,7 +92,7 @@ type siteView struct {
 
 // Tabs are the pages of a site, in their order.
 func (s *siteView) Tabs() []string {
-	return []string{"", "categories", "services", "texts", "regions", "preview", "publish", "versions", "install"}
+	return []string{"", "categories", "services", "texts", "regions", "look", "preview", "publish", "versions", "install"}
 }
 
 // Path is where one of its pages is.
@@ -118,8 +118,8 @@ func (s *siteView) TabOf(problem string) string {
 		return tab
 	case "texts":
 		return "texts"
-	case "regions":
-		return "regions"
+	case "regions", "look":
+		return name
 	}
 	return ""
 }

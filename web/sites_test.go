@@ -61,16 +61,38 @@ func TestOfficerMakesASiteSeesItsBannerAndAsksAgainInABrowser(t *testing.T) { //
 	e.Press("Take")
 	e.says("Taken into the draft")
 
-	// The preview is the banner, and says nothing to anybody.
+	e.Press("Look")
+	e.Fill("Buttons", "#777777")
+	e.Press("Save the draft")
+	e.says("Too little contrast in light colours: on-accent on accent has 4.47, and needs 4.5")
+	e.look("sites-look-wrong")
+	e.Fill("Buttons", "")
+	e.Fill("Corners", "0px")
+	e.Press("Save the draft")
+
+	// The preview is the banner, and says nothing to anybody. The page around it tells
+	// what may run, and follows without being loaded anew.
 	b.Scripts(true)
 	e.Press("Preview")
+	e.look("sites-preview")
+	chromiumtest.Evaluate[bool](b, `addEventListener("message", ({source, data}) => { window.heard = source === document.querySelector("iframe").contentWindow && data }) || true`)
+	e.Choose("Language", "de")
+	e.Await(`location.search.includes("speaks=de")`)
+	e.Touch("The browser sends Global Privacy Control")
+	e.Await(`window.heard?.categories?.necessary && location.search.includes("gpc=yes")`)
+	const statistics = `document.querySelector("[data-category=statistics] .status").textContent`
+	e.is("nothing is allowed before a choice", statistics+` == "held back"`)
+	chromiumtest.Evaluate[bool](b, `dispatchEvent(new MessageEvent("message", {source: document.querySelector("iframe").contentWindow, data: {categories: {statistics: true}}}))`)
+	e.is("what the frame says is shown", statistics+` == "may run"`)
 	e.Open(at + "/preview/frame?speaks=en")
 	e.AwaitThing("button", "Accept all")
 	if !strings.Contains(e.Read(), "We ask first") {
 		t.Errorf("the preview does not show the text: %s", e.Read())
 	}
 	before := len(e.Requests())
+	chromiumtest.Evaluate[bool](b, `addEventListener("message", ({data}) => { window.heard = data.categories }) || true`)
 	e.Use("button", "Accept all")
+	e.Await(`window.heard?.statistics`)
 	e.AwaitThing("button", "Privacy settings")
 	for _, to := range e.Requests()[before:] {
 		t.Errorf("the preview asks for %s", to)
@@ -88,6 +110,9 @@ func TestOfficerMakesASiteSeesItsBannerAndAsksAgainInABrowser(t *testing.T) { //
 	visitor.AwaitThing("button", "Accept all")
 	if !strings.Contains(visitor.Read(), "We ask first") {
 		t.Errorf("the banner does not show the text: %s", visitor.Read())
+	}
+	if got := chromiumtest.Evaluate[string](visitor, `getComputedStyle(document.querySelector("volenti-banner").shadowRoot.querySelector(".ask")).borderRadius`); got != "0px" {
+		t.Errorf("the corners of the banner are %s", got)
 	}
 	visitor.Use("button", "Accept all")
 	visitor.AwaitThing("button", "Privacy settings")

@@ -47,6 +47,7 @@ var fixtures = map[string]func(*town) []string{
 	"/admin/sites/{id}/services/{at}":          ofSite("/services/1"),
 	"/admin/sites/{id}/texts":                  ofSite("/texts"),
 	"/admin/sites/{id}/regions":                ofSite("/regions"),
+	"/admin/sites/{id}/look":                   ofSite("/look"),
 	"/admin/sites/{id}/preview":                ofSite("/preview"),
 	"/admin/sites/{id}/publish":                ofSite("/publish"),
 	"/admin/sites/{id}/versions":               ofSite("/versions"),

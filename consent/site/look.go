@@ -59,33 +59,44 @@ var positions = map[string]string{
 	"top": "1em 1em auto", "centre": "1em",
 }
 
-// shown is the look as the script takes it.
-func (l Look) shown() Look {
-	if len(l) == 0 {
-		return nil
-	}
-	shown := maps.Clone(l)
-	if at, ok := positions[l["position"]]; ok {
-		shown["position"] = at
+// Shown is the look as the script takes it: position as the property inset does. What
+// is no look is left out.
+func (l Look) Shown() Look {
+	var shown Look
+	for name, value := range l {
+		if wrongLook(name, value) != "" {
+			continue
+		}
+		if shown == nil {
+			shown = Look{}
+		}
+		shown[name] = cmp.Or(positions[value], value)
 	}
 	return shown
 }
 
 var colour = regexp.MustCompile(`^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$`)
 
+// wrongLook says what is wrong with a property.
+func wrongLook(name, value string) string {
+	size, sized := lookSizes[name]
+	switch {
+	case sized && !size.form.MatchString(value):
+		return size.text
+	case sized:
+		return ""
+	case !slices.Contains(lookColours, strings.TrimPrefix(name, DarkLook)):
+		return "the banner has no such property"
+	case !colour.MatchString(value):
+		return "it must be a colour like #0b4f9e"
+	}
+	return ""
+}
+
 func (c *check) look() {
-	l := c.draft.Look
-	for _, name := range slices.Sorted(maps.Keys(l)) {
-		field, value := in("look", name), l[name]
-		size, sized := lookSizes[name]
-		switch {
-		case sized && !size.form.MatchString(value):
-			c.add(field, "%s", size.text)
-		case sized:
-		case !slices.Contains(lookColours, strings.TrimPrefix(name, DarkLook)):
-			c.add(field, "the banner has no such property")
-		case !colour.MatchString(value):
-			c.add(field, "it must be a colour like #0b4f9e")
+	for _, name := range slices.Sorted(maps.Keys(c.draft.Look)) {
+		if wrong := wrongLook(name, c.draft.Look[name]); wrong != "" {
+			c.add(in("look", name), "%s", wrong)
 		}
 	}
 	for _, dark := range []bool{false, true} {
@@ -135,6 +146,20 @@ func (l Look) colour(name string, dark bool) (value, set string) {
 	}
 	return usualLook[dark][slices.Index(lookColours, name)], ""
 }
+
+// Usual is what holds where a property is not set: for a colour in dark schemes it is
+// that of all.
+func (l Look) Usual(name string) string {
+	if size, sized := usualSizes[name]; sized {
+		return size
+	}
+	plain, dark := strings.CutPrefix(name, DarkLook)
+	value, _ := l.colour(plain, dark)
+	return value
+}
+
+// usualSizes are those of sdk/js/src/ui/style.ts.
+var usualSizes = Look{"font": "system-ui, sans-serif", "size": "medium", "radius": ".5em", "width": "48em", "position": "bottom"}
 
 // contrast is the contrast ratio of two colours, from 1 to 21.
 // https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
