@@ -8,6 +8,7 @@ import (
 
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/consent/page"
+	"volenti.dev/volenti/consent/registry"
 )
 
 // SitePages reads pages of sites, as visitors would be given them.
@@ -57,6 +58,7 @@ func checkSite(a *API, ctx context.Context, caller auth.Caller, in *checkSiteInp
 	if with.Shown, err = a.latestVersion(ctx, caller, s); err != nil {
 		return nil, err
 	}
+	with.Asked = func(address string) string { return registry.Asked(with.Shown, address) }
 	answer, err := a.config.SitePages.Read(ctx, at, of)
 	var unread *page.Unread
 	switch {

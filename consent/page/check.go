@@ -9,7 +9,6 @@ import (
 	"strings"
 	"unicode"
 
-	"volenti.dev/volenti/consent/registry"
 	"volenti.dev/volenti/consent/site"
 )
 
@@ -112,7 +111,7 @@ func (c *check) others() {
 			c.waiting(t)
 		case !t.inert():
 			for _, address := range t.loads() {
-				if name := c.asked(address); name != "" && !c.told[name] {
+				if name := c.site.Asked(address); name != "" && !c.told[name] {
 					c.told[name] = true
 					c.say(Early, t.line, name, address)
 				}
@@ -125,7 +124,7 @@ func (c *check) others() {
 func (c *check) waiting(t tag) {
 	category, vendor := t.attributes["data-category"], t.attributes["data-vendor"]
 	for _, address := range t.loads() {
-		if name := c.asked(address); category == "" && vendor == "" && name != "" {
+		if name := c.site.Asked(address); category == "" && vendor == "" && name != "" {
 			c.say(Unnamed, t.line, name, address)
 			return
 		}
@@ -144,33 +143,6 @@ func (c *check) waiting(t tag) {
 	if vendor != "" && !slices.ContainsFunc(c.site.Shown.Vendors, func(n site.Named) bool { return n.Key == vendor }) {
 		c.say(Unknown, t.line, vendor, "")
 	}
-}
-
-// asked names the service behind an address; "" where there is none for which
-// visitors are asked.
-func (c *check) asked(address string) string {
-	var vendors []site.Vendor
-	necessary := map[string]bool{}
-	if c.site.Shown != nil {
-		for _, k := range c.site.Shown.Categories {
-			necessary[k.Key] = k.Necessary
-		}
-		for _, n := range c.site.Shown.Vendors {
-			vendors = append(vendors, n.Vendor)
-		}
-	}
-	for _, v := range registry.Among(vendors, address) {
-		if necessary[v.Category] {
-			return ""
-		}
-		return v.Name
-	}
-	for _, key := range registry.Recognise([]string{address}) {
-		if s, _ := registry.Find(key); s.Category != registry.Necessary {
-			return s.Name
-		}
-	}
-	return ""
 }
 
 // policies says what the policies of the page keep the banner from.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"volenti.dev/volenti/consent/registry"
 	"volenti.dev/volenti/consent/site"
 )
 
@@ -48,7 +49,7 @@ func shop(t *testing.T) Site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Site{Key: "abc123", Server: at(t, "https://consent.example"), Shown: &v}
+	return Site{Key: "abc123", Server: at(t, "https://consent.example"), Shown: &v, Asked: func(address string) string { return registry.Asked(&v, address) }}
 }
 
 func TestPageSaysWhetherTheBannerIsInIt(t *testing.T) { // W7

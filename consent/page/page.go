@@ -32,6 +32,9 @@ type Site struct {
 	Key    string
 	Server *url.URL      // where visitors reach this server
 	Shown  *site.Version // what visitors are shown; nil before the first version
+	// Asked names the service behind an address; "" where there is none for which
+	// visitors are asked.
+	Asked func(address string) string
 }
 
 // Finding is one thing that a page says.

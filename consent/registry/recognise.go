@@ -36,6 +36,33 @@ func Among(vendors []site.Vendor, address string) (found []site.Vendor) {
 	return found
 }
 
+// Asked names the service behind an address, of those of a site, nil for one that shows
+// nothing yet, or of the registry; "" where there is none for which visitors are asked.
+func Asked(shown *site.Version, address string) string {
+	var vendors []site.Vendor
+	necessary := map[string]bool{}
+	if shown != nil {
+		for _, k := range shown.Categories {
+			necessary[k.Key] = k.Necessary
+		}
+		for _, n := range shown.Vendors {
+			vendors = append(vendors, n.Vendor)
+		}
+	}
+	for _, v := range Among(vendors, address) {
+		if necessary[v.Category] {
+			return ""
+		}
+		return v.Name
+	}
+	for _, key := range Recognise([]string{address}) {
+		if s, _ := Find(key); s.Category != Necessary {
+			return s.Name
+		}
+	}
+	return ""
+}
+
 // behind gives those of the services that match an address best.
 func behind(services []Service, address string) (keys []string) {
 	address = strings.ToLower(strings.TrimSpace(address))
