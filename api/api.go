@@ -75,6 +75,7 @@ type Config struct {
 	Systems        Systems
 	SystemLinks    SystemLinks
 	Sites          Sites
+	SitePages      SitePages // sites_check.go
 	Banners        Banners
 	// CountryHeader names a header in which a trusted proxy of Limiter says from
 	// which country a visitor comes; "" for none.

@@ -196,6 +196,7 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/sites/{id}/versions", Scope: auth.ReadConsents, Does: "List what was published of a site, newest first", Act: Handle(listSiteVersions)},
 		{Method: http.MethodGet, Path: "/api/v1/sites/{id}/versions/{version}", Scope: auth.ReadConsents, Does: "Show a version of a site, with all that visitors were shown", Act: Handle(showSiteVersion)},
 		{Method: http.MethodGet, Path: "/api/v1/sites/{id}/versions/{version}/changes", Scope: auth.ReadConsents, Does: "Say what a version of a site shows otherwise than an earlier one", Act: Handle(compareSiteVersions)},
+		{Method: http.MethodPost, Path: "/api/v1/sites/{id}/check", Scope: auth.ManageConsents, Repeats: Harmless, Does: "Read a page of a site, and say whether its banner can do its work there", Example: `{"page":"/"}`, Act: Handle(checkSite)},
 		{Method: http.MethodGet, Path: "/api/v1/sites/{id}/preview", Scope: auth.ReadConsents, Does: "Show what visitors would get if the draft were published", Act: Handle(previewSite)},
 		{Method: http.MethodGet, Path: ConfigurationPath, Public: true, Quiet: true, Does: "Give a banner what it shows now", Act: Plain[configurationInput, siteDocumentOutput](giveConfiguration)},
 		{Method: http.MethodGet, Path: DocumentPath, Public: true, Quiet: true, Does: "Give a banner what a version shows, for good", Act: Plain[siteDocumentInput, siteDocumentOutput](giveDocument)},

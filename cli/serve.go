@@ -18,7 +18,7 @@ import (
 
 type serveCommand struct {
 	place
-	AllowPrivateWebhooks bool           `help:"Let webhooks that ask for it be in private networks and without TLS." env:"VOLENTI_ALLOW_PRIVATE_WEBHOOKS"`
+	AllowPrivateWebhooks bool           `help:"Let webhooks that ask for it be in private networks and without TLS, and read pages of sites there." env:"VOLENTI_ALLOW_PRIVATE_WEBHOOKS"`
 	FourEyes             bool           `help:"Let an erasure be approved only by an operator who did not submit it." env:"VOLENTI_FOUR_EYES"`
 	Mailing              mailing        `embed:""`
 	Packages             string         `help:"Place for packages, where it is not packages in the directory of the data: a directory, or s3://BUCKET/PREFIX?endpoint=URL&region=REGION. Servers that share a database share it, too." placeholder:"PLACE" env:"VOLENTI_PACKAGES"`

@@ -26,6 +26,7 @@ type siteCommands struct {
 	Publish  sitePublishCommand  `cmd:"" help:"Publish the draft of a site as its next version."`
 	Versions siteVersionsCommand `cmd:"" help:"List what was published of a site."`
 	Snippet  siteSnippetCommand  `cmd:"" help:"Show what goes into the pages of a site."`
+	Check    siteCheckCommand    `cmd:"" help:"Read a page of a site, and say whether its banner can do its work there."`
 	Services siteServicesCommand `cmd:"" help:"Look for services that sites embed, or say which are behind addresses that a page loads."`
 	Sync     siteSyncCommand     `cmd:"" help:"Bring the vendors of a site's draft up to the services of the registry."`
 	Count    siteCountCommand    `cmd:"" help:"Show what visitors of a site chose, without numbers that could tell of single persons."`

@@ -76,6 +76,9 @@ func TestSiteIsEditedAndPublishedFromTheCommandLine(t *testing.T) { // B17, B18,
 	if !strings.HasPrefix(snippet, `<script src="https://consent.example/sdk/banner.js" data-site="`) {
 		t.Errorf("snippet: %s", snippet)
 	}
+	if out, errs := k.does(3, "site", "check", "Shop", "/about"); !strings.HasPrefix(out, "https://shop.example/about\nwrong    ") || !strings.Contains(errs, "not as it should be") {
+		t.Errorf("a page that cannot be had: %s%s", out, errs)
+	}
 	if out, _ := k.does(0, "site", "services", "--address", "https://www.googletagmanager.com/gtag/js?id=G-1"); !strings.Contains(out, "google") {
 		t.Errorf("services: %s", out)
 	}

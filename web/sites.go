@@ -2,7 +2,6 @@ package web
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,9 +27,11 @@ func sitePages() []Page {
 		{Method: http.MethodGet, Path: one + "/preview/frame", Scope: auth.ReadConsents, Does: "Give the frame that a preview is in", Act: showFrame},
 		{Method: http.MethodGet, Path: one + "/publish", Scope: auth.ReadConsents, Does: "Say what publishing a draft changes for visitors", Act: showPublish},
 		{Method: http.MethodPost, Path: one + "/publish", Scope: auth.ManageConsents, Does: "Publish the draft of a site", Act: publishSite},
+		{Method: http.MethodGet, Path: one + "/install", Scope: auth.ReadConsents, Does: "Show what goes into the pages of a site", Act: showInstall},
+		{Method: http.MethodPost, Path: one + "/install", Scope: auth.ManageConsents, Does: "Say whether the banner can do its work in a page of the site", Act: checkPage},
 		{Method: http.MethodGet, Path: one + "/versions", Scope: auth.ReadConsents, Does: "List what was published of a site, and compare two versions", Act: showVersions},
 	}
-	for _, p := range []draftPart{generalPart, categoryPart, vendorPart, textsPart, regionsPart} {
+	for _, p := range []draftPart{generalPart, categoryPart, vendorPart, textsPart, regionsPart, lookPart} {
 		pages = append(pages,
 			Page{Method: http.MethodGet, Path: one + p.path, Scope: auth.ReadConsents, Does: "Show of a site's draft " + p.about, Act: p.show},
 			Page{Method: http.MethodPost, Path: one + p.path, Scope: auth.ManageConsents, MaxBody: maxDraftForm, Does: "Change of a site's draft " + p.about, Act: p.save})
@@ -91,7 +92,7 @@ type siteView struct {
 
 // Tabs are the pages of a site, in their order.
 func (s *siteView) Tabs() []string {
-	return []string{"", "categories", "services", "texts", "regions", "preview", "publish", "versions"}
+	return []string{"", "categories", "services", "texts", "regions", "look", "preview", "publish", "versions", "install"}
 }
 
 // Path is where one of its pages is.
@@ -117,8 +118,8 @@ func (s *siteView) TabOf(problem string) string {
 		return tab
 	case "texts":
 		return "texts"
-	case "regions":
-		return "regions"
+	case "regions", "look":
+		return name
 	}
 	return ""
 }
@@ -155,23 +156,10 @@ func (s *siteView) HasCategory(key string) bool {
 	return slices.ContainsFunc(s.Draft.Categories, func(k site.Category) bool { return k.Key == key })
 }
 
-// Snippet goes into every page of the site.
-func (s *siteView) Snippet() string {
-	return fmt.Sprintf("<script src=%q data-site=%q async></script>", strings.TrimSuffix(s.Server, "/")+"/sdk/banner.js", s.Key)
-}
-
 // DeletionURL is the page that stores of apps ask for.
 func (s *siteView) DeletionURL() string {
-	return strings.TrimSuffix(s.Server, "/") + "/delete-account/" + s.Key
+	return s.Origin() + "/delete-account/" + s.Key
 }
-
-// Waiting is how a script and a frame are written that wait for consent.
-func (*siteView) Waiting() string {
-	return "<script type=\"text/plain\" data-category=\"statistics\" src=\"…\"></script>\n<iframe data-vendor=\"youtube\" data-src=\"…\"></iframe>"
-}
-
-// WayBack opens the settings again.
-func (*siteView) WayBack() string { return "<a href=\"#\" data-volenti-open>…</a>" }
 
 // Manages says whether the operator may change the draft.
 func (s *siteView) Manages() bool { return s.session.May(auth.ManageConsents) }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"volenti.dev/volenti/consent/site"
 )
@@ -15,18 +14,20 @@ import (
 type previewView struct {
 	Speaks, Region, Width, Scheme string
 	GPC                           bool
-	Look                          url.Values // custom properties, without what all have in common
-	Shown                         bool       // the draft can be shown
+	Shown                         bool     // the draft can be shown
+	Effects                       []effect // before the visitor has chosen
+}
+
+// effect is what may run of a category.
+type effect struct {
+	Key, Title string
+	Runs       bool
+	Services   []string
+	Cookies    int // that go when it is refused
 }
 
 // Widths of the frame, in pixels; "" is as wide as there is room for.
 func (previewView) Widths() []string { return []string{"320", "768", ""} }
-
-// Looks are the custom properties that the banner takes its looks from: see
-// sdk/js/THEMING.md.
-func (previewView) Looks() []string {
-	return []string{"accent", "on-accent", "background", "text", "quiet", "line", "edge", "font", "size", "radius", "width", "position"}
-}
 
 // Frame is the address of what is in the frame.
 func (p previewView) Frame() string { return "preview/frame?" + p.query().Encode() }
@@ -36,43 +37,30 @@ func (p previewView) query() url.Values {
 	if p.GPC {
 		q.Set("gpc", "yes")
 	}
-	for name, value := range p.Look {
-		q["look."+name] = value
-	}
 	return q
 }
 
-// Value gives a custom property that was set.
-func (p previewView) Value(name string) string { return p.Look.Get(name) }
-
-// Style is the rule for the pages of the site; "" where nothing is set.
-func (p previewView) Style() string {
-	var rule strings.Builder
-	for _, name := range p.Looks() {
-		if value := p.Look.Get(name); value != "" {
-			rule.WriteString("\t--volenti-" + name + ": " + value + ";\n")
-		}
-	}
-	if rule.Len() == 0 {
-		return ""
-	}
-	return ":root {\n" + rule.String() + "}"
-}
-
-// maxLook bounds a custom property, in bytes.
-const maxLook = 200
-
 func previewOf(q url.Values) previewView {
-	p := previewView{Speaks: q.Get("speaks"), Region: q.Get("region"), Width: q.Get("width"), Scheme: q.Get("scheme"), GPC: q.Get("gpc") != "", Look: url.Values{}}
+	p := previewView{Speaks: q.Get("speaks"), Region: q.Get("region"), Width: q.Get("width"), Scheme: q.Get("scheme"), GPC: q.Get("gpc") != ""}
 	if !slices.Contains(p.Widths(), p.Width) {
 		p.Width = ""
 	}
-	for _, name := range p.Looks() {
-		if value := strings.TrimSpace(q.Get("look." + name)); value != "" && len(value) <= maxLook && !strings.ContainsAny(value, ";{}") {
-			p.Look.Set(name, value)
-		}
-	}
 	return p
+}
+
+// effects are what may run before a visitor has chosen; the script on the page says the
+// same of itself.
+func effects(d site.Document, gpc bool) (all []effect) {
+	for _, k := range d.Categories {
+		e := effect{Key: k.Key, Title: k.Title, Runs: k.Necessary || d.Mode == site.OptOut && !(gpc && k.Sale), Cookies: len(k.Cookies)}
+		for _, n := range d.Vendors {
+			if n.Category == k.Key {
+				e.Services, e.Cookies = append(e.Services, n.Name), e.Cookies+len(n.Cookies)
+			}
+		}
+		all = append(all, e)
+	}
+	return all
 }
 
 // document is what a visitor would get, were the draft published.
@@ -87,7 +75,13 @@ func showPreview(v *visit) error {
 		return err
 	}
 	p := previewOf(v.r.URL.Query())
-	p.Shown = len(s.Problems) == 0
+	if p.Shown = len(s.Problems) == 0; p.Shown {
+		d, err := v.document(s, p)
+		if err != nil {
+			return err
+		}
+		p.Effects = effects(d, p.GPC)
+	}
 	s.More = p
 	v.w.Header().Set("Content-Security-Policy", securityHeaders["Content-Security-Policy"]+"; frame-src 'self'")
 	return v.show(http.StatusOK, "admin/sites-preview", s, nil)
@@ -108,9 +102,8 @@ type frameView struct {
 
 // framed is what the script in the frame is given: assets/js/preview.js.
 type framed struct {
-	Document site.Document     `json:"document"`
-	GPC      bool              `json:"gpc"`
-	Look     map[string]string `json:"look"` // custom properties
+	Document site.Document `json:"document"`
+	GPC      bool          `json:"gpc"`
 }
 
 func showFrame(v *visit) error {
@@ -118,15 +111,16 @@ func showFrame(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := previewOf(v.r.URL.Query())
+	q := v.r.URL.Query()
+	p := previewOf(q)
 	d, err := v.document(s, p)
 	if err != nil {
 		return err
 	}
-	f := frameView{d, p.Scheme, framed{d, p.GPC, map[string]string{}}, v.language}
-	for name := range p.Look {
-		f.Given.Look["--volenti-"+name] = p.Look.Get(name)
+	if q.Has("looks") { // those of a draft that is not saved yet
+		d.Look = lookOf(q).Shown()
 	}
+	f := frameView{d, p.Scheme, framed{d, p.GPC}, v.language}
 	var page bytes.Buffer
 	if err := v.language.pages["admin/sites-frame"].ExecuteTemplate(&page, "frame", f); err != nil {
 		return fmt.Errorf("write the frame of a preview: %w", err)

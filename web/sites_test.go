@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"volenti.dev/volenti/internal/chromiumtest"
@@ -14,7 +15,7 @@ import (
 var snippet = regexp.MustCompile(`<script src="[^"]+" data-site="[a-z0-9]+" async></script>`)
 
 func TestOfficerMakesASiteSeesItsBannerAndAsksAgainInABrowser(t *testing.T) { // W7, W18
-	h := start(t)
+	h := start(t, "--allow-private-webhooks")
 	b := chromiumtest.StartScripted(t)
 	b.Scripts(false) // what is edited needs none
 	e := eye{b, t, chromiumtest.Axe(t)}
@@ -30,9 +31,14 @@ func TestOfficerMakesASiteSeesItsBannerAndAsksAgainInABrowser(t *testing.T) { //
 	e.Press("Make the site")
 	e.says("not published", "Name one at least, like https://shop.example")
 	at, line := h.url+e.Path(), snippet.FindString(e.Text())
-	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	var managed atomic.Value // what a tag manager would put in
+	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		_, _ = fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Shop</title>%s<body><p>Welcome</p></body></html>`, line)
+		head := line
+		if r.URL.Path == "/managed" {
+			head, _ = managed.Load().(string)
+		}
+		_, _ = fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Shop</title>%s<body><p>Welcome</p></body></html>`, head)
 	}))
 	t.Cleanup(shop.Close)
 
@@ -55,16 +61,38 @@ func TestOfficerMakesASiteSeesItsBannerAndAsksAgainInABrowser(t *testing.T) { //
 	e.Press("Take")
 	e.says("Taken into the draft")
 
-	// The preview is the banner, and says nothing to anybody.
+	e.Press("Look")
+	e.Fill("Buttons", "#777777")
+	e.Press("Save the draft")
+	e.says("Too little contrast in light colours: on-accent on accent has 4.47, and needs 4.5")
+	e.look("sites-look-wrong")
+	e.Fill("Buttons", "")
+	e.Fill("Corners", "0px")
+	e.Press("Save the draft")
+
+	// The preview is the banner, and says nothing to anybody. The page around it tells
+	// what may run, and follows without being loaded anew.
 	b.Scripts(true)
 	e.Press("Preview")
+	e.look("sites-preview")
+	chromiumtest.Evaluate[bool](b, `addEventListener("message", ({source, data}) => { window.heard = source === document.querySelector("iframe").contentWindow && data }) || true`)
+	e.Choose("Language", "de")
+	e.Await(`location.search.includes("speaks=de")`)
+	e.Touch("The browser sends Global Privacy Control")
+	e.Await(`window.heard?.categories?.necessary && location.search.includes("gpc=yes")`)
+	const statistics = `document.querySelector("[data-category=statistics] .status").textContent`
+	e.is("nothing is allowed before a choice", statistics+` == "held back"`)
+	chromiumtest.Evaluate[bool](b, `dispatchEvent(new MessageEvent("message", {source: document.querySelector("iframe").contentWindow, data: {categories: {statistics: true}}}))`)
+	e.is("what the frame says is shown", statistics+` == "may run"`)
 	e.Open(at + "/preview/frame?speaks=en")
 	e.AwaitThing("button", "Accept all")
 	if !strings.Contains(e.Read(), "We ask first") {
 		t.Errorf("the preview does not show the text: %s", e.Read())
 	}
 	before := len(e.Requests())
+	chromiumtest.Evaluate[bool](b, `addEventListener("message", ({data}) => { window.heard = data.categories }) || true`)
 	e.Use("button", "Accept all")
+	e.Await(`window.heard?.statistics`)
 	e.AwaitThing("button", "Privacy settings")
 	for _, to := range e.Requests()[before:] {
 		t.Errorf("the preview asks for %s", to)
@@ -83,8 +111,25 @@ func TestOfficerMakesASiteSeesItsBannerAndAsksAgainInABrowser(t *testing.T) { //
 	if !strings.Contains(visitor.Read(), "We ask first") {
 		t.Errorf("the banner does not show the text: %s", visitor.Read())
 	}
+	if got := chromiumtest.Evaluate[string](visitor, `getComputedStyle(document.querySelector("volenti-banner").shadowRoot.querySelector(".ask")).borderRadius`); got != "0px" {
+		t.Errorf("the corners of the banner are %s", got)
+	}
 	visitor.Use("button", "Accept all")
 	visitor.AwaitThing("button", "Privacy settings")
+
+	// It is in the pages, and what a tag manager is given works.
+	e.Open(at + "/install")
+	e.look("sites-install")
+	managed.Store(chromiumtest.Evaluate[string](b, `[...document.querySelectorAll("pre")].find((text) => text.textContent.includes("createElement")).textContent`))
+	e.Press("Read the page")
+	e.says("in order", "The script of the banner is in the page, with the key of this site.")
+	e.Fill("Page", "/managed")
+	e.Press("Read the page")
+	e.says("A script of the page starts the banner of this site.")
+	e.look("sites-checked")
+	other := b.Visitor(t)
+	other.Open(shop.URL + "/managed")
+	other.AwaitThing("button", "Accept all")
 
 	// What asks for more asks again, and says so before.
 	e.Open(at + "/categories")

@@ -47,9 +47,11 @@ var fixtures = map[string]func(*town) []string{
 	"/admin/sites/{id}/services/{at}":          ofSite("/services/1"),
 	"/admin/sites/{id}/texts":                  ofSite("/texts"),
 	"/admin/sites/{id}/regions":                ofSite("/regions"),
+	"/admin/sites/{id}/look":                   ofSite("/look"),
 	"/admin/sites/{id}/preview":                ofSite("/preview"),
 	"/admin/sites/{id}/publish":                ofSite("/publish"),
 	"/admin/sites/{id}/versions":               ofSite("/versions"),
+	"/admin/sites/{id}/install":                ofSite("/install"),
 	"/delete-account/{site}":                   (*town).deletion,
 	"/admin/sites/{id}/preview/frame":          fixed(), // a page of the shop, with the banner; demo/site walks it
 	"/admin/systems/{key}":                     func(h *town) []string { return h.each("/systems") },

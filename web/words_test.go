@@ -31,7 +31,7 @@ var (
 		`^(chosen|chosen_by)\.`,
 		`^desk\.(connect|publish|site)(\.|$)`,
 		`^(people\.(status|reason)|consent\.(choice|source|device))\.`,
-		`^sites\.(tab|step|link|mode|width|scheme|look|differs|because|field|all)\.|^deletion\.step\.`,
+		`^sites\.(found|weight|checked|snippet|position|tab|step|link|mode|width|scheme|look|differs|because|field|all)\.|^deletion\.step\.`,
 		`^(delivery|choice|reason|outcome_of_call|trial|erases|type|rate|todo|severity|direction)\.`,
 		`^next\.`,
 	}, "|"))

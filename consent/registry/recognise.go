@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"volenti.dev/volenti/consent/site"
 )
 
 // Recognise gives the keys of the services behind hosts or addresses of scripts
@@ -13,16 +15,59 @@ import (
 func Recognise(addresses []string) []string {
 	var keys []string
 	for _, a := range addresses {
-		keys = append(keys, behind(strings.ToLower(strings.TrimSpace(a)))...)
+		keys = append(keys, behind(load(), a)...)
 	}
 	slices.Sort(keys)
 	return slices.Compact(keys)
 }
 
-// behind gives the services that match an address best.
-func behind(address string) (keys []string) {
+// Among gives those of the vendors of a site that match an address best.
+func Among(vendors []site.Vendor, address string) (found []site.Vendor) {
+	services := make([]Service, len(vendors))
+	for i, v := range vendors {
+		services[i] = Service{Key: v.Key, Hosts: v.Hosts, Scripts: v.Scripts}
+	}
+	keys := behind(services, address)
+	for _, v := range vendors {
+		if slices.Contains(keys, v.Key) {
+			found = append(found, v)
+		}
+	}
+	return found
+}
+
+// Asked names the service behind an address, of those of a site, nil for one that shows
+// nothing yet, or of the registry; "" where there is none for which visitors are asked.
+func Asked(shown *site.Version, address string) string {
+	var vendors []site.Vendor
+	necessary := map[string]bool{}
+	if shown != nil {
+		for _, k := range shown.Categories {
+			necessary[k.Key] = k.Necessary
+		}
+		for _, n := range shown.Vendors {
+			vendors = append(vendors, n.Vendor)
+		}
+	}
+	for _, v := range Among(vendors, address) {
+		if necessary[v.Category] {
+			return ""
+		}
+		return v.Name
+	}
+	for _, key := range Recognise([]string{address}) {
+		if s, _ := Find(key); s.Category != Necessary {
+			return s.Name
+		}
+	}
+	return ""
+}
+
+// behind gives those of the services that match an address best.
+func behind(services []Service, address string) (keys []string) {
+	address = strings.ToLower(strings.TrimSpace(address))
 	best := match{}
-	for _, s := range load() {
+	for _, s := range services {
 		m := s.match(address)
 		switch c := m.compare(best); {
 		case m == match{} || c < 0:

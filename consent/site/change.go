@@ -17,7 +17,7 @@ type Change struct {
 
 // Difference is one thing that changed.
 type Difference struct {
-	Kind     string   `json:"kind"` // language, region, category, vendor, text or link; or order, of all of a kind
+	Kind     string   `json:"kind"` // language, region, category, vendor, look, text or link; or order, of all of a kind
 	Key      string   `json:"key"`
 	Language string   `json:"language,omitempty"` // of a text or link
 	How      string   `json:"how"`                // added, changed or removed
@@ -129,6 +129,9 @@ func (v Version) parts() (all []part) {
 	for _, n := range v.Vendors {
 		n.Since = 0
 		all = append(all, part{kind: "vendor", key: n.Key, fields: fields(n)})
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.Look)) {
+		all = append(all, part{kind: "look", key: name, fields: map[string]any{"value": v.Look[name]}})
 	}
 	for _, l := range v.Languages {
 		all = append(all, words("text", l, v.Texts[l])...)

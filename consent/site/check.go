@@ -49,6 +49,7 @@ func (d Draft) Problems(ledger map[string]bool) []Problem {
 	c.categories()
 	c.vendors()
 	c.regions()
+	c.look()
 	return c.problems
 }
 

@@ -21,7 +21,8 @@ type Document struct {
 	Categories []DocumentCategory `json:"categories"`
 	Vendors    []DocumentVendor   `json:"vendors"`
 	Changes    []DocumentChange   `json:"changes,omitempty"`
-	URL        string             `json:"url"` // of this document, for good
+	Look       Look               `json:"look,omitempty"` // position as the property inset takes it
+	URL        string             `json:"url"`            // of this document, for good
 }
 
 // DocumentCategory is an Asked in one language.

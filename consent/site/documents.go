@@ -67,7 +67,7 @@ func (v Version) Document(key, language, region string) Document {
 func (v Version) document(key, digest, l string, r Region) Document {
 	d := Document{
 		Site: key, Version: v.Number, Digest: digest, Language: l, Languages: v.Languages, Direction: direction(l),
-		Region: r.Key, Mode: r.Mode, Material: v.Material, Texts: v.Texts[l], Links: v.Links[l],
+		Region: r.Key, Mode: r.Mode, Material: v.Material, Texts: v.Texts[l], Links: v.Links[l], Look: v.Look.Shown(),
 		Categories: make([]DocumentCategory, 0, len(v.Categories)), Vendors: make([]DocumentVendor, 0, len(v.Vendors)),
 		URL: fmt.Sprintf("/api/v1/public/sites/%s/versions/%d/%s/%s", key, v.Number, l, r.Key),
 	}

@@ -61,6 +61,7 @@ func (f *form) draft(n *source.Node) (d Draft) {
 	for i, n := range f.list(m, "", "regions") {
 		d.Regions = append(d.Regions, f.region(at("regions", i), n))
 	}
+	d.Look = f.words(m, "", "look")
 	m.Done()
 	return d
 }

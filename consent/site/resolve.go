@@ -14,7 +14,7 @@ import (
 func (d Draft) resolve() Version {
 	v := Version{
 		Languages: slices.Clone(d.Languages), Texts: map[string]map[string]string{}, Links: map[string]map[string]string{},
-		Categories: []Asked{}, Vendors: []Named{}, Regions: slices.Clone(d.Regions),
+		Categories: []Asked{}, Vendors: []Named{}, Regions: slices.Clone(d.Regions), Look: maps.Clone(d.Look),
 	}
 	for _, l := range d.Languages {
 		v.Texts[l], v.Links[l] = d.textsIn(l), map[string]string{}

@@ -34,6 +34,7 @@ type Draft struct {
 	// Regions: the first that names the visitor's country counts; the last names
 	// none and is for all others, and for who comes from nobody knows where.
 	Regions []Region `json:"regions,omitempty" yaml:"regions"`
+	Look    Look     `json:"look,omitempty" yaml:"look"`
 }
 
 // Category is what a visitor says yes or no to.
@@ -120,6 +121,7 @@ type Version struct {
 	Categories []Asked                      `json:"categories"`
 	Vendors    []Named                      `json:"vendors"`
 	Regions    []Region                     `json:"regions"`
+	Look       Look                         `json:"look,omitempty"`
 	// Material is the number of the last version that asks everybody again: this
 	// one or an earlier one.
 	Material int `json:"material"`

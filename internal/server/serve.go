@@ -223,6 +223,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Systems:        systemDesk{db.Systems(), s.worker().latest},
 		SystemLinks:    db.SystemLinks(),
 		Sites:          sites{db.Sites()}, CountryHeader: s.CountryHeader,
+		SitePages:        s.sitePages(),
 		Banners:          banners{db.SiteConsents(), db.Sites(), db.Devices()},
 		Ready:            db.Ready,
 		Unavailable:      func(err error) bool { return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) },

@@ -139,7 +139,7 @@ func (s *site) pagePath(page web.Page, tenant string) string {
 	case tenant != "" && strings.HasPrefix(page.Path, "/admin/keys/{id}"):
 		id = s.objectOf("/api/v1/apikeys/{id}", tenant)
 	case tenant != "" && strings.HasPrefix(page.Path, "/admin/sites/"):
-		id, _ = s.makeSite(tenant, false)
+		id = s.makeSiteAt(tenant, "http://127.0.0.1:1", false).ID // where nobody answers
 	case tenant != "" && strings.Contains(page.Path, "{id}"):
 		id = s.makeRequestFor(api.Route{Path: strings.TrimPrefix(page.Path, "/admin")}, tenant)
 	}

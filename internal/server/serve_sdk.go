@@ -3,8 +3,6 @@ package server
 import (
 	"bytes"
 	"compress/gzip"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"strconv"
 	"strings"
@@ -20,7 +18,7 @@ const sdkPath = "/sdk/"
 // sdkFile is a built file as it is sent.
 type sdkFile struct {
 	plain, zipped []byte
-	hash          string // the first 8 bytes of its SHA-256, hex
+	hash          string
 }
 
 // sdkFiles are the built files by name.
@@ -46,8 +44,7 @@ var sdkFiles = sync.OnceValue(func() map[string]sdkFile {
 		if err != nil {
 			panic(err) // the level is one, and memory takes everything
 		}
-		sum := sha256.Sum256(plain)
-		files[e.Name()] = sdkFile{plain, zipped.Bytes(), hex.EncodeToString(sum[:8])}
+		files[e.Name()] = sdkFile{plain, zipped.Bytes(), js.Hash(plain)}
 	}
 	return files
 })

@@ -231,6 +231,8 @@ func (s *site) path(route api.Route, tenant string) string {
 		s.must(s.db.Webhooks().Disable(s.t.Context(), tenant, id, act("webhook.disable"))) // only so many can be enabled
 	case strings.HasSuffix(route.Path, "link"), strings.HasSuffix(route.Path, "/link/prove"):
 		id, key = s.makeDevice(route, tenant)
+	case strings.HasSuffix(route.Path, "/sites/{id}/check"):
+		id = s.makeSiteAt(tenant, "http://127.0.0.1:1", true).ID // where nobody answers
 	case strings.Contains(route.Path, "/sites/"):
 		_, last, _ := strings.Cut(route.Path, "{id}/")
 		id, key = s.makeSite(tenant, !slices.Contains([]string{"draft", "publish", "sync"}, last)) // which are of the first revision
@@ -277,8 +279,14 @@ func (s *site) path(route api.Route, tenant string) string {
 // makeSite makes a site of a tenant that can be published, or is.
 func (s *site) makeSite(tenant string, published bool) (id, key string) {
 	s.t.Helper()
+	made := s.makeSiteAt(tenant, "https://shop.example", published)
+	return made.ID, made.Key
+}
+
+func (s *site) makeSiteAt(tenant, origin string, published bool) banner.Summary {
+	s.t.Helper()
 	d := banner.Start()
-	d.Origins = []string{"https://shop.example"}
+	d.Origins = []string{origin}
 	db := sites{s.db.Sites()}
 	id, err := db.Create(s.t.Context(), auth.Caller{Tenant: tenant}, "Shop", d)
 	s.must(err)
@@ -288,7 +296,7 @@ func (s *site) makeSite(tenant string, published bool) (id, key string) {
 	}
 	made, _, err := db.Get(s.t.Context(), tenant, id)
 	s.must(err)
-	return id, made.Key
+	return made
 }
 
 // makeDelivery records a choice that is not sent to the connection archive, and gives

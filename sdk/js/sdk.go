@@ -3,7 +3,11 @@
 // in TypeScript in src; what is served is built from that and lies in dist.
 package js
 
-import "embed"
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+)
 
 //go:generate go run ./build
 
@@ -12,3 +16,10 @@ import "embed"
 //
 //go:embed dist
 var Dist embed.FS
+
+// Hash is what the address of a built file has that never changes: the first 8 bytes
+// of its SHA-256, hex.
+func Hash(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:8])
+}

@@ -19,6 +19,8 @@ export interface Document {
   categories: Category[];
   vendors: Vendor[];
   changes?: Change[];
+  /** How the banner looks, by name: colours, "dark-" before those of dark schemes, and sizes. */
+  look?: Record<string, string>;
   url: string;
 }
 

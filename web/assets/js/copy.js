@@ -1,6 +1,6 @@
-// A button beside each command of "This page over the API", which copies it.
+// A button beside each text that is there to be copied.
 "use strict";
-for (const box of document.querySelectorAll("details.curl")) {
+for (const box of document.querySelectorAll("[data-copy]")) {
 	for (const command of box.querySelectorAll("pre")) {
 		const button = document.createElement("button");
 		button.className = "second";

@@ -1,8 +1,9 @@
 // Runs before the banner in the frame of a preview. What the banner asks its server is
 // answered here; the policy of the page lets nothing out, so that nothing is recorded.
 (() => {
-  const { document: shown, gpc, look } = JSON.parse(document.getElementById('preview').textContent);
-  for (const name of Object.keys(look)) document.documentElement.style.setProperty(name, look[name]);
+  const { document: shown, gpc } = JSON.parse(document.getElementById('preview').textContent);
+  // The page around it tells what may run: sites.js.
+  document.addEventListener('volenti:change', ({ detail }) => parent.postMessage({ phase: detail.phase, categories: detail.categories }, '*'));
   Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', { configurable: true, get: () => gpc });
   const year = 365 * 24 * 60 * 60 * 1000;
   const recorded = ({ categories, source }) => {

@@ -14,7 +14,7 @@ import { ask } from './ask';
 import { button, cross, make } from './element';
 import { placeholders } from './placeholder';
 import { settings } from './settings';
-import { dress, type Dress } from './style';
+import { dress, paint, type Dress } from './style';
 import { sayer } from './words';
 
 export interface Options extends Dress {
@@ -78,6 +78,7 @@ function show(controller: Controller, options: Options, signal: AbortSignal): ((
     const say = sayer(shown);
     close();
     first = first?.remove() as undefined;
+    for (const root of [before, after]) paint(root, options, shown.look);
     for (const host of [front, rear]) {
       host.lang = shown.language;
       host.dir = shown.direction;

@@ -35,7 +35,7 @@ export function placeholders(controller: Controller, options: Dress): () => void
     const name = vendor ? vendor.name : hostOf(frame);
     const host = make('volenti-blocked', { lang: shown.language, dir: shown.direction });
     take(frame, host);
-    dress(host, options).append(
+    dress(host, options, shown.look).append(
       make('div', { class: 'blocked', role: 'group', 'aria-labelledby': 'blocked' },
         make('strong', { id: 'blocked' }, say('blocked.title', name)),
         make('p', {}, say('blocked.description', name)),

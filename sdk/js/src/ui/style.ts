@@ -3,6 +3,8 @@
 // in quarters. Every pair of text and ground has a contrast of 4.5, every edge
 // that says something one of 3. THEMING.md names the properties of a theme.
 
+import type { Document } from '../protocol';
+
 export interface Dress {
   /** The nonce of the page's CSP: for browsers that cannot adopt style sheets. */
   nonce?: string | undefined;
@@ -17,34 +19,43 @@ declare global {
   }
 }
 
+/** What is published of the looks. The properties of the page count more. */
+type Look = Document['look'];
+
 /** Gives an element a shadow that is dressed. */
-export function dress(host: HTMLElement, { nonce, scheme }: Dress): ShadowRoot {
+export function dress(host: HTMLElement, dress: Dress, look?: Look): ShadowRoot {
   const root = host.attachShadow({ mode: 'open' });
-  const text = colours(scheme) + form;
+  if (!root.adoptedStyleSheets) root.append(document.createElement('style'));
+  paint(root, dress, look);
+  return root;
+}
+
+/** Dresses a shadow anew, with what was published. */
+export function paint(root: ShadowRoot, { nonce, scheme }: Dress, look: Look = {}): void {
+  const text = colours(scheme, look) + form;
   if (root.adoptedStyleSheets) {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(text);
     root.adoptedStyleSheets = [sheet];
   } else {
-    const style = document.createElement('style');
+    const style = root.querySelector('style')!;
     if (nonce) style.nonce = nonce;
     style.textContent = text;
-    root.append(style);
   }
-  return root;
 }
 
-function colours(scheme: Dress['scheme']): string {
-  const light = palette('light', '#fff', '#1c2127', '#59626c', '#d5dae0', '#767f89');
-  const dark = palette('dark', '#1d2126', '#eceef0', '#abb3bc', '#3d444c', '#8a939d');
+function colours(scheme: Dress['scheme'], look: Record<string, string>): string {
+  const light = palette('light', look, '', '#fff', '#1c2127', '#59626c', '#d5dae0', '#767f89');
+  const dark = palette('dark', look, 'dark-', '#1d2126', '#eceef0', '#abb3bc', '#3d444c', '#8a939d');
   if (scheme) return scheme === 'dark' ? dark : light;
   return `${light}@media(prefers-color-scheme:dark){${dark}}`;
 }
 
-function palette(scheme: string, background: string, text: string, quiet: string, line: string, edge: string): string {
-  return `:host{--s:${scheme};--b:var(--volenti-background,${background});--t:var(--volenti-text,${text});` +
-    `--q:var(--volenti-quiet,${quiet});--l:var(--volenti-line,${line});--e:var(--volenti-edge,${edge});` +
-    '--a:var(--volenti-accent,var(--t));--o:var(--volenti-on-accent,var(--b));--r:var(--volenti-radius,.5em)}';
+function palette(scheme: string, look: Record<string, string>, before: string, background: string, text: string, quiet: string, line: string, edge: string): string {
+  const set = (short: string, name: string, usual: string) => `--${short}:var(--volenti-${name},${look[before + name] || look[name] || usual});`;
+  return `:host{--s:${scheme};` + set('b', 'background', background) + set('t', 'text', text) + set('q', 'quiet', quiet) + set('l', 'line', line) +
+    set('e', 'edge', edge) + set('a', 'accent', 'var(--t)') + set('o', 'on-accent', 'var(--b)') + set('r', 'radius', '.5em') +
+    set('f', 'font', 'system-ui,sans-serif') + set('z', 'size', 'medium') + set('w', 'width', '48em') + set('p', 'position', 'auto 1em 1em') + set('n', 'position', 'auto .5em .5em') + '}';
 }
 
 // The page reaches nothing in here but by the properties of a theme.
@@ -54,7 +65,7 @@ const form = `
 .blocked{all:initial}
 *{box-sizing:border-box;margin:0;overflow-wrap:anywhere}
 [hidden]{display:none!important}
-.card,.corner,dialog,.blocked{font:var(--volenti-size,medium)/1.5 var(--volenti-font,system-ui,sans-serif);color:var(--t);color-scheme:var(--s)}
+.card,.corner,dialog,.blocked{font:var(--z)/1.5 var(--f);color:var(--t);color-scheme:var(--s)}
 .card,dialog,.corner>button,[role=status],.blocked{background:var(--b);border:1px solid var(--l);border-radius:var(--r)}
 .card,dialog,.corner>button,[role=status]{box-shadow:0 .25em 1.5em #0003}
 h2,h3{font-size:1.125em;line-height:1.25;font-weight:600}
@@ -79,7 +90,7 @@ button{font:inherit;color:inherit;background:none;border:0;padding:0;cursor:poin
 .acts button,.blocked button{min-height:2.75em;padding:.5em 1em;font-weight:600;line-height:1.25;color:var(--o);background:var(--a);border:1px solid var(--a);border-radius:var(--r)}
 button:hover,summary:hover{text-decoration:underline}
 .plain{min-height:1.75em;text-decoration:underline}
-.ask{position:fixed;z-index:2147483647;inset:var(--volenti-position,auto 1em 1em);margin:auto;max-width:var(--volenti-width,48em);max-height:calc(100% - 2em);overflow:auto;padding:1.5em;container-type:inline-size}
+.ask{position:fixed;z-index:2147483647;inset:var(--p);margin:auto;max-width:var(--w);max-height:calc(100% - 2em);overflow:auto;padding:1.5em;container-type:inline-size}
 .ask>*+*{margin-top:.75em}
 .ask>.acts{margin-top:1.25em}
 .under{opacity:0}
@@ -115,7 +126,7 @@ code{display:block;unicode-bidi:isolate;font:1em/1.5 ui-monospace,monospace}
 .line{display:flex;gap:1em;align-items:start;max-width:32em;padding:.75em 1em}
 .blocked{display:grid;grid-auto-rows:max-content;gap:.75em;align-content:safe center;justify-items:center;text-align:center;box-sizing:border-box;height:var(--height,auto);overflow:auto;padding:1.5em}
 @container(max-width:24em){.blocked{gap:.25em;padding:.5em;font-size:small;line-height:1.375}.blocked button{min-height:2em;padding:.25em 1em}}
-@media(max-width:30em){.ask{padding:1em;inset:var(--volenti-position,auto .5em .5em);max-height:calc(100% - 1em)}dialog>*{padding:1em}}
+@media(max-width:30em){.ask{padding:1em;inset:var(--n);max-height:calc(100% - 1em)}dialog>*{padding:1em}}
 @media(max-width:40em){dialog{width:100%;max-width:100%;height:100%;max-height:100%;border:0;border-radius:0}}
 @media(max-height:30em){dialog{display:block}}
 @media(prefers-reduced-motion:no-preference){[role=switch]::before{transition:inset-inline-start .15s}}

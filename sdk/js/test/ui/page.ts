@@ -36,6 +36,7 @@ window.show = (query) => {
   const language = asked.get('language') || 'en';
   const page = shown(language, window.texts[language]!, Number(asked.get('vendors')));
   if (asked.has('rtl')) page.direction = 'rtl';
+  if (asked.has('look')) page.look = JSON.parse(asked.get('look')!) as Record<string, string>;
   window.fake = fake(page, {
     phase,
     gpc: phase === 'signal',

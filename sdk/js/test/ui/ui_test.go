@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -104,27 +105,27 @@ func TestTheFaceOfTheBanner(t *testing.T) {
 		sentence string
 		holds    func(f face)
 	}{
-		{"the first layer offers three answers that are alike", alike},                    // W14
-		{"the first layer holds nobody up", unheld},                                       // W14
-		{"Esc closes the first layer without an answer", escape},                          // W14
-		{"the keyboard alone makes a choice", keyboard},                                   // W14, W18
-		{"the focus stays in the settings, and comes back from them", focus},              // W18
-		{"the settings say what is there to know", facts},                                 // W14
-		{"a service is switched alone", service},                                          // W14
-		{"services come a few at a time", pieces},                                         // F12
-		{"consent is withdrawn where it was given, and the visitor is asked", withdrawal}, // W14
-		{"a visitor is told why they are asked again", again},                             // W14
-		{"the browser's signal is a message that a visitor closes for good", signal},      // W14
-		{"a link of the page opens the settings in the place of the button", link},        // W14
-		{"in the place of a blocked frame is a way to allow its vendor", placeholder},     // W14
-		{"messages are told, also to those who do not see them", messages},                // W18
-		{"nothing on the page moves", still},                                              // F12
-		{"a strict policy refuses nothing", strict},                                       // W16
-		{"the page's rules do not reach in, and its theme does", theme},                   // W16
-		{"all can be reached when it is zoomed to 400 %", zoomed},                         // W18
-		{"all languages fit on a small screen", languages},                                // W18
-		{"it is not printed, and does without colours", media},                            // W18
-		{"what is taken away leaves nothing", gone},                                       // W16
+		{"the first layer offers three answers that are alike", alike},                         // W14
+		{"the first layer holds nobody up", unheld},                                            // W14
+		{"Esc closes the first layer without an answer", escape},                               // W14
+		{"the keyboard alone makes a choice", keyboard},                                        // W14, W18
+		{"the focus stays in the settings, and comes back from them", focus},                   // W18
+		{"the settings say what is there to know", facts},                                      // W14
+		{"a service is switched alone", service},                                               // W14
+		{"services come a few at a time", pieces},                                              // F12
+		{"consent is withdrawn where it was given, and the visitor is asked", withdrawal},      // W14
+		{"a visitor is told why they are asked again", again},                                  // W14
+		{"the browser's signal is a message that a visitor closes for good", signal},           // W14
+		{"a link of the page opens the settings in the place of the button", link},             // W14
+		{"in the place of a blocked frame is a way to allow its vendor", placeholder},          // W14
+		{"messages are told, also to those who do not see them", messages},                     // W18
+		{"nothing on the page moves", still},                                                   // F12
+		{"a strict policy refuses nothing", strict},                                            // W16
+		{"the page's rules do not reach in; its theme does, before the published look", theme}, // W16
+		{"all can be reached when it is zoomed to 400 %", zoomed},                              // W18
+		{"all languages fit on a small screen", languages},                                     // W18
+		{"it is not printed, and does without colours", media},                                 // W18
+		{"what is taken away leaves nothing", gone},                                            // W16
 	} {
 		t.Run(tt.sentence, func(t *testing.T) { tt.holds(face{browser.Visitor(t), t, at}) })
 	}
@@ -449,6 +450,18 @@ func theme(f face) {
 	if got, want := style(".acts button"), "rgb(255, 255, 255); rgb(28, 33, 39); solid; none; 0px; center"; got != want {
 		f.t.Errorf("a button is %s, want %s", got, want)
 	}
+	f.visit("look=" + url.QueryEscape(`{"accent":"#0b4f9e","dark-accent":"#8fc1ff","background":"#fafafa","radius":"0px","position":"auto 1em 1em auto"}`))
+	for scheme, want := range map[string]string{"light": "rgb(250, 250, 250); rgb(11, 79, 158); solid; none; 0px; center", "dark": "rgb(250, 250, 250); rgb(143, 193, 255); solid; none; 0px; center"} {
+		f.Screen(1280, scheme)
+		if got := style(".acts button"); got != want {
+			f.t.Errorf("as it was published, in %s colours, a button is %s, want %s", scheme, got, want)
+		}
+	}
+	for _, width := range []int64{1280, 320} {
+		f.Screen(width, "light")
+		f.check(fmt.Sprintf("it has square corners and its place at %d pixels", width), `(s => [s.borderRadius, s.right, s.bottom].join(" ") == "0px 16px 16px")(getComputedStyle(front.querySelector(".ask")))`)
+	}
+	f.Screen(1280, "light")
 	f.check("the page has a theme", `["background: #fffbe6", "text: #332b00", "accent: #7a4b00", "on-accent: #ffffe0"].forEach(p => {
 		const [name, value] = p.split(": "); document.documentElement.style.setProperty("--volenti-" + name, value)}) || true`)
 	if got, want := style(".acts button"), "rgb(255, 255, 224); rgb(122, 75, 0); solid; none; 0px; center"; got != want {
