@@ -64,6 +64,7 @@ type Config struct {
 	Letters   Letters
 	Views     Views
 	Previews  Previews
+	Omissions Omissions
 	Deadlines Deadlines
 	Reviews   Reviews
 	Resumes   Resumes

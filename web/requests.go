@@ -94,8 +94,11 @@ func (d detailView) Clock() bool {
 
 // Looked says whether the request waits for this operator's last look.
 func (d detailView) Looked() bool {
-	return d.Status == request.RequiresFinalization && d.session.May(auth.OperateRequests)
+	return d.Waits() && d.session.May(auth.OperateRequests)
 }
+
+// Waits says whether the request waits for somebody's last look.
+func (d detailView) Waits() bool { return d.Status == request.RequiresFinalization }
 
 // Begun says whether anything was done in any collection.
 func (d detailView) Begun() bool {
@@ -180,7 +183,8 @@ func (v *visit) detailOf(status int, d detailView) error {
 			d.Stopped = append(d.Stopped, c)
 		}
 	}
-	if d.Status == request.Complete || d.Status == request.CompleteWithResidue {
+	switch d.Status {
+	case request.RequiresFinalization, request.Complete, request.CompleteWithResidue:
 		d.Rules = d.Plan.rules()
 	}
 	if d.renews() {

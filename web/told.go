@@ -34,6 +34,15 @@ type (
 	report struct {
 		Collections []collection `json:"collections"`
 		Skipped     []skipped    `json:"skipped"`
+		LeftOut     []leftCount  `json:"left_out"`
+	}
+	// leftCount counts what is left out of the package, of one field.
+	leftCount struct {
+		Address string `json:"address"`
+		Field   string `json:"field"`
+		Values  int64  `json:"values"`
+		All     bool   `json:"all"`
+		Reason  string `json:"reason"`
 	}
 	collection struct {
 		Address     string `json:"address"`
