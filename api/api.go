@@ -63,6 +63,7 @@ type Config struct {
 	Letters   Letters
 	Views     Views
 	Previews  Previews
+	Omissions Omissions
 	Deadlines Deadlines
 	Reviews   Reviews
 	Resumes   Resumes

@@ -18,6 +18,8 @@ type Previews interface {
 	Preview(ctx context.Context, tenant, id, rule string) ([]delivery.Glimpse, error)
 }
 
+const closedForRecipient = "The package is closed for its recipient, and nobody else can read it."
+
 type packagePreviewOutput struct {
 	Body PackagePreview
 }
@@ -30,7 +32,7 @@ type PackagePreview struct {
 func previewPackage(a *API, ctx context.Context, caller auth.Caller, in *packageInput) (*packagePreviewOutput, error) {
 	found, err := a.config.Previews.Preview(ctx, caller.Tenant, in.ID, in.Rule)
 	if errors.Is(err, request.ErrRecipientOnly) {
-		return nil, &Problem{Status: http.StatusConflict, Detail: "The package is closed for its recipient, and nobody else can read it."}
+		return nil, &Problem{Status: http.StatusConflict, Detail: closedForRecipient}
 	}
 	if err != nil {
 		return nil, err

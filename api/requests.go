@@ -47,6 +47,16 @@ type Report struct {
 	Skipped     []Skipped    `json:"skipped" nullable:"false" doc:"What the plan cannot reach"`
 	Webhooks    []Webhooked  `json:"webhooks" nullable:"false" doc:"What became of the webhooks of its policy"`
 	Consent     string       `json:"consent,omitempty" doc:"What was withdrawn of the consents of the person"`
+	LeftOut     []Omitted    `json:"left_out" nullable:"false" doc:"What an operator has left out of the package"`
+}
+
+// Omitted counts what is left out of a package, of one field and for one reason.
+type Omitted struct {
+	Address string `json:"address" doc:"dataset:collection"`
+	Field   string `json:"field" doc:"Empty for the rows as a whole"`
+	Values  int    `json:"values" doc:"In as many rows; 0 where it is all of them"`
+	All     bool   `json:"all" doc:"In all rows"`
+	Reason  string `json:"reason"`
 }
 
 // Webhooked is what became of one webhook of the policy.

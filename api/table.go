@@ -36,6 +36,11 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/finalise", Scope: auth.OperateRequests, Does: "End a request that has stopped as it is", Example: `{"reason":"the rest is done by hand"}`, Act: Handle(finaliseRequest)},
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/package", Scope: auth.ReadPackages, Reveals: "package.read", Streams: true, Does: "Give the package for the person, as a ZIP file", Act: Handle(readPackage)},
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/package/preview", Scope: auth.ReadPackages, Reveals: "package.preview", Streams: true, Does: "Show what a package holds, without its values", Act: Handle(previewPackage)},
+		// What is left out of a package: omissions.go.
+		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/package/rows", Scope: auth.ReadPackages, Reveals: "package.look", Streams: true, Does: "Show rows of a package with their values, to leave some out", Act: Handle(packageRows)},
+		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/package/omissions", Scope: auth.ReadRequests, Does: "List what is left out of the package", Act: Handle(listOmissions)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/package/omissions", Scope: auth.ReadPackages, Repeats: Convergent, Does: "Leave values out of the package", Example: `{"address":"shop:customers","cells":[{"field":"email"}],"reason":"of_others"}`, Act: Handle(leaveOut)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/package/omissions/remove", Scope: auth.ReadPackages, Repeats: Convergent, Does: "Put values back into the package", Example: `{"address":"shop:customers","cells":[{"field":"email"}]}`, Act: Handle(putBack)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/package/destroy", Scope: auth.OperateRequests, Does: "Destroy the key of a package, for good", Act: Handle(destroyPackage)},
 		// Letters: letters.go.
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/letters", Scope: auth.ReadRequests, Does: "List the letters about a request, and what became of them", Act: Handle(listLetters)},

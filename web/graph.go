@@ -4,11 +4,124 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"volenti.dev/volenti/request"
 )
+
+// graphView is the graph of a request, as far as it is shown. One with many collections
+// is drawn by systems, and its table is narrowed to some.
+type graphView struct {
+	Shown  []vertex
+	Groups []datasetGroup // only where there are many collections
+	All    int64
+	Found  int64  // that the filter leaves
+	In     string // a dataset, or "" for all
+	State  string // a kind of states, or "" for all
+}
+
+// datasetGroup is the collections of a dataset, counted by the kinds of their states.
+type datasetGroup struct {
+	ID     string
+	Name   string
+	All    int64
+	Counts map[string]int64
+	from   map[string]bool // ids of the groups that it depends on
+}
+
+// How many collections are drawn, and how many rows of the table are shown.
+const (
+	drawn     = 60
+	tableRows = 200
+)
+
+// kinds are those of states, what asks for somebody first.
+var kinds = []string{"stop", "work", "wait", "done", "over"}
+
+// narrowed shows of a graph what the address asks for.
+func narrowed(all []vertex, q url.Values) graphView {
+	g := graphView{All: int64(len(all)), In: q.Get("in"), State: q.Get("state")}
+	if len(all) > drawn {
+		g.Groups = grouped(all)
+	} else {
+		g.In, g.State = "", "" // all of it is shown
+	}
+	for _, v := range all {
+		if g.In != "" && v.dataset() != g.In || g.State != "" && v.Kind() != g.State {
+			continue
+		}
+		if g.Found++; g.Found <= tableRows {
+			g.Shown = append(g.Shown, v)
+		}
+	}
+	return g
+}
+
+func grouped(all []vertex) (groups []datasetGroup) {
+	at := map[string]int{}
+	for _, v := range all {
+		name := v.dataset()
+		i, known := at[name]
+		if !known {
+			i = len(groups)
+			at[name] = i
+			groups = append(groups, datasetGroup{ID: rowOf(name), Name: name, Counts: map[string]int64{}, from: map[string]bool{}})
+		}
+		groups[i].All++
+		groups[i].Counts[v.Kind()]++
+		for _, e := range v.From {
+			if from, _, _ := strings.Cut(e.Address, ":"); from != name {
+				groups[i].from[rowOf(from)] = true
+			}
+		}
+	}
+	return groups
+}
+
+// Up lists the ids of the rows that it depends on.
+func (g datasetGroup) Up() string { return strings.Join(slices.Sorted(maps.Keys(g.from)), " ") }
+
+// Kind is that of its collections which asks for somebody the most.
+func (g datasetGroup) Kind() string {
+	for _, kind := range kinds {
+		if g.Counts[kind] > 0 {
+			return kind
+		}
+	}
+	return ""
+}
+
+// Kinds are those to choose from.
+func (g graphView) Kinds() []string { return kinds }
+
+// Rows is how many rows of the table are shown.
+func (g graphView) Rows() int64 { return int64(len(g.Shown)) }
+
+// Most is how many collections are drawn.
+func (graphView) Most() int { return drawn }
+
+// Names lists the datasets of the groups.
+func (g graphView) Names() (names []string) {
+	for _, one := range g.Groups {
+		names = append(names, one.Name)
+	}
+	return names
+}
+
+// Query is what the address narrows the graph by, to be added to another one.
+func (g graphView) Query() string {
+	q := url.Values{}
+	for name, value := range map[string]string{"in": g.In, "state": g.State} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return q.Encode()
+}
 
 // vertex is a collection of the plan and how far it is: a row of the table that the
 // drawing beside it is made of.
@@ -22,6 +135,11 @@ type vertex struct {
 	Left    int64 // rows that failed, or are not as they must be
 	Took    *time.Duration
 	Reasons []string
+}
+
+func (v vertex) dataset() string {
+	dataset, _, _ := strings.Cut(v.Address, ":")
+	return dataset
 }
 
 // edge leads to a collection that must have been read before.

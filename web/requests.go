@@ -62,7 +62,7 @@ type detailView struct {
 	Person       *person // only once it was asked for
 	Log          []logLine
 	Cut          bool // the log is longer than what is shown
-	Graph        []vertex
+	Graph        graphView
 	Glimpses     []glimpse // into the package, only once they were asked for
 	Seen         string    // the state that is shown, while it may become another one
 	Stopped      []collection
@@ -94,8 +94,11 @@ func (d detailView) Clock() bool {
 
 // Looked says whether the request waits for this operator's last look.
 func (d detailView) Looked() bool {
-	return d.Status == request.RequiresFinalization && d.session.May(auth.OperateRequests)
+	return d.Waits() && d.session.May(auth.OperateRequests)
 }
+
+// Waits says whether the request waits for somebody's last look.
+func (d detailView) Waits() bool { return d.Status == request.RequiresFinalization }
 
 // Begun says whether anything was done in any collection.
 func (d detailView) Begun() bool {
@@ -173,14 +176,15 @@ func (v *visit) detailOf(status int, d detailView) error {
 	if err := v.get(at+"/log?limit="+strconv.Itoa(logRead), &log); err != nil {
 		return err
 	}
-	d.Graph = d.graph(log.Items)
+	d.Graph = narrowed(d.graph(log.Items), v.r.URL.Query())
 	d.Log, d.Cut = log.Items[:min(len(log.Items), logLines)], log.Next != nil || len(log.Items) > logLines
 	for _, c := range d.Report.Collections {
 		if c.Status == string(request.Failed) && !slices.ContainsFunc(d.Stopped, func(o collection) bool { return o.Address == c.Address }) {
 			d.Stopped = append(d.Stopped, c)
 		}
 	}
-	if d.Status == request.Complete || d.Status == request.CompleteWithResidue {
+	switch d.Status {
+	case request.RequiresFinalization, request.Complete, request.CompleteWithResidue:
 		d.Rules = d.Plan.rules()
 	}
 	if d.renews() {

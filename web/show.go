@@ -200,6 +200,9 @@ func (v *visit) fail(err error) {
 	}
 	if strings.Contains(v.page.Path, "{token}") && is(p, http.StatusForbidden, http.StatusNotFound) && p != errElsewhere && p != errForm {
 		kind = "link"
+		if area := strings.Split(v.page.Path, "/")[1]; v.language.words["error.link."+area+".title"] != "" {
+			kind += "." + area
+		}
 	}
 	if _, known := v.language.words["error."+kind+".title"]; !known {
 		kind = "other"

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -49,6 +50,40 @@ func (q taskQuestion) Label(l *tongue) string {
 		return text
 	}
 	return q.Key
+}
+
+// Input is the field that the question is answered in, which says what it takes.
+func (q taskQuestion) Input(f *form, l *tongue) input {
+	i := input{ID: "q-" + q.Key, Name: q.Key, Type: q.Type, Autocomplete: "off", Label: q.Label(l), Value: f.Value(q.Key), Wrong: f.Of(q.Key), Required: q.Required}
+	switch {
+	case q.Type == "file":
+		i.Hint = l.word("task.limit.file", l.size(q.Max), l.size(maxFiles))
+	case q.Type == "text" && q.Max > 0:
+		i.Hint = l.word("task.limit.text", l.number(q.Max))
+	}
+	return i
+}
+
+// size writes a number of bytes as people say it.
+func (l *tongue) size(bytes int64) string {
+	for _, unit := range []struct {
+		bytes int64
+		word  string
+	}{{1 << 20, "size.megabytes"}, {1 << 10, "size.kilobytes"}} {
+		if bytes >= unit.bytes {
+			return l.word(unit.word, l.number(bytes/unit.bytes)) // downwards: what is less is taken
+		}
+	}
+	return l.word("size.bytes", l.number(bytes))
+}
+
+// Erases says whether something is to be erased, and Gives whether something is to be
+// looked up.
+func (t task) Erases() bool {
+	return slices.ContainsFunc(t.Questions, func(q taskQuestion) bool { return q.Erasure })
+}
+func (t task) Gives() bool {
+	return slices.ContainsFunc(t.Questions, func(q taskQuestion) bool { return !q.Erasure })
 }
 
 // Title is what the connection is called.

@@ -34,6 +34,15 @@ type (
 	report struct {
 		Collections []collection `json:"collections"`
 		Skipped     []skipped    `json:"skipped"`
+		LeftOut     []leftCount  `json:"left_out"`
+	}
+	// leftCount counts what is left out of the package, of one field.
+	leftCount struct {
+		Address string `json:"address"`
+		Field   string `json:"field"`
+		Values  int64  `json:"values"`
+		All     bool   `json:"all"`
+		Reason  string `json:"reason"`
 	}
 	collection struct {
 		Address     string `json:"address"`
@@ -124,6 +133,7 @@ type (
 		Next  *int64    `json:"next"`
 	}
 	logLine struct {
+		Sequence   int64      `json:"sequence"`
 		At         time.Time  `json:"at"`
 		Started    *time.Time `json:"started"`
 		Round      int        `json:"round"`
@@ -134,8 +144,41 @@ type (
 		Message    string     `json:"message"`
 		RowsRead   int64      `json:"rows_read"`
 		RowsMasked int64      `json:"rows_masked"`
+		Calls      []called   `json:"calls"`
+	}
+	// called is a kind of call to a vendor, and how often there was one.
+	called struct {
+		Call     string  `json:"call"`
+		Status   int     `json:"status"`
+		Times    int64   `json:"times"`
+		Attempts int     `json:"attempts"`
+		Seconds  float64 `json:"seconds"`
+		Note     string  `json:"note"`
 	}
 )
+
+// otherCalls stands for the calls of a line that are not told apart.
+const otherCalls = "others"
+
+// Times counts the calls of a line.
+func (l logLine) Times() (n int64) {
+	for _, c := range l.Calls {
+		n += c.Times
+	}
+	return n
+}
+
+// Failed says whether one of the calls of a line did not come to a good end.
+func (l logLine) Failed() bool { return slices.ContainsFunc(l.Calls, called.Failed) }
+
+// Others says whether it stands for calls that are not told apart.
+func (c called) Others() bool { return c.Call == otherCalls }
+
+// Failed says whether there was no good answer.
+func (c called) Failed() bool { return !c.Others() && (c.Status == 0 || c.Status >= 400) }
+
+// Milliseconds all of them took together.
+func (c called) Milliseconds() int64 { return int64(c.Seconds * 1000) }
 
 // Erases says whether the plan writes anything.
 func (p plan) Erases() bool {

@@ -29,6 +29,7 @@ var (
 		`^(instructions\.answer|instructions\.said|pause\.ground)\.|^ask\.(access|erasure|consent)$|^prove\.code_(agent|person)$`,
 		`^(key|hook|attempt)\.`,
 		`^(chosen|chosen_by)\.`,
+		`^(omission|graph\.kind|size|error\.link)\.|^values\.(left|back)$`,
 		`^desk\.(connect|publish|site)(\.|$)`,
 		`^(people\.(status|reason)|consent\.(choice|source|device))\.`,
 		`^sites\.(found|weight|checked|snippet|position|tab|step|link|mode|width|scheme|look|differs|because|field|all)\.|^deletion\.step\.`,

@@ -215,6 +215,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Letters:        s.correspondence(),
 		Views:          db.Views(),
 		Previews:       previews{handing},
+		Omissions:      omissions{previews{handing}},
 		Resumes:        resumes{db, s.worker().wake},
 		Callbacks:      callbacks{db, s.worker().wake},
 		Instructions:   instructions{db.Instructions(), db},

@@ -99,7 +99,7 @@ func (s *site) makeRequestFor(route api.Route, tenant string) string {
 		r.Status, r.PlanHash, r.Plan, r.Author = request.IdentityUnverified, "", nil, byPerson
 		s.must(s.db.Intake().Submit(s.t.Context(), r, person(s.t, subject.Email, "anna@example.com"), nil, nil, act("request.submit")))
 		return r.ID
-	case "finish":
+	case "finish", "values", "values/leave", "values/back", "package/rows", "package/omissions", "package/omissions/remove":
 		r.Status = request.RequiresFinalization
 	}
 	var who []subject.Identity
@@ -110,14 +110,16 @@ func (s *site) makeRequestFor(route api.Route, tenant string) string {
 	if strings.HasSuffix(route.Path, "/continue") {
 		s.must(s.db.Requests().StopClock(s.t.Context(), tenant, r.ID, deadline.Identity, deadline.Rules{}, act("request.stop_clock")))
 	}
-	if strings.Contains(route.Path, "/package") || strings.HasSuffix(route.Path, "/preview") {
-		for name, text := range map[string]string{packageName: "the package", accessName: `{"shop:customers":[{"email":"anna@example.com"}]}`, fulfill.AddressName: "anna@example.com"} {
+	if strings.Contains(route.Path, "/package") || strings.Contains(route.Path, "/values") || strings.HasSuffix(route.Path, "/preview") {
+		for name, text := range map[string]string{packageName: "the package", accessName: `{"shop:customer":[{"email":"anna@example.com"}]}`, fulfill.AddressName: "anna@example.com"} {
 			s.must(shelf{packages: s.packs, tenant: tenant, id: r.ID}.Put(s.t.Context(), name, func(w io.Writer) error {
 				_, err := fmt.Fprint(w, text)
 				return err
 			}))
 		}
-		s.must(s.db.Requests().Apply(s.t.Context(), tenant, r.ID, request.Cancel, act("request.cancel")))
+		if r.Status != request.RequiresFinalization {
+			s.must(s.db.Requests().Apply(s.t.Context(), tenant, r.ID, request.Cancel, act("request.cancel")))
+		}
 	}
 	return r.ID
 }

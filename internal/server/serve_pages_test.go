@@ -161,6 +161,9 @@ func (s *site) formFor(b *browser, page web.Page) url.Values {
 		id := s.makeRequestFor(api.Route{Path: "/requests/{id}/deny"}, store.DefaultTenant)
 		return b.fill(b.get("/admin/password"), "decision", "deny", "reason", "it is not clear who asks", "request", id, "_once", uuid.NewString())
 	}
+	if strings.Contains(page.Path, "/values") {
+		return b.fill(b.get("/admin/password"), "address", "shop:customer", "cell", " email", "back", " email", "reason", "of_others", "_once", uuid.NewString())
+	}
 	return b.fill(b.get("/admin/password"), "plan_hash", s.plan.Hash, "confirm", "erase", "reason", "it is in the archive", "collection", "shop:customer", "note", "called back", "ground", "identity",
 		"purpose", "analytics", "choice", "no", "type", "email", "identity", uuid.NewString()+"@example.org",
 		"value", "paula@example.org", "view", uuid.NewString(), "revision", "1", "name", "Shop", "key", "shop_"+uuid.NewString()[:8], "rank", "1", "classified_by", "Olga", "addresses", "player.vimeo.com",

@@ -59,7 +59,10 @@ func (s requests) Report(ctx context.Context, tenant, id string) (request.Reques
 // reported writes a report as the interface promises it, whatever becomes of
 // the report's own form.
 func reported(from fulfill.Report) api.Report {
-	to := api.Report{Collections: []api.Collection{}, Skipped: []api.Skipped{}, Webhooks: []api.Webhooked{}, Consent: from.Consent}
+	to := api.Report{Collections: []api.Collection{}, Skipped: []api.Skipped{}, Webhooks: []api.Webhooked{}, Consent: from.Consent, LeftOut: []api.Omitted{}}
+	for _, o := range from.LeftOut {
+		to.LeftOut = append(to.LeftOut, api.Omitted{Address: o.Address, Field: o.Field, Values: o.Values, All: o.All, Reason: string(o.Reason)})
+	}
 	for _, w := range from.Webhooks {
 		derived := []string{}
 		for _, t := range w.Derived {

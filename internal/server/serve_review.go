@@ -17,7 +17,7 @@ var _ api.Reviews = (*frontDesk)(nil)
 // Finish implements api.Reviews.
 func (d *frontDesk) Finish(ctx context.Context, caller auth.Caller, id string) error {
 	entry := audit.Entry{Act: "request.finish", Object: "request/" + id, Details: map[string]any{"by": caller.By()}}
-	if err := d.house.Store.Requests().GoOn(ctx, caller.Tenant, id, request.RequiresFinalization, fulfill.Completion, entry); err != nil {
+	if err := d.house.Store.Requests().GoOn(ctx, caller.Tenant, id, request.RequiresFinalization, fulfill.AfterReview, entry); err != nil {
 		return err
 	}
 	d.wake()

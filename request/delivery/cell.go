@@ -19,10 +19,11 @@ const (
 	mostLevels     = 6
 )
 
-// cell is a value as the page shows it. One of Text, Items and Parts is set;
+// cell is a value as the page shows it. One of Text, Left, Items and Parts is set;
 // none for a value that is empty.
 type cell struct {
 	Text    string
+	Left    string // in the place of a value that is left out
 	Instant string // for dates and times: the form that machines read
 	Items   []cell
 	Parts   []part
@@ -51,6 +52,8 @@ func (l *tongue) cell(v any, levels int) cell {
 		return cell{Text: l.time(v), Instant: value.Text(v)}
 	case value.Date:
 		return cell{Text: l.calendar(v), Instant: string(v)}
+	case LeftOut:
+		return cell{Left: l.LeftOutCell + ": " + l.reason(v)}
 	case []byte:
 		if len(v) == 0 {
 			return cell{Empty: l.Empty}

@@ -57,6 +57,9 @@ func csvCell(v any, columns int) string {
 	if v == nil && columns > 1 {
 		return ""
 	}
+	if left, ok := v.(LeftOut); ok {
+		return quote("[" + leftOutKey + ": " + string(left) + "]")
+	}
 	text := value.Text(v)
 	if isNumber(v, text) {
 		return text

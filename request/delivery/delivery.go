@@ -47,6 +47,7 @@ type Package struct {
 	Language    string    // BCP 47, of the page; English where there are no words for it
 	Created     time.Time // also the time of every file in it
 	Kept        []Kept
+	LeftOut     []Omitted
 	Collections []Collection
 	Files       []File
 	Agreed      []byte // consents.json; nil for none

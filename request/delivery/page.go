@@ -41,6 +41,7 @@ type page struct {
 	Style      template.CSS
 	Policy     string // the content security policy
 	Kept       []kept
+	LeftOut    []leftOut
 	Files      bool
 	Agreed     bool
 	Sections   []pageSection
@@ -50,6 +51,8 @@ type kept struct {
 	What, Reason, Ground string
 	Until                cell
 }
+
+type leftOut struct{ What, Reason, Much string }
 
 type pageSection struct {
 	Say     *tongue
@@ -81,6 +84,13 @@ func writePage(w io.Writer, p Package, held []section) error {
 	}
 	for _, k := range p.Kept {
 		view.Kept = append(view.Kept, kept{k.What, k.Reason, k.Ground, untilCell(l, k.Until)})
+	}
+	for _, o := range p.LeftOut {
+		much := l.LeftOutAll
+		if o.Values > 0 {
+			much = fmt.Sprintf(l.ValuesN, l.thousands(o.Values))
+		}
+		view.LeftOut = append(view.LeftOut, leftOut{o.What, l.reason(o.Reason), much})
 	}
 	for i, s := range held {
 		total += s.Count

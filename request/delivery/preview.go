@@ -80,9 +80,13 @@ func expect(d *json.Decoder, want json.Delim) error {
 const disguiseLength = 40
 
 // disguised keeps of a value how it is written: punctuation stays, and no letter or
-// digit does. Whether something is true is not told.
+// digit does. Whether something is true is not told, and what is left out says so.
 func disguised(value any) string {
 	switch v := value.(type) {
+	case map[string]any:
+		if _, left := v[leftOutKey]; left && len(v) == 1 {
+			return "[" + leftOutKey + "]"
+		}
 	case nil:
 		return ""
 	case bool:

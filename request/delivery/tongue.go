@@ -21,8 +21,10 @@ type tongue struct {
 	Kept, KeptLead, Why, Ground, Until, NoEnd                             string
 	ShownN, AllIn, Spreadsheet, Up                                        string
 	Files, FilesLead, FilesData, FilesFolder, HandedIn, Agreed, FilesNote string
+	LeftOut, LeftOutLead, LeftOutCell, LeftOutAll, ValuesN                string
 	Empty, Yes, No, BinaryN, FirstN, MoreN                                string
 
+	leftOut   map[LeftOut]string // why
 	months    []string
 	day       string // of a date, its month and its year
 	separates string // thousands
@@ -46,6 +48,14 @@ var english = &tongue{
 	Agreed:      "The file “consents.json” holds what you agreed to, and what you chose in the banners of websites.",
 	FilesNote:   "A dash (–) means that the field is empty. This page loads nothing from the internet and runs no programs. It holds personal data about you: keep it in a safe place.",
 	Empty:       "empty", Yes: "yes", No: "no", BinaryN: "binary data, %s bytes", FirstN: "the first %s characters are shown", MoreN: "and %s more",
+	LeftOut: "What is left out, and why", LeftOutLead: "This package does not hold the following, although it is stored. In the files, each place where something is missing says so. If you do not agree, answer to our letter, or turn to the supervisory authority.",
+	LeftOutCell: "left out", LeftOutAll: "all of it", ValuesN: "values: %s",
+	leftOut: map[LeftOut]string{
+		"of_others":  "it is about other people, whose rights come first (Art. 15(4) GDPR)",
+		"secret":     "it is a trade secret, or somebody's intellectual property (recital 63 GDPR)",
+		"privileged": "it is confidential between lawyer and client, or part of a legal dispute",
+		"unsafe":     "it would be dangerous in the wrong hands, like a password or the number of an account",
+	},
 	months: []string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
 	day:    "%d %s %d", separates: ",",
 }
@@ -68,6 +78,14 @@ var german = &tongue{
 	Agreed:      "Die Datei „consents.json“ enthält, worin Sie eingewilligt haben, und was Sie in den Bannern von Websites gewählt haben.",
 	FilesNote:   "Ein Strich (–) heißt, dass das Feld leer ist. Diese Seite lädt nichts aus dem Internet und führt keine Programme aus. Sie enthält personenbezogene Daten über Sie: Bewahren Sie sie sicher auf.",
 	Empty:       "leer", Yes: "ja", No: "nein", BinaryN: "Binärdaten, %s Bytes", FirstN: "gezeigt sind die ersten %s Zeichen", MoreN: "und %s weitere",
+	LeftOut: "Was weggelassen ist, und warum", LeftOutLead: "Das Folgende ist gespeichert, steht aber nicht in diesem Paket. In den Dateien ist jede Stelle gekennzeichnet, an der etwas fehlt. Wenn Sie nicht einverstanden sind, antworten Sie auf unseren Brief oder wenden Sie sich an die Aufsichtsbehörde.",
+	LeftOutCell: "weggelassen", LeftOutAll: "alles davon", ValuesN: "Werte: %s",
+	leftOut: map[LeftOut]string{
+		"of_others":  "es geht um andere Menschen, deren Rechte vorgehen (Art. 15 Abs. 4 DSGVO)",
+		"secret":     "es ist ein Geschäftsgeheimnis oder geistiges Eigentum (Erwägungsgrund 63 DSGVO)",
+		"privileged": "es ist zwischen Anwalt und Mandant vertraulich oder Teil eines Rechtsstreits",
+		"unsafe":     "es wäre in falschen Händen gefährlich, wie ein Passwort oder eine Kontonummer",
+	},
 	months: []string{"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"},
 	day:    "%d. %s %d", separates: ".",
 }
@@ -107,4 +125,12 @@ func (l *tongue) entries(n int) string {
 		return "1 " + l.EntryOne
 	}
 	return l.thousands(n) + " " + l.EntryMany
+}
+
+// reason says why something is left out.
+func (l *tongue) reason(of LeftOut) string {
+	if known, ok := l.leftOut[of]; ok {
+		return known
+	}
+	return string(of)
 }

@@ -111,8 +111,8 @@ func (r *run) unconfirmed(ctx context.Context) (n int64, err error) {
 
 // entered gives what colleagues have entered and an access rule returns: a
 // collection for each connection, whose only row is the answer, and the files
-// that it names (X9).
-func (r *run) entered(ctx context.Context, rule string) (all []delivery.Collection, files []delivery.File, err error) {
+// that it names (X9), without what is left out.
+func (r *run) entered(ctx context.Context, rule string, out *omissions) (all []delivery.Collection, files []delivery.File, err error) {
 	given, err := r.given(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -120,11 +120,17 @@ func (r *run) entered(ctx context.Context, rule string) (all []delivery.Collecti
 	for i := range r.plan.Asks {
 		a := &r.plan.Asks[i]
 		answer, keys := given[a.Connection], a.Returned[rule]
-		row := map[string]any{}
+		address, row := a.Connection+":input", map[string]any{}
 		for _, key := range keys {
 			q := a.Question(key)
 			if v := q.Value(answer); v != nil {
 				row[key] = v
+			}
+			if out.covers(address, key) {
+				if len(answer.Files[key]) > 0 {
+					row[key] = nil
+				}
+				continue
 			}
 			var named []any
 			for _, f := range answer.Files[key] {
@@ -141,8 +147,9 @@ func (r *run) entered(ctx context.Context, rule string) (all []delivery.Collecti
 		if len(row) == 0 {
 			continue
 		}
+		row = out.answer(address, row)
 		all = append(all, delivery.Collection{
-			Address: a.Connection + ":input", Title: or(a.Name, "Looked up by hand"), Fields: keys,
+			Address: address, Title: or(a.Name, "Looked up by hand"), Fields: keys,
 			Rows: func(yield func(map[string]any) error) error { return yield(row) },
 		})
 	}

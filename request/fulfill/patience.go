@@ -178,6 +178,10 @@ func (p patient) Skips(ctx context.Context, tenant, id string) (map[string]strin
 	return ask(ctx, p, func() (map[string]string, error) { return p.Work.Skips(ctx, tenant, id) })
 }
 
+func (p patient) Omissions(ctx context.Context, tenant, id string) ([]request.Omission, error) {
+	return ask(ctx, p, func() ([]request.Omission, error) { return p.Work.Omissions(ctx, tenant, id) })
+}
+
 // Chunks goes on behind the last chunk that was handed over.
 func (p patient) Chunks(ctx context.Context, tenant, id, address string, round int, each func(n int, sealed []byte) error) error {
 	next := 0

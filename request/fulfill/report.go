@@ -25,6 +25,17 @@ type Report struct {
 	Skipped     []graph.Skipped    `json:"skipped"`
 	Webhooks    []WebhookReport    `json:"webhooks,omitempty"`
 	Consent     string             `json:"consent,omitempty"` // what was withdrawn
+	LeftOut     []OmissionReport   `json:"left_out,omitempty"`
+}
+
+// OmissionReport counts what an operator has left out of the packages, of one field and
+// for one reason.
+type OmissionReport struct {
+	Address string                 `json:"address"`
+	Field   string                 `json:"field"`            // "" for the rows as a whole
+	Values  int                    `json:"values,omitempty"` // of as many rows
+	All     bool                   `json:"all,omitempty"`    // of all rows
+	Reason  request.OmissionReason `json:"reason"`
 }
 
 // CollectionReport is one collection in one action: access, or erasure with
@@ -81,6 +92,11 @@ func NewReport(ctx context.Context, req request.Request, plan *graph.Plan, work 
 		return rep, fmt.Errorf("read outcomes: %w", err)
 	}
 	rep.Consent = allRounds(rows, ConsentAddress, consentAction).Message
+	omitted, err := work.Omissions(ctx, req.Tenant, req.ID)
+	if err != nil {
+		return rep, err
+	}
+	rep.LeftOut = leftOut(omitted)
 	if rep.Webhooks, err = webhookReports(ctx, req, plan, work); err != nil {
 		return rep, err
 	}

@@ -6,9 +6,9 @@ import (
 	"volenti.dev/volenti/request"
 )
 
-// Completion is the step that a request goes on with once an operator has
+// AfterReview is the step that a request goes on with once an operator has
 // looked at what was done.
-const Completion = "completion"
+const AfterReview = "redaction"
 
 // reviewed says whether an operator looks at what was done. On the command
 // line the one who has given the command does.

@@ -46,7 +46,8 @@ func steps() []step {
 		{name: "emails", applies: (*run).instructs, do: (*run).emails},
 		{name: "webhooks after", applies: (*run).callsAfter, do: (*run).webhooksAfter},
 		{name: "review", applies: (*run).reviewed, do: (*run).review},
-		{name: Completion, applies: always, do: (*run).completion}, // with it, the notification of the data subject
+		{name: AfterReview, applies: (*run).redacts, do: (*run).redaction},
+		{name: "completion", applies: always, do: (*run).completion}, // with it, the notification of the data subject
 	}
 }
 

@@ -64,6 +64,9 @@ type Work interface {
 	// Skips gives the collections that an operator has taken out of a request,
 	// each with the reason.
 	Skips(ctx context.Context, tenant, id string) (map[string]string, error)
+	// Omissions gives what an operator has left out of the packages of a request,
+	// ordered by address and field.
+	Omissions(ctx context.Context, tenant, id string) ([]request.Omission, error)
 	// Chunks streams the sealed chunks of a collection in one round, in order.
 	Chunks(ctx context.Context, tenant, id, address string, round int, each func(n int, sealed []byte) error) error
 	// Outcomes gives the stored outcomes of fields.

@@ -23,6 +23,17 @@ func (r *run) returns() bool {
 // upload writes what each access rule gives: access.json for programs,
 // package.zip for the person; in a folder per rule when there are several.
 func (r *run) upload(ctx context.Context) error {
+	if err := r.pack(ctx, &omissions{}); err != nil {
+		return err
+	}
+	if err := r.keepAddress(ctx); err != nil {
+		return fmt.Errorf("keep the address for links: %w", err)
+	}
+	return r.work.Audit(ctx, r.lease, r.entry("request.package", map[string]any{"rules": rulesOf(r.plan)}))
+}
+
+// pack writes the packages without what is left out.
+func (r *run) pack(ctx context.Context, out *omissions) error {
 	rules := rulesOf(r.plan)
 	agreed, err := r.agreed(ctx)
 	if err != nil {
@@ -33,13 +44,18 @@ func (r *run) upload(ctx context.Context) error {
 		if len(rules) > 1 {
 			folder = rule + "/"
 		}
-		entered, files, err := r.entered(ctx, rule)
+		entered, files, err := r.entered(ctx, rule, out)
 		if err != nil {
 			return err
 		}
-		p := delivery.Package{Controller: r.Controller, RequestID: r.lease.Request, Language: r.request.Language, Created: r.Now().UTC(), Collections: append(r.collections(ctx, rule), entered...), Kept: r.kept(), Files: files, Agreed: agreed}
+		p := delivery.Package{Controller: r.Controller, RequestID: r.lease.Request, Language: r.request.Language, Created: r.Now().UTC(), Collections: append(r.collections(ctx, rule, out), entered...), Kept: r.kept(), LeftOut: out.told(), Files: files, Agreed: agreed}
 		err = r.Output.Put(ctx, folder+"access.json", func(data Writer) error {
-			err := r.Output.Put(ctx, folder+"package.zip", func(w Writer) error { return delivery.WritePackage(w, p, data) })
+			err := r.Output.Put(ctx, folder+"package.zip", func(w Writer) error {
+				if err := delivery.WritePackage(w, p, data); err != nil {
+					return err
+				}
+				return out.check(rule)
+			})
 			crash("upload.half")
 			return err
 		})
@@ -47,10 +63,7 @@ func (r *run) upload(ctx context.Context) error {
 			return fmt.Errorf("write access.json and package.zip: %w", err)
 		}
 	}
-	if err := r.keepAddress(ctx); err != nil {
-		return fmt.Errorf("keep the address for links: %w", err)
-	}
-	return r.work.Audit(ctx, r.lease, r.entry("request.package", map[string]any{"rules": rules}))
+	return nil
 }
 
 func rulesOf(plan *graph.Plan) []string {
@@ -69,8 +82,8 @@ func rulesOf(plan *graph.Plan) []string {
 	return slices.Compact(rules)
 }
 
-// collections gives what a rule returns, streamed from the store.
-func (r *run) collections(ctx context.Context, rule string) []delivery.Collection {
+// collections gives what a rule returns and is not left out, streamed from the store.
+func (r *run) collections(ctx context.Context, rule string, out *omissions) []delivery.Collection {
 	var all []delivery.Collection
 	for i := range r.plan.Nodes {
 		n := &r.plan.Nodes[i]
@@ -82,12 +95,21 @@ func (r *run) collections(ctx context.Context, rule string) []delivery.Collectio
 			Address: n.Address,
 			Fields:  columns(paths),
 			Rows: func(yield func(map[string]any) error) error {
-				selected := graph.Selector(paths)
+				selected, less := graph.Selector(paths), out.less(n)
 				return r.latest(ctx, n, func(row connector.Row, keep graph.Keep) error {
-					if selected := selected(keep.Own(row)); selected != nil {
-						return yield(selected)
+					own := keep.Own(row)
+					given := selected(own)
+					if given == nil {
+						return nil // nothing left of the row (D20)
 					}
-					return nil // nothing left of the row (D20)
+					if less == nil {
+						return yield(given)
+					}
+					given, err := less(own, given)
+					if err != nil {
+						return err
+					}
+					return yield(given)
 				})
 			},
 		})

@@ -9,8 +9,11 @@
 		return e;
 	};
 
-	// box is a collection, which leads to its row.
-	const box = (n) => svg("a", { href: "#" + n.id, "data-kind": n.kind },
+	// Beside its colour each state has a sign, and its box an outline of its own.
+	const signs = { done: "✓", work: "→", stop: "✕", over: "–", wait: "…" };
+
+	// box is a collection or a system, which leads to its row.
+	const box = (n) => svg("a", { href: n.href, "data-kind": n.kind },
 		svg("rect", { x: n.x - n.width / 2, y: n.y - n.height / 2, width: n.width, height: n.height, rx: 6 }),
 		svg("text", { x: n.x, y: n.y - 4, "text-anchor": "middle" }, n.address),
 		svg("text", { x: n.x, y: n.y + 14, "text-anchor": "middle", class: "state" }, n.state));
@@ -18,13 +21,18 @@
 	const line = (points) => svg("path", { d: "M" + points.map((p) => p.x + " " + p.y).join("L"), "marker-end": "url(#tip)" });
 
 	function draw() {
-		const figure = document.getElementById("drawing"), rows = document.querySelectorAll("#vertices tbody tr");
-		if (!figure || !rows.length) return;
+		const figure = document.getElementById("drawing");
+		if (!figure) return;
+		const of = (table) => document.querySelectorAll(table + " tbody > tr");
+		const few = of("#vertices");
+		const rows = few.length && few.length <= figure.dataset.most ? few : of("#groups");
+		if (!rows.length) return;
 		const g = new dagre.graphlib.Graph().setGraph({ rankdir: "LR", nodesep: 14, ranksep: 44, marginx: 12, marginy: 12 });
 		g.setDefaultEdgeLabel(() => ({}));
 		for (const row of rows) {
-			const address = row.querySelector(".vertex").textContent, state = row.querySelector(".status").textContent;
-			g.setNode(row.id, { id: row.id, kind: row.dataset.kind, address, state, width: 24 + 7.5 * Math.max(address.length, state.length), height: 48 });
+			const kind = row.dataset.kind, vertex = row.querySelector(".vertex"), address = vertex.textContent;
+			const state = signs[kind] + " " + (row.querySelector(".status") ?? row.querySelector(".number")).textContent;
+			g.setNode(row.id, { href: vertex.getAttribute("href") ?? "#" + row.id, kind, address, state, width: 24 + 7.5 * Math.max(address.length, state.length), height: 48 });
 		}
 		for (const row of rows) for (const up of row.dataset.up.split(" ")) if (up && g.hasNode(up)) g.setEdge(up, row.id);
 		dagre.layout(g);
