@@ -12,6 +12,8 @@ import (
 type Records interface {
 	// Search gives records that a query looks for.
 	Search(ctx context.Context, tenant string, q consent.Query) (consent.Page, error)
+	// Count counts records that were made in a time, and stops at most.
+	Count(ctx context.Context, tenant string, from, to time.Time, most int) (int64, error)
 	// Trace opens from where a choice came, as far as it is kept.
 	Trace(ctx context.Context, tenant string, r consent.Record) (consent.Trace, error)
 	// Asked counts the people whom a version found due, and those who have not

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -126,6 +127,14 @@ func TestOfficerWithdrawsForAPersonAndWatchesItArrive(t *testing.T) { // W5, W6,
 	e.Press("Show the note")
 	e.says("She has called from the number that we have of her.")
 	e.look("record-note")
+
+	e.Press("Overview")
+	tile := chromiumtest.Evaluate[[]string](e.Browser, `(a => [a.querySelector("strong").innerText, a.getAttribute("href")])(document.querySelector(".tile[href^='/admin/consent?']"))`)
+	e.look("home-begun")
+	e.Open(h.url + tile[1])
+	if shown := chromiumtest.Evaluate[int](e.Browser, `document.querySelectorAll("tbody tr").length`); strconv.Itoa(shown) != tile[0] {
+		t.Errorf("home counts %s records, and leads to %d", tile[0], shown)
+	}
 }
 
 // people are somebody who has chosen something, and somebody who was erased.
