@@ -54,6 +54,7 @@ type Choices struct {
 	Reaffirm   bool            `json:"reaffirm,omitempty" doc:"Make a record also where nothing changes"`
 	Address    string          `json:"ip_address,omitempty" maxLength:"45" doc:"Of the person's device. Its network is kept, sealed"`
 	Agent      string          `json:"user_agent,omitempty" maxLength:"1024" doc:"Of the person's device. Its class is kept, sealed"`
+	Note       string          `json:"note,omitempty" maxLength:"1000" doc:"How the person said so, where somebody else records it. It is kept, sealed, and the record commits to it"`
 }
 
 // Identity is something that a person is known by.
@@ -124,7 +125,7 @@ func (c *PersonsChoices) read(body []byte) (sound bool) {
 	}
 	_, err := uuid.Parse(c.Subject)
 	return (c.Subject == "" || err == nil && len(c.Subject) == 36) && len(c.Identities) <= 20 && len(c.Purposes) <= 100 && len(c.Groups) <= 100 &&
-		len(c.Notice) <= 64 && len(c.Language) <= 35 && len(c.Source) <= 64 && len(c.LegalBasis) <= 64 && len(c.Address) <= 45 && len(c.Agent) <= 1024
+		len(c.Notice) <= 64 && len(c.Language) <= 35 && len(c.Source) <= 64 && len(c.LegalBasis) <= 64 && len(c.Address) <= 45 && len(c.Agent) <= 1024 && len(c.Note) <= 1000
 }
 
 func recordConsent(a *API, ctx context.Context, caller auth.Caller, in *recordInput) (*recordOutput, error) {
@@ -173,7 +174,10 @@ func (a *API) record(ctx context.Context, caller auth.Caller, idempotencyKey str
 	}
 	entry := consent.Entry{
 		Subject: id, Identities: identities, Notice: c.Notice, Language: c.Language, LegalBasis: c.LegalBasis,
-		Source: source, Reaffirm: c.Reaffirm, Address: subject.Conceal(c.Address), Agent: subject.Conceal(c.Agent),
+		Source: source, Reaffirm: c.Reaffirm, Address: subject.Conceal(c.Address), Agent: subject.Conceal(c.Agent), Note: subject.Conceal(c.Note),
+	}
+	if caller.Role != "" { // an operator, who is not the person
+		entry.By = caller.By()
 	}
 	purposes, err := a.chosen(ctx, caller, c)
 	if err != nil {

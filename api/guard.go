@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -16,7 +17,7 @@ const handlerTime = 30 * time.Second
 
 type callerKey struct{}
 
-// aboutKey leads to the id in the path, "" where there is none.
+// aboutKey leads to the id or sequence in the path, "" where there is none.
 type aboutKey struct{}
 
 // guard lets through who may, with what the route allows.
@@ -57,7 +58,7 @@ func (a *API) guard(route Route) http.Handler {
 			out.caller, out.quiet = caller, route.Quiet
 		}
 		ctx = context.WithValue(ctx, callerKey{}, caller)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, aboutKey{}, r.PathValue("id"))))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, aboutKey{}, cmp.Or(r.PathValue("id"), r.PathValue("sequence")))))
 	})
 }
 

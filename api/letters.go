@@ -13,6 +13,8 @@ type Letters interface {
 	// Of gives what became of the letters about a request, oldest first, or
 	// request.ErrNotFound.
 	Of(ctx context.Context, tenant, request string) ([]message.Posted, error)
+	// Sends says whether there is a mail server that letters are handed to.
+	Sends() bool
 	// Preview writes a made-up letter with the templates that hold now.
 	Preview(ctx context.Context, tenant string, kind message.Kind, language string) (message.Mail, error)
 	// Trial sends a letter that is about nobody, at once, and logs that before

@@ -18,6 +18,7 @@ type Overview struct {
 	Requests    RequestCounts     `json:"requests"`
 	Connections *ConnectionCounts `json:"connections,omitempty" doc:"Needs the scope deliveries:read"`
 	Choices     *ChoiceCounts     `json:"choices,omitempty" doc:"Needs the scope consents:read"`
+	Mail        bool              `json:"mail" doc:"There is a mail server that letters are handed to"`
 }
 
 // RequestCounts counts requests of which it is known who asks, and which have not ended.
@@ -34,15 +35,26 @@ type ConnectionCounts struct {
 	Failing int64 `json:"failing" doc:"To which nothing can be sent, or to which the last attempt failed"`
 }
 
-// ChoiceCounts counts what visitors chose on all sites, by days in UTC.
+// ChoiceCounts counts what was chosen, by days in UTC: by visitors on all sites, and
+// in the ledger, which has what is known of whom, also from sites.
 type ChoiceCounts struct {
+	Day       string    `json:"day" format:"date" doc:"Which day it is"`
+	Today     int64     `json:"today" doc:"Choices of visitors"`
+	Yesterday int64     `json:"yesterday"`
+	Records   DayCounts `json:"records" doc:"Records of the ledger"`
+}
+
+// DayCounts counts of two days.
+type DayCounts struct {
 	Today     int64 `json:"today"`
 	Yesterday int64 `json:"yesterday"`
+	Most      int64 `json:"most" doc:"No number is higher: it stands for itself and more"`
 }
 
 const (
 	// mostCounted keeps counting cheap however many requests there are.
 	mostCounted = 1000
+	mostRecords = 100_000
 	soonDays    = 7
 )
 
@@ -65,15 +77,29 @@ func showOverview(a *API, ctx context.Context, caller auth.Caller, _ *struct{}) 
 		out.Connections = countConnections(lanes)
 	}
 	if caller.May(auth.ReadConsents) {
-		now := a.config.Now().UTC()
-		out.Choices = &ChoiceCounts{}
-		for day, n := range map[time.Time]*int64{now: &out.Choices.Today, now.AddDate(0, 0, -1): &out.Choices.Yesterday} {
-			if *n, err = a.config.SiteCounts.Chosen(ctx, caller.Tenant, day); err != nil {
-				return nil, err
-			}
+		if out.Choices, err = a.countChoices(ctx, caller.Tenant); err != nil {
+			return nil, err
 		}
 	}
+	out.Mail = a.config.Letters.Sends()
 	return &overviewOutput{out}, nil
+}
+
+func (a *API) countChoices(ctx context.Context, tenant string) (*ChoiceCounts, error) {
+	today := a.config.Now().UTC().Truncate(24 * time.Hour)
+	counts := &ChoiceCounts{Day: today.Format(time.DateOnly), Records: DayCounts{Most: mostRecords}}
+	for day, n := range map[time.Time][2]*int64{
+		today: {&counts.Today, &counts.Records.Today}, today.AddDate(0, 0, -1): {&counts.Yesterday, &counts.Records.Yesterday},
+	} {
+		var err error
+		if *n[0], err = a.config.SiteCounts.Chosen(ctx, tenant, day); err != nil {
+			return nil, err
+		}
+		if *n[1], err = a.config.Records.Count(ctx, tenant, day, day.AddDate(0, 0, 1), mostRecords); err != nil {
+			return nil, err
+		}
+	}
+	return counts, nil
 }
 
 func (a *API) countRequests(ctx context.Context, tenant string) (RequestCounts, error) {

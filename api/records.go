@@ -12,6 +12,8 @@ import (
 type Records interface {
 	// Search gives records that a query looks for.
 	Search(ctx context.Context, tenant string, q consent.Query) (consent.Page, error)
+	// Count counts records that were made in a time, and stops at most.
+	Count(ctx context.Context, tenant string, from, to time.Time, most int) (int64, error)
 	// Trace opens from where a choice came, as far as it is kept.
 	Trace(ctx context.Context, tenant string, r consent.Record) (consent.Trace, error)
 	// Asked counts the people whom a version found due, and those who have not
@@ -71,21 +73,50 @@ type recordOfOutput struct {
 type RecordShown struct {
 	consent.Record
 	Device string `json:"device,omitempty" enum:"desktop,mobile,program,robot" doc:"Class of the device; absent when it is not known, or the subject was erased"`
+	By     string `json:"by,omitempty" doc:"The operator who recorded it for the person; absent for others, or when the subject was erased"`
+	Noted  bool   `json:"noted,omitempty" doc:"There is a note of how the person said so"`
 }
 
 func showRecord(a *API, ctx context.Context, caller auth.Caller, in *recordOfInput) (*recordOfOutput, error) {
+	r, trace, err := a.recordOf(ctx, caller, in)
+	if err != nil {
+		return nil, err
+	}
+	return &recordOfOutput{RecordShown{r, trace.Agent, trace.By, trace.Note != ""}}, nil
+}
+
+// recordOf gives a record with from where the choice came.
+func (a *API) recordOf(ctx context.Context, caller auth.Caller, in *recordOfInput) (r consent.Record, trace consent.Trace, err error) {
 	page, err := a.config.Records.Search(ctx, caller.Tenant, consent.Query{Before: in.Sequence + 1, Limit: 1})
 	if err != nil {
-		return nil, err
+		return r, trace, err
 	}
 	if len(page.Records) == 0 || page.Records[0].Sequence != in.Sequence {
-		return nil, notFound()
+		return r, trace, notFound()
 	}
-	trace, err := a.config.Records.Trace(ctx, caller.Tenant, page.Records[0])
+	trace, err = a.config.Records.Trace(ctx, caller.Tenant, page.Records[0])
+	return page.Records[0], trace, err
+}
+
+type noteOutput struct {
+	Body RecordNote
+}
+
+// RecordNote is what whoever recorded a choice wrote about it.
+type RecordNote struct {
+	Note string `json:"note" doc:"How the person said so"`
+}
+
+// showNote is apart from the record, since a note may say anything of a person.
+func showNote(a *API, ctx context.Context, caller auth.Caller, in *recordOfInput) (*noteOutput, error) {
+	_, trace, err := a.recordOf(ctx, caller, in)
+	if err == nil && trace.Note == "" {
+		err = notFound()
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &recordOfOutput{RecordShown{page.Records[0], trace.Agent}}, nil
+	return &noteOutput{RecordNote{trace.Note}}, nil
 }
 
 type campaignOutput struct {

@@ -183,6 +183,7 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/subjects/{id}/requests", Scope: auth.ReadRequests, Reveals: "subject.requests", Does: "List the privacy requests of a subject, newest first", Act: Handle(listRequestsOf)},
 		{Method: http.MethodGet, Path: "/api/v1/consents", Scope: auth.ReadConsents, Does: "Look for records, newest first", Act: Handle(listRecords)},
 		{Method: http.MethodGet, Path: "/api/v1/consents/{sequence}", Scope: auth.ReadConsents, Does: "Show a record", Act: Handle(showRecord)},
+		{Method: http.MethodGet, Path: "/api/v1/consents/{sequence}/note", Scope: auth.ReadPackages, Reveals: "consent.note", Does: "Show what was noted of how the person said so", Act: Handle(showNote)},
 		{Method: http.MethodGet, Path: "/api/v1/notices/{version}/asked", Scope: auth.ReadConsents, Does: "Count who was asked again about a version, and has not answered", Act: Handle(showAsked)},
 
 		// Services of others that sites embed: services.go.

@@ -119,6 +119,7 @@ type consentSetCommand struct {
 	Source   string   `help:"Where the choice was made." default:"api"`
 	Key      string   `help:"Idempotency key: sent again with the same choices, nothing happens twice." placeholder:"KEY"`
 	Reaffirm bool     `help:"Make a record even where nothing changes."`
+	Note     string   `help:"How the person said so, where you record it for them. It is kept, sealed." placeholder:"TEXT"`
 	JSON     bool     `help:"Write the outcome as JSON."`
 }
 
@@ -127,6 +128,10 @@ func (c *consentSetCommand) Run(s *session) (err error) {
 	id, identities, err := c.who.read(s)
 	if err != nil {
 		return err
+	}
+	by := ""
+	if c.Note != "" {
+		by = s.User
 	}
 	var entries []consent.Entry
 	for _, choice := range c.Choices {
@@ -137,7 +142,7 @@ func (c *consentSetCommand) Run(s *session) (err error) {
 		}
 		entries = append(entries, consent.Entry{
 			Subject: id, Identities: identities, Purpose: purpose, Granted: granted, Notice: c.Notice,
-			Language: c.Language, Source: consent.Source(c.Source), Reaffirm: c.Reaffirm,
+			Language: c.Language, Source: consent.Source(c.Source), Reaffirm: c.Reaffirm, By: by, Note: subject.Conceal(c.Note),
 		})
 	}
 	house, ledger, err := c.open(s)

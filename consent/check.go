@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/text/language"
 )
@@ -41,7 +42,8 @@ func (v *Invalid) orNil() error {
 // The limits of an Append.
 const (
 	MaxEntries = 1000
-	MaxKey     = 256 // bytes of an idempotency key
+	MaxKey     = 256  // bytes of an idempotency key
+	maxNote    = 4096 // bytes
 	// skew is how far a clock elsewhere may be ahead of the ledger's.
 	skew = time.Minute
 )
@@ -81,6 +83,9 @@ func (r *Rules) checkEntry(wrong *Invalid, i int, e Entry, now time.Time) {
 	}
 	if year := e.Given.UTC().Year(); !e.Given.IsZero() && year < 1970 {
 		wrong.add(i, "given_at", "the time lies before 1970")
+	}
+	if note := e.Note.Reveal(); len(note) > maxNote || !utf8.ValidString(note) {
+		wrong.add(i, "note", fmt.Sprintf("it needs UTF-8, and %d bytes at most", maxNote))
 	}
 	if e.LegalBasis != "" && !ValidKey(e.LegalBasis) {
 		wrong.add(i, "legal_basis", "it needs lower-case letters, digits and underscores, like consent or explicit_consent")

@@ -114,6 +114,10 @@ type Entry struct {
 	// agent are kept, sealed.
 	Address subject.Personal[string]
 	Agent   subject.Personal[string]
+	// Who records it for the person, as in the audit log, and how the person said so,
+	// in their words. Both are kept with where it came from.
+	By   string                   `json:"-"`
+	Note subject.Personal[string] `json:"-"`
 }
 
 // Shown is a text that is published elsewhere than as a notice, like a banner.

@@ -90,6 +90,20 @@ func TestOnlyAPartOfTheAddressAndTheKindOfTheAgentAreKept(t *testing.T) { // SE1
 	}
 }
 
+func TestANoteIsKeptWithWhereAChoiceCameFrom(t *testing.T) { // A2
+	e := consent.Entry{Purpose: "analytics", Source: consent.SettingsPage, Subject: consent.SubjectID{1}, By: "operator/1", Note: subject.Conceal(" on the telephone\n")}
+	if got, want := e.Trace(), (consent.Trace{By: "operator/1", Note: "on the telephone"}); got != want {
+		t.Errorf("%+v is kept", got)
+	}
+	for _, wrong := range []string{"\xff", strings.Repeat("x", 4097)} {
+		e.Note = subject.Conceal(wrong)
+		var invalid *consent.Invalid
+		if err := consent.DefaultRules().Check("", []consent.Entry{e}, now); !errors.As(err, &invalid) || invalid.Violations[0].Field != "note" {
+			t.Errorf("a note of %d bytes: %v", len(wrong), err)
+		}
+	}
+}
+
 func TestAPublishedVersionIsNotChanged(t *testing.T) { // A5
 	v := notice.Version{Version: "1", Texts: []notice.Text{{Language: "en", Body: "a"}}, ClassifiedBy: "eve"}
 	r, err := consent.DefaultRules().Publish(v, now)

@@ -10,15 +10,19 @@ import (
 type identity = subject.Identity
 
 // Trace is from where a choice came, as far as it is kept: enough to show a
-// pattern of forged choices, too little to single out a person.
+// pattern of forged choices, too little to single out a device.
 type Trace struct {
 	Network string `json:"network,omitempty"` // /24 of IPv4, /48 of IPv6
 	Agent   string `json:"agent,omitempty"`   // class of the user agent
+	// Who recorded it for the person, and how the person said so. Records of before
+	// have neither.
+	By   string `json:"by,omitempty"`
+	Note string `json:"note,omitempty"`
 }
 
 // Trace cuts down where the entry came from.
 func (e Entry) Trace() Trace {
-	return Trace{Network: network(e.Address.Reveal()), Agent: agent(e.Agent.Reveal())}
+	return Trace{Network: network(e.Address.Reveal()), Agent: agent(e.Agent.Reveal()), By: e.By, Note: strings.TrimSpace(e.Note.Reveal())}
 }
 
 func network(address string) string {

@@ -20,6 +20,7 @@ func consentPages() []Page {
 		{Method: http.MethodGet, Path: "/admin/consent/rates", Scope: auth.ReadConsents, Does: "Show how many visitors of a site agree, day by day", Act: showRates},
 		{Method: http.MethodGet, Path: "/admin/consent/again", Scope: auth.ReadConsents, Does: "List who is to be asked again, and because of which notice", Act: showAgain},
 		{Method: http.MethodGet, Path: "/admin/consent/notices/{version}", Scope: auth.ReadConsents, Does: "Show a version of the notice, and how far asking again about it is", Act: showNoticeOf},
+		{Method: http.MethodPost, Path: "/admin/consent/records/{sequence}/note", Scope: auth.ReadPackages, Does: "Show how the person said so, once that is in the audit log", Act: readNote},
 		{Method: http.MethodPost, Path: "/admin/consent/records/{sequence}/receipt", Scope: auth.ReadConsents, Does: "Download the receipt of a record", Act: readReceipt},
 	}
 }
@@ -46,6 +47,9 @@ type (
 		Supersedes int64     `json:"supersedes"`
 		Facts      string    `json:"facts"`
 		Device     string    `json:"device"`
+		Trace      string    `json:"trace"`
+		By         string    `json:"by"`
+		Noted      bool      `json:"noted"`
 	}
 )
 
@@ -143,6 +147,7 @@ type recordView struct {
 	ledgerRecord
 	Notice *noticeShown // nil where none is known, or what was shown was a banner
 	Site   string       // whose banner was shown; "" where it was a notice
+	Note   string       // how the person said so, once it was asked for
 	Proof  proofShown
 	Sent   []personDelivery
 }
@@ -201,9 +206,19 @@ func (r recordView) Read() (texts []textShown) {
 	return texts
 }
 
-func showLedgerRecord(v *visit) error {
-	at := "/consents/" + url.PathEscape(v.r.PathValue("sequence"))
+func showLedgerRecord(v *visit) error { return v.recordPage(recordView{}) }
+
+// readNote shows what was noted about a record. The API has it in the audit log before.
+func readNote(v *visit) error {
 	var r recordView
+	if err := v.get("/consents/"+url.PathEscape(v.r.PathValue("sequence"))+"/note", &r); err != nil {
+		return v.noSuchRecord(err)
+	}
+	return v.recordPage(r)
+}
+
+func (v *visit) recordPage(r recordView) error {
+	at := "/consents/" + url.PathEscape(v.r.PathValue("sequence"))
 	if err := v.get(at, &r.ledgerRecord); err != nil {
 		return v.noSuchRecord(err)
 	}

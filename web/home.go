@@ -29,9 +29,17 @@ type overview struct {
 		Failing int64 `json:"failing"`
 	} `json:"connections"`
 	Choices *struct {
-		Today     int64 `json:"today"`
-		Yesterday int64 `json:"yesterday"`
+		Day string `json:"day"`
+		dayCounts
+		Records dayCounts `json:"records"`
 	} `json:"choices"`
+	Mail bool `json:"mail"`
+}
+
+type dayCounts struct {
+	Today     int64 `json:"today"`
+	Yesterday int64 `json:"yesterday"`
+	Most      int64 `json:"most"` // 0 for no bound
 }
 
 // figure is a number with what it counts, and the list of it.
@@ -48,16 +56,32 @@ type deskView struct {
 	Time    []figure // by when something is due
 	Waiting []figure // on whom
 	House   []figure // how systems and sites stand
-	Steps   []step   // of a fresh installation, those that are to be done
+	Steps   []step   // of a fresh installation; none once all of them are done
 }
 
 // step is what one does first.
-type step struct{ Key, Path string }
+type step struct {
+	Key, Path string
+	Done      bool
+}
+
+// Done counts the steps that are.
+func (d deskView) Done() (n int) {
+	for _, s := range d.Steps {
+		if s.Done {
+			n++
+		}
+	}
+	return n
+}
+
+// Begun says whether most of the steps are done.
+func (d deskView) Begun() bool { return 2*d.Done() > len(d.Steps) }
 
 func showDesk(v *visit) error {
 	var d deskView
+	var o overview
 	if v.session.May(auth.ReadRequests) {
-		var o overview
 		if err := v.get("/overview", &o); err != nil {
 			return err
 		}
@@ -71,8 +95,11 @@ func showDesk(v *visit) error {
 		}
 	}
 	var err error
-	if d.Steps, err = v.steps(); err != nil {
+	if d.Steps, err = v.steps(o.Mail); err != nil {
 		return err
+	}
+	if d.Done() == len(d.Steps) {
+		d.Steps = nil
 	}
 	return v.show(http.StatusOK, "admin/home", d, nil)
 }
@@ -111,35 +138,54 @@ func (d *deskView) count(o overview, l *tongue) {
 		d.House = append(d.House, f)
 	}
 	if c := o.Choices; c != nil {
-		f := of(l.word("desk.choices"), c.Today, "", "/admin/sites")
-		f.More = l.word("desk.choices.yesterday", l.number(c.Yesterday))
-		d.House = append(d.House, f)
+		for _, n := range []struct {
+			dayCounts
+			word, list string
+		}{{c.dayCounts, "desk.choices", "/admin/consent/rates"}, {c.Records, "desk.records", "/admin/consent"}} {
+			f := figure{Word: l.word(n.word), Number: l.number(n.Today), Path: n.list + "?from=" + c.Day + "&to=" + c.Day, More: l.word("desk.yesterday", l.number(n.Yesterday))}
+			if n.Today == n.Most && n.Most > 0 {
+				f.Number += "+"
+			}
+			d.House = append(d.House, f)
+		}
 	}
 }
 
-// steps gives what a fresh installation lacks, as far as the operator may see it.
-func (v *visit) steps() (todo []step, err error) {
+// steps gives what a fresh installation lacks or has, as far as the operator may see it.
+func (v *visit) steps(mail bool) (all []step, err error) {
 	for _, one := range []struct {
 		scope auth.Scope
 		path  string
+		least int // so many there must be
 		step  step
 	}{
-		{auth.ReadSystems, "/connections", step{"desk.connect", "/admin/connections"}},
-		{auth.ReadRequests, "/public/policies", step{"desk.publish", "/admin/policies"}},
-		{auth.ReadConsents, "/sites", step{"desk.site", "/admin/sites"}},
+		{auth.ReadSystems, "/connections", 1, step{Key: "desk.connect", Path: "/admin/connections"}},
+		{auth.ReadRequests, "/public/policies", 1, step{Key: "desk.publish", Path: "/admin/policies"}},
+		{auth.ReadRequests, "", 0, step{Key: "desk.mail", Path: "/admin/letters", Done: mail}},
+		{auth.ReadConsents, "/sites", 1, step{Key: "desk.site", Path: "/admin/sites"}},
+		{auth.ManageAccess, "/operators", 2, step{Key: "desk.invite", Path: "/admin/operators"}},
 	} {
-		var list struct {
-			Items []struct{} `json:"items"`
-		}
 		if !v.session.May(one.scope) || !v.opens(one.step.Path) {
 			continue
 		}
-		if err := v.get(one.path, &list); err != nil {
-			return nil, err
+		if one.path != "" {
+			var list struct {
+				Items []struct {
+					Version *int `json:"version"` // of a site, 0 before it is published
+				} `json:"items"`
+			}
+			if err := v.get(one.path, &list); err != nil {
+				return nil, err
+			}
+			n := len(list.Items)
+			for _, i := range list.Items {
+				if i.Version != nil && *i.Version == 0 {
+					n--
+				}
+			}
+			one.step.Done = n >= one.least
 		}
-		if len(list.Items) == 0 {
-			todo = append(todo, one.step)
-		}
+		all = append(all, one.step)
 	}
-	return todo, nil
+	return all, nil
 }

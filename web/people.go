@@ -346,7 +346,13 @@ func chooseForPerson(v *visit) error {
 	if choice != "yes" && choice != "no" {
 		return v.personPage(http.StatusUnprocessableEntity, personView{doing: "choose", form: v.lacking("choice", "people.choose.neither")})
 	}
-	body := map[string]any{"subject": id, "purposes": map[string]bool{v.value("purpose"): choice == "yes"}, "source": v.value("source"), "language": v.value("language")}
+	if v.value("note") == "" {
+		return v.personPage(http.StatusUnprocessableEntity, personView{doing: "choose", form: v.lacking("note", "people.note.none")})
+	}
+	body := map[string]any{
+		"subject": id, "purposes": map[string]bool{v.value("purpose"): choice == "yes"}, "source": v.value("source"), "language": v.value("language"),
+		"note": v.value("note"), "reaffirm": true, // or the note would be lost where nothing changes
+	}
 	err := v.post("/consents", body, nil)
 	if err == nil {
 		return v.redirect("/admin/people/" + url.PathEscape(id) + "#deliveries")

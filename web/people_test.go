@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +93,10 @@ func TestOfficerWithdrawsForAPersonAndWatchesItArrive(t *testing.T) { // W5, W6,
 	e.Choose("Purpose", "Marketing by email")
 	e.Touch("no")
 	e.Press("Record it")
+	e.says("Write how the person told you")
+	e.look("person-unsaid")
+	e.Fill("How the person told you", "She has called from the number that we have of her.")
+	e.Press("Record it")
 	e.says("took the yes back")
 	e.Await(`document.querySelector("#carried").innerText.includes("under way")`)
 	e.look("person-under-way")
@@ -111,6 +116,25 @@ func TestOfficerWithdrawsForAPersonAndWatchesItArrive(t *testing.T) { // W5, W6,
 	e.Press(e.latest())
 	e.says("We send letters about our bulbs", "What proves it")
 	e.look("record")
+	e.Press("People")
+	e.Fill("Which one", "anna.keller@example.org")
+	e.Press("Look up")
+	e.Press(e.latest())
+	e.says("Recorded for the person by", "operator/")
+	if strings.Contains(e.Text(), "from the number") {
+		t.Error("the note is shown before it is in the audit log")
+	}
+	e.Press("Show the note")
+	e.says("She has called from the number that we have of her.")
+	e.look("record-note")
+
+	e.Press("Overview")
+	tile := chromiumtest.Evaluate[[]string](e.Browser, `(a => [a.querySelector("strong").innerText, a.getAttribute("href")])(document.querySelector(".tile[href^='/admin/consent?']"))`)
+	e.look("home-begun")
+	e.Open(h.url + tile[1])
+	if shown := chromiumtest.Evaluate[int](e.Browser, `document.querySelectorAll("tbody tr").length`); strconv.Itoa(shown) != tile[0] {
+		t.Errorf("home counts %s records, and leads to %d", tile[0], shown)
+	}
 }
 
 // people are somebody who has chosen something, and somebody who was erased.

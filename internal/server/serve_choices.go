@@ -27,8 +27,14 @@ var _ fulfill.Choices = choices{}
 // agreed is consents.json.
 type agreed struct {
 	Purposes []consent.Standing `json:"purposes"` // what stands
-	Records  []consent.Record   `json:"records"`  // all that was ever chosen, oldest first
+	Records  []noted            `json:"records"`  // all that was ever chosen, oldest first
 	Banners  []onBanner         `json:"banners"`
+}
+
+// noted is a record, and how the person said so where somebody else recorded it.
+type noted struct {
+	consent.Record
+	Note string `json:"note,omitempty"`
 }
 
 // onBanner is what stands for one device on one site.
@@ -49,7 +55,7 @@ func (c choices) Of(ctx context.Context, tenant string, identities []subject.Ide
 	if err != nil {
 		return nil, err
 	}
-	all := agreed{Records: []consent.Record{}, Banners: []onBanner{}}
+	all := agreed{Records: []noted{}, Banners: []onBanner{}}
 	for _, id := range people {
 		states, err := ledger.States(ctx, tenant, id)
 		if err != nil {
@@ -60,7 +66,13 @@ func (c choices) Of(ctx context.Context, tenant string, identities []subject.Ide
 		if err != nil {
 			return nil, err
 		}
-		all.Records = append(all.Records, records...)
+		for _, r := range records {
+			trace, err := ledger.Trace(ctx, tenant, r)
+			if err != nil {
+				return nil, err
+			}
+			all.Records = append(all.Records, noted{r, trace.Note})
+		}
 		devices, err := c.db.Devices().Of(ctx, tenant, id)
 		if err != nil {
 			return nil, err

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"volenti.dev/volenti/api"
-	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/request"
@@ -43,13 +42,14 @@ func TestRequestsHandOutAndForgetWhatWasChosenInBanners(t *testing.T) { // B27, 
 		s.linkedTo("anna@example.com")
 		s.linkedTo("anna@example.com")
 		s.linkedTo("ben@example.com") // whose address a webhook adds
+		s.makeConsent(store.DefaultTenant, "anna@example.com", "analytics", false)
 		s.makeConsent(store.DefaultTenant, "ben@example.com", "research", true)
 
 		r := s.submit("access", "anna@example.com")
 		s.approve(r)
 		s.await(r.ID, request.Complete)
 		var got struct {
-			Records []consent.Record
+			Records []noted
 			Banners []struct {
 				Version    int
 				Digest     string
@@ -59,7 +59,8 @@ func TestRequestsHandOutAndForgetWhatWasChosenInBanners(t *testing.T) { // B27, 
 		text := fileOf(t, s.get("/api/v1/requests/"+r.ID+"/package").body, "consents.json")
 		s.must(json.Unmarshal([]byte(text), &got))
 		if len(got.Banners) != 2 || !got.Banners[0].Categories["statistics"].Granted || got.Banners[1].Digest != "d" ||
-			len(got.Records) == 0 || slices.ContainsFunc(got.Records, func(r consent.Record) bool { return r.Purpose != "analytics" }) {
+			!slices.ContainsFunc(got.Records, func(r noted) bool { return r.Note == "by telephone" }) ||
+			slices.ContainsFunc(got.Records, func(r noted) bool { return r.Purpose != "analytics" }) {
 			t.Errorf("consents.json: %s", text)
 		}
 

@@ -49,6 +49,8 @@ func (l correspondence) Preview(ctx context.Context, tenant string, kind message
 	return l.words.render(ctx, tenant, l.sender(), message.Sample(kind, language))
 }
 
+func (l correspondence) Sends() bool { return l.mail != nil }
+
 func (l correspondence) sender() string {
 	if l.mail == nil {
 		return exampleSender

@@ -321,7 +321,7 @@ func (s *site) makeConsentIn(tenant, email, purpose string, granted bool, langua
 	anna, err := subject.New(subject.Email, email)
 	s.must(err)
 	o, err := s.db.Consents().Append(s.t.Context(), tenant, "", []consent.Entry{
-		{Identities: []subject.Identity{anna}, Purpose: purpose, Granted: granted, Language: language, Source: consent.API},
+		{Identities: []subject.Identity{anna}, Purpose: purpose, Granted: granted, Language: language, Source: consent.API, By: "operator/olga", Note: subject.Conceal("by telephone")},
 	})
 	s.must(err)
 	return o[0]

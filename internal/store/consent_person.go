@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,8 +44,11 @@ func (c *Consents) KnownBy(ctx context.Context, tenant string, id consent.Subjec
 }
 
 // Trace opens from where a choice came; the zero one where nothing is kept of it, or
-// nothing any more.
+// nothing any more. It fails when that is not what the record commits to.
 func (c *Consents) Trace(ctx context.Context, tenant string, r consent.Record) (trace consent.Trace, err error) {
+	if r.Trace == "" {
+		return trace, nil
+	}
 	var sealed []byte
 	err = c.db.engine.row(ctx, `SELECT sealed FROM consent_traces WHERE tenant = $1 AND seq = $2`, tenant, r.Sequence).Scan(&sealed)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -62,6 +67,9 @@ func (c *Consents) Trace(ctx context.Context, tenant string, r consent.Record) (
 	plain, err := key.Open(sealed, traceOf(tenant, r.Sequence))
 	if err == nil && len(plain) < audit.SaltSize {
 		err = errors.New("it is too short")
+	}
+	if sum := sha256.Sum256(plain); err == nil && hex.EncodeToString(sum[:]) != r.Trace {
+		err = errors.New("it is not what the record commits to")
 	}
 	if err == nil {
 		err = json.Unmarshal(plain[audit.SaltSize:], &trace)

@@ -1,9 +1,11 @@
 package store_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,6 +122,44 @@ func TestRecordsAreFoundByWhenTheyWereMade(t *testing.T) { // W6
 		if page := look(t, db, consent.Query{From: made[8].At.Add(time.Hour), Limit: 100}); len(page.Records) != 0 {
 			t.Errorf("of the future: %v", page.Records)
 		}
+	})
+}
+
+func TestHowAPersonSaidSoIsSealedAndCommittedTo(t *testing.T) { // A1, A31
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		e := says("anna@example.com", "analytics", false)
+		e.By, e.Note = "operator/olga", subject.Conceal("Anna has called from her own telephone")
+		send := func() (consent.Record, error) {
+			_, err := db.Consents().Append(ctx, tenant, "call-1", []consent.Entry{e})
+			return look(t, db, consent.Query{Limit: 1}).Records[0], err
+		}
+		r, err := send()
+		must(t, err)
+		if trace, err := db.Consents().Trace(ctx, tenant, r); err != nil || trace != (consent.Trace{By: "operator/olga", Note: "Anna has called from her own telephone"}) {
+			t.Errorf("noted is %+v: %v", trace, err)
+		}
+		if bytes.Contains(db.Dump(t), []byte("Anna has called")) {
+			t.Error("the note lies open in the database")
+		}
+		if again, err := send(); err != nil || again != r {
+			t.Errorf("sent again: %v %v", again, err)
+		}
+		e.Note = subject.Conceal("Anna has written a letter")
+		if _, err := send(); !errors.Is(err, consent.ErrConflict) {
+			t.Errorf("with another note: %v", err)
+		}
+
+		another := r
+		another.Trace = strings.Repeat("0", 64)
+		if trace, err := db.Consents().Trace(ctx, tenant, another); err == nil {
+			t.Errorf("a record that commits to something else is told %+v", trace)
+		}
+		sound(t, db)
+		must(t, db.Consents().EraseSubject(ctx, tenant, r.Subject, entry("subject.erase")))
+		if trace, err := db.Consents().Trace(ctx, tenant, r); err != nil || trace != (consent.Trace{}) {
+			t.Errorf("erased, and noted is %+v: %v", trace, err)
+		}
+		sound(t, db)
 	})
 }
 

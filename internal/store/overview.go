@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/request"
 )
 
@@ -15,6 +16,18 @@ func (s *Requests) Count(ctx context.Context, tenant string, q request.Query, mo
 	err = s.db.engine.row(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM requests`+b.text+fmt.Sprintf(` LIMIT $%d) AS found`, len(b.args)), b.args...).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count requests: %w", err)
+	}
+	return n, nil
+}
+
+// Count counts records of the ledger that were made in a time, and stops at most.
+func (c *Consents) Count(ctx context.Context, tenant string, from, to time.Time, most int) (n int64, err error) {
+	w, err := c.window(ctx, tenant, consent.Query{From: from, To: to})
+	if err == nil {
+		err = c.db.engine.row(ctx, fmt.Sprintf(`SELECT COUNT(*) FROM (%s LIMIT %d) AS found`, w.text, most), w.args...).Scan(&n)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("count consent records: %w", err)
 	}
 	return n, nil
 }
