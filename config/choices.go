@@ -48,6 +48,7 @@ func (l *loader) choices(of *source.Mapping, c *Connection, spec connector.Spec)
 	if !m.Has("identities") && !ch.Off {
 		l.report.Errorf(at, "add identities: [external_id] or others, best first", "the consent of the connection %s does not say by which identities the system knows people", c.Key)
 	}
+	l.identified(m, c, spec, ch)
 	l.schedule(m, c, spec, ch)
 	l.table(m, c, spec, ch)
 	m.Done()
@@ -112,6 +113,18 @@ func (l *loader) identities(m *source.Mapping) []subject.Type {
 		l.report.Errorf(m.Where("identities"), "name at least one, or switch it off by off: true", "there are no identities to send")
 	}
 	return types
+}
+
+// identified warns of a system that is not given what it knows people by.
+func (l *loader) identified(m *source.Mapping, c *Connection, spec connector.Spec, ch *Choices) {
+	if ch.Off || len(ch.Identities) == 0 {
+		return
+	}
+	for _, t := range spec.PrefersBy {
+		if !slices.Contains(ch.Identities, subject.Type(t)) {
+			l.report.Warnf(m.Where("identities"), "add "+t, "no choice is sent to the connection %s: type %s knows people by their %s, which identities lacks", c.Key, c.Type, t)
+		}
+	}
 }
 
 func (l *loader) atOnce(m *source.Mapping) int {

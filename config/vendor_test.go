@@ -213,3 +213,19 @@ func TestWhatIsWrongWithVendorsIsSaidWithItsPlace(t *testing.T) { // H4, D5
 		t.Errorf("%v", found)
 	}
 }
+
+func TestAVendorIsToldOfPeopleByWhatItKnowsThemBy(t *testing.T) { // H15
+	const warning = "no choice is sent to the connection news: type letters knows people by their email, which identities lacks (add email)"
+	told := strings.Replace(letters, "  endpoints:\n", `  consent_requests:
+    opt_in: {method: PUT, path: /lists/<item>, body: '{"mail": "<mail>", "phone": "<phone?>"}', param_values: [{name: mail, identity: email}, {name: phone, identity: phone_number}, {name: unused, identity: external_id}]}
+    opt_out: {method: DELETE, path: /lists/<item>/<mail>, param_values: [{name: mail, identity: email}]}
+  endpoints:
+`, 1)
+	for identities, want := range map[string]bool{"[external_id]": true, "[external_id, email]": false, "[]": false} {
+		_, found := vendored(map[string]string{"a.yml": told + lettersHold, "b.yml": lettersShop + "- {key: news, type: letters, access: write, data_uses: [marketing], secrets: {account: shop.customer.account}, consent: {identities: " + identities + "}}\n"})
+		lines := strings.Join(found, "\n")
+		if strings.Contains(lines, warning) != want || strings.Count(lines, "which identities lacks") > 1 || strings.Contains(lines, "phone_number") {
+			t.Errorf("identities %s: %s", identities, lines)
+		}
+	}
+}

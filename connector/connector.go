@@ -50,6 +50,9 @@ type Spec struct {
 	// Prefers is how many preferences its connectors, which are Preferrers, take
 	// in one call; 0: it takes none.
 	Prefers int
+	// PrefersBy are the types of identities that it must be given of a person whose
+	// preference it takes, where it says so.
+	PrefersBy []string
 	// NoGrants and NoOptOuts: of preferences it takes only the others.
 	NoGrants, NoOptOuts bool
 	// Permits: a permission table can be kept in it, which says who allows what: its

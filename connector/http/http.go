@@ -71,7 +71,7 @@ func (d *Description) Spec() connector.Spec {
 	}
 	spec.Authorized = d.Client.Auth != nil && d.Client.Auth.Strategy == AuthorizationCode
 	if spec.NoGrants, spec.NoOptOuts = len(d.OptIn) == 0, len(d.OptOut) == 0; !spec.NoGrants || !spec.NoOptOuts {
-		spec.Prefers = 1
+		spec.Prefers, spec.PrefersBy = 1, d.prefersBy()
 	}
 	return spec
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"volenti.dev/volenti/connector"
@@ -131,7 +132,7 @@ func (c *Connector) preference(r *Request, p connector.Preference) (v values, re
 		case of.Identity != "":
 			if found := identity(p.Identities, of.Identity); found != "" {
 				v[of.Name] = found
-			} else if r.uses(of.Name) && !optional(r, of.Name) {
+			} else if needed(r, of) {
 				return nil, "the vendor knows people by their " + of.Identity + ", which is not known of them"
 			}
 		case len(of.References) > 0:
@@ -140,6 +141,22 @@ func (c *Connector) preference(r *Request, p connector.Preference) (v values, re
 	}
 	return v, ""
 }
+
+// prefersBy gives the types of identities without which a choice cannot be told.
+func (d *Description) prefersBy() (types []string) {
+	for _, all := range [][]Request{d.OptIn, d.OptOut} {
+		for i := range all {
+			for _, v := range all[i].Values {
+				if v.Identity != "" && needed(&all[i], v) && !slices.Contains(types, v.Identity) {
+					types = append(types, v.Identity)
+				}
+			}
+		}
+	}
+	return types
+}
+
+func needed(r *Request, v Value) bool { return r.uses(v.Name) && !optional(r, v.Name) }
 
 // optional says whether a request wants a value only where there is one: it
 // stands in <a?> alone.
