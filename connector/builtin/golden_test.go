@@ -46,9 +46,13 @@ saas_config:
         - {name: list, references: [{dataset: <instance_fides_key>, field: people.list, direction: from}]}
         - {name: id, references: [{dataset: <instance_fides_key>, field: people.id, direction: from}]}
       delete: {method: DELETE, path: /notes/<no>, param_values: [{name: no, references: [{dataset: <instance_fides_key>, field: notes.no, direction: from}]}]}
+  - {name: lists, skip_processing: true, requests: {read: {method: GET, path: /lists, query_params: [{name: of, value: <mail>}], param_values: [{name: mail, identity: email}]}}}
 dataset:
 - fides_key: <instance_fides_key>
   collections:
+  - name: lists
+    fields:
+    - {name: id, data_categories: [user.behavior], fides_meta: {primary_key: true}}
   - name: people
     fields:
     - {name: id, fides_meta: {primary_key: true, read_only: true}}
