@@ -150,7 +150,7 @@ func TestWhatIsNoJSONIsAnError(t *testing.T) {
 	for _, body := range []string{"<html>ann@b.c</html>", `{"a": `, `{} {}`, `[1`, "\xff"} {
 		v := newVendor(t, says(body))
 		_, err := tryRead(t.Context(), v.open(t, describe(t, paged(""))), "rows", match("who", "ann@b.c"))
-		if err == nil || err.Error() != "shop-vendor: read rows: GET /rows: the answer is no JSON" {
+		if err == nil || err.Error() != "shop-vendor: read rows: GET /rows: the answer is no JSON: look at the host and the path, it may be a page for people" {
 			t.Errorf("%q: %v", body, err)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 // Problems of a description that only its values show.
 var (
-	errNoJSON   = errors.New("the answer is no JSON")
+	errNoJSON   = errors.New("the answer is no JSON: look at the host and the path, it may be a page for people")
 	errBody     = errors.New("the body is no JSON once its placeholders are filled in")
 	errBodyType = errors.New("the body has a Content-Type that cannot be written: use application/json, application/x-www-form-urlencoded or text/...")
 	errHeader   = errors.New("a header would hold a line break or another control character")
