@@ -287,7 +287,7 @@ func TestAnAddressThatIsWrongIsNotTakenForARowThatIsGone(t *testing.T) { // H12
   - name: asked
     requests:
       read: {output: '{"mail": "<mail>"}', param_values: [{name: mail, identity: email}]}
-      delete: {method: POST, path: /erasures, body: '{"mail": "<mail>"}', param_values: [{name: mail, references: [{dataset: x, field: asked.mail}]}]}
+      delete: {method: POST, path: /erasures, body: '{"mail": "<mail>"}', param_values: [{name: mail, references: [{dataset: <instance_fides_key>, field: asked.mail}]}]}
   - name: later
     requests:
       read: {output: '{"mail": "<mail>"}', param_values: [{name: mail, identity: email}]}
@@ -295,17 +295,17 @@ func TestAnAddressThatIsWrongIsNotTakenForARowThatIsGone(t *testing.T) { // H12
         method: POST
         path: /erasures
         body: '{"mail": "<mail>"}'
-        param_values: [{name: mail, references: [{dataset: x, field: later.mail}]}]
+        param_values: [{name: mail, references: [{dataset: <instance_fides_key>, field: later.mail}]}]
         correlation_id_path: id
         async_config: {strategy: polling, configuration: {status_request: {method: GET, path: "/erasures/<correlation_id>", status_path: done}}}
   - name: named
     requests:
       read: {output: '{"mail": "<mail>"}', param_values: [{name: mail, identity: email}]}
-      delete: {method: DELETE, path: /erasures, query_params: [{name: mail, value: <mail>}], param_values: [{name: mail, references: [{dataset: x, field: named.mail}]}]}
+      delete: {method: DELETE, path: /erasures, query_params: [{name: mail, value: <mail>}], param_values: [{name: mail, references: [{dataset: <instance_fides_key>, field: named.mail}]}]}
   - name: verified
     requests:
       read: {method: GET, path: /people, query_params: [{name: mail, value: <mail>}], param_values: [{name: mail, identity: email}]}
-      delete: {method: POST, path: /erasures, body: '{"mail": "<mail>"}', param_values: [{name: mail, references: [{dataset: x, field: verified.mail}]}]}
+      delete: {method: POST, path: /erasures, body: '{"mail": "<mail>"}', param_values: [{name: mail, references: [{dataset: <instance_fides_key>, field: verified.mail}]}]}
 `))
 	for endpoint, want := range map[string]string{"asked": "failed", "later": "failed", "named": "already_done", "verified": "already_done"} {
 		b := batch(endpoint, nil, connector.Change{Key: key("1", map[string]any{"mail": "a@b.c"}), Before: connector.Row{"mail": "a@b.c"}})
