@@ -276,6 +276,12 @@ func TestAnErasureThatIsCalledBackIsAskedForOnce(t *testing.T) { // H14
 	if out, err = c.ResumeMask(t.Context(), b, w.State, answers); !errors.As(err, &w) || statuses(out) != "changed  changed" {
 		t.Fatalf("with one of two answers: %v, %v", out, err)
 	}
+	for _, wrong := range []string{`{"rows_masked": -1}`, `{"access_results": []}`} {
+		answers[2] = []byte(wrong)
+		if out, err := c.ResumeMask(t.Context(), b, w.State, answers); err == nil || errors.As(err, new(*connector.Waiting)) {
+			t.Errorf("%s: %v, %v", wrong, out, err)
+		}
+	}
 	answers[2] = []byte(`{"rows_masked": 0}`)
 	if out, err = c.ResumeMask(t.Context(), b, w.State, answers); err != nil || statuses(out) != "changed already_done changed" || !strings.Contains(out[1].Reason, "masked no row") {
 		t.Errorf("%v, %v", out, err)
