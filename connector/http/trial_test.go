@@ -2,6 +2,7 @@ package http
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ func TestRecordingLeadsOnWithoutItsValues(t *testing.T) { // H17
 		case "/token":
 			_, _ = w.Write([]byte(`{"access_token": "canary-token", "expires_in": 3600}`))
 		case "/people?email=canary%40example.com":
-			_, _ = w.Write([]byte(`{"rows": [{"id": 900001, "mail": "canary@example.com", "state": "open", "canary@example.com": 1}, {"id": 900002, "mail": "canary-other@example.com", "state": "open"}], "next": "/people?page=canary-2"}`))
+			_, _ = w.Write([]byte(`{"rows": [{"id": 900001, "mail": "canary@example.com", "state": "open", "canary@example.com": 1}, {"id": 900002, "mail": "canary-other@example.com", "state": "open", "canary-other@example.com": 1}], "next": "/people?page=canary-2"}`))
 		case "/people?page=canary-2":
 			_, _ = w.Write([]byte(`{"rows": [{"id": 900003, "mail": "canary@example.com", "state": "canary-closed", "canary-secret": 1}]}`))
 		case "/things/900001":
@@ -39,6 +40,7 @@ func TestRecordingLeadsOnWithoutItsValues(t *testing.T) { // H17
         param_values: [{name: email, identity: email}]
         data_path: rows
         postprocessors:
+        - {strategy: extract_for_execution_log, configuration: {path: 1.mail}}
         - {strategy: filter, configuration: {field: mail, value: {identity: email}}}
         - {strategy: filter, configuration: {field: state, value: open}}
         pagination: {strategy: link, configuration: {source: body, path: next}}
@@ -70,6 +72,9 @@ func TestRecordingLeadsOnWithoutItsValues(t *testing.T) { // H17
 	}
 	if len(tried.Rows) != 2 || !slices.Equal(tried.Fields, []string{"on", "thing"}) {
 		t.Errorf("%d rows with %v, want 2 with on and thing", len(tried.Rows), tried.Fields)
+	}
+	if seen := fmt.Sprint(tried.Calls); strings.Contains(seen, "canary") || len(tried.Calls) != 5 {
+		t.Errorf("%d calls show %s", len(tried.Calls), seen)
 	}
 	kept, err := json.Marshal(recording)
 	if err != nil {
