@@ -296,7 +296,7 @@ func (w *writing) valuesOf(change connector.Change) (v values, masked map[string
 		whole = without(whole, strings.Split(path, "."))
 	}
 	v["all_object_fields"], v["masked_object_fields"] = whole, masked
-	v["idempotency_key"] = w.idempotency(change)
+	v["idempotency_key"] = w.idempotency(change, masked)
 	return v, masked
 }
 
@@ -382,11 +382,16 @@ func difference(before, after any) any {
 }
 
 // idempotency gives the key of the calls for a row: the same whenever the same
-// is asked for the same request.
-func (w *writing) idempotency(change connector.Change) string {
+// is asked for the same request. What was there before belongs to it: a value that
+// has come back since is masked again, and not answered as it was then.
+func (w *writing) idempotency(change connector.Change, masked map[string]any) string {
 	h := sha256.New()
 	row, _ := w.rowOf(connector.Change{Key: change.Key})
-	_, _ = fmt.Fprintf(h, "%s\n%s\n%s\n%s %s\n%s", w.facts.RequestID, w.Connector.key, w.endpoint.Name, w.request.Method, w.request.Path, value.Key(row))
+	before := map[string]any{}
+	for column := range masked {
+		before[column] = change.Before[column]
+	}
+	_, _ = fmt.Fprintf(h, "%s\n%s\n%s\n%s %s\n%s\n%s", w.facts.RequestID, w.Connector.key, w.endpoint.Name, w.request.Method, w.request.Path, value.Key(row), value.Key([]any{before, masked}))
 	return "vr_" + hex.EncodeToString(h.Sum(nil))[:40]
 }
 

@@ -315,6 +315,30 @@ func TestAnAddressThatIsWrongIsNotTakenForARowThatIsGone(t *testing.T) { // H12
 	}
 }
 
+func TestEachRequestHasIdempotencyKeysOfItsOwn(t *testing.T) { // H16
+	v := newVendor(t, says(`{}`))
+	c := v.open(t, describe(t, crm))
+	keyOf := func(request, id, before string, mask any) string {
+		b := batch("people", []string{"mail"}, connector.Change{Key: key(id, nil), Before: connector.Row{"mail": before}, After: connector.Row{"mail": mask}})
+		if _, err := c.About(connector.Facts{RequestID: request}).(*Connector).Mask(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		return v.heads[len(v.heads)-1].Get("Idempotency-Key")
+	}
+	first := keyOf("r1", "7", "a@b.c", nil)
+	if len(first) < 16 || keyOf("r1", "7", "a@b.c", nil) != first {
+		t.Errorf("the same is asked for under %q and another key", first)
+	}
+	for what, other := range map[string]string{
+		"another request": keyOf("r2", "7", "a@b.c", nil), "another row": keyOf("r1", "8", "a@b.c", nil),
+		"a value that has come back": keyOf("r1", "7", "new@b.c", nil), "another mask": keyOf("r1", "7", "a@b.c", "x"),
+	} {
+		if other == first {
+			t.Errorf("%s has the same key: the vendor would answer as before, and do nothing", what)
+		}
+	}
+}
+
 func TestALackingPermissionIsOfTheConnectionAndNotOfARow(t *testing.T) { // R6
 	v := newVendor(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 	c := v.open(t, describe(t, crm))
