@@ -82,7 +82,16 @@ type Collection struct {
 	Verified    bool    `json:"verified" doc:"The database was asked again, and every row is as it must be"`
 	Message     string  `json:"message"`
 	Attempts    int     `json:"attempts"`
+	Waits       *Wait   `json:"waits,omitempty" doc:"What it waits for"`
 	Fields      []Field `json:"fields" nullable:"false"`
+}
+
+// Wait is a system that answers later.
+type Wait struct {
+	Connection string     `json:"connection"`
+	Since      *time.Time `json:"since,omitempty" doc:"When it was asked"`
+	Until      time.Time  `json:"until" doc:"When it is given up, and the request stops"`
+	Next       *time.Time `json:"next_asked,omitempty" doc:"When it is asked how far it is; absent where it posts its answer"`
 }
 
 // Field is what became of one field.

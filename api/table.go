@@ -32,8 +32,8 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/deny", Scope: auth.ApproveRequests, Does: "Deny a request, and tell the person why", Example: `{"reason":"it is not clear who asks"}`, Act: Handle(denyRequest)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/cancel", Scope: auth.WriteRequests, Does: "Give a request up", Act: Handle(cancelRequest)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/retry", Scope: auth.OperateRequests, Does: "Let a request that has stopped go on", Example: `{}`, Act: Handle(retryRequest)},
-		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/skip", Scope: auth.OperateRequests, Does: "Take a collection out of a request that has stopped", Example: `{"collection":"shop:customers","reason":"it is in the archive"}`, Act: Handle(skipCollection)},
-		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/finalise", Scope: auth.OperateRequests, Does: "End a request that has stopped as it is", Example: `{"reason":"the rest is done by hand"}`, Act: Handle(finaliseRequest)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/skip", Scope: auth.OperateRequests, Does: "Take a collection out of a request that has stopped, or waits for its system", Example: `{"collection":"shop:customers","reason":"it is in the archive"}`, Act: Handle(skipCollection)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/finalise", Scope: auth.OperateRequests, Does: "End a request that has stopped, or waits for systems, as it is", Example: `{"reason":"the rest is done by hand"}`, Act: Handle(finaliseRequest)},
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/package", Scope: auth.ReadPackages, Reveals: "package.read", Streams: true, Does: "Give the package for the person, as a ZIP file", Act: Handle(readPackage)},
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/package/preview", Scope: auth.ReadPackages, Reveals: "package.preview", Streams: true, Does: "Show what a package holds, without its values", Act: Handle(previewPackage)},
 		// What is left out of a package: omissions.go.

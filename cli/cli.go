@@ -71,8 +71,8 @@ type commands struct {
 		Deny     denyCommand     `cmd:"" help:"Deny a request of a server."`
 		Watch    watchCommand    `cmd:"" help:"Follow a request of a server until it ends or needs an operator."`
 		Retry    retryCommand    `cmd:"" help:"Go on with a request that has stopped, or with one collection of it."`
-		Skip     skipCommand     `cmd:"" help:"Take a collection out of a request that has stopped."`
-		Finalise finaliseCommand `cmd:"" help:"End a request that has stopped as it is, with what it has left undone."`
+		Skip     skipCommand     `cmd:"" help:"Take a collection out of a request that has stopped, or waits for its system."`
+		Finalise finaliseCommand `cmd:"" help:"End a request that has stopped, or waits for systems, as it is, with what it has left undone."`
 		Cancel   cancelCommand   `cmd:"" help:"Give up a request that cannot go on, and destroy what it had found."`
 		Log      logCommand      `cmd:"" help:"Show what was done in each collection, attempt by attempt."`
 	} `cmd:"" help:"Plan and carry out privacy requests."`

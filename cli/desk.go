@@ -168,10 +168,25 @@ func showRequest(w io.Writer, r api.RequestWithReport) {
 	}
 	for _, c := range r.Report.Collections {
 		fmt.Fprintf(w, "  %-8s %-36s %s\n", c.Action, c.Address, summary(outcome(c)))
+		if c.Waits != nil {
+			fmt.Fprintf(w, "  %-8s %-36s %s\n", "", "", patienceOf(*c.Waits))
+		}
 	}
 	for _, k := range r.Report.Skipped {
 		fmt.Fprintf(w, "  left out %-36s %s\n", k.Address, k.Reason)
 	}
+}
+
+// patienceOf says since when a system is waited for, and what happens next.
+func patienceOf(w api.Wait) string {
+	said, next := "", "it posts its answer"
+	if w.Since != nil {
+		said = "asked at " + w.Since.UTC().Format(time.RFC3339) + "; "
+	}
+	if w.Next != nil {
+		next = "asked how far it is at " + w.Next.UTC().Format(time.RFC3339)
+	}
+	return said + next
 }
 
 // outcome is a collection's outcome as the local report has it.

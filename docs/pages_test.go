@@ -396,7 +396,7 @@ func TestTableOfExitCodesIsComplete(t *testing.T) {
 
 func TestEveryFieldOfTheReportIsExplained(t *testing.T) {
 	text := read(t, "requests.md")
-	for _, part := range []reflect.Type{reflect.TypeFor[fulfill.Report](), reflect.TypeFor[fulfill.CollectionReport](), reflect.TypeFor[fulfill.FieldReport](), reflect.TypeFor[fulfill.RoundReport](), reflect.TypeFor[fulfill.OmissionReport]()} {
+	for _, part := range []reflect.Type{reflect.TypeFor[fulfill.Report](), reflect.TypeFor[fulfill.CollectionReport](), reflect.TypeFor[fulfill.FieldReport](), reflect.TypeFor[fulfill.RoundReport](), reflect.TypeFor[fulfill.OmissionReport](), reflect.TypeFor[fulfill.WaitReport]()} {
 		for i := range part.NumField() {
 			name, _, _ := strings.Cut(part.Field(i).Tag.Get("json"), ",")
 			if !strings.Contains(text, "`"+name+"`") {

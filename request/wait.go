@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Wait is something that a connected system was asked in a request and answers
@@ -13,6 +14,10 @@ type Wait struct {
 	Action   Action
 	Question string // what was asked, as a digest under the key of the request
 	Sealed   []byte // how to go on, and what has come so far
+	// What may be shown of it.
+	Since time.Time // when the system was asked
+	Again time.Time // when it is asked how far it is: at Until where it calls back; zero when all has come
+	Until time.Time // when it is given up
 }
 
 // NewWait seals what is kept of a question.

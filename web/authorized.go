@@ -14,6 +14,7 @@ type authorized struct {
 // where they have allowed it. A state is used up by who sees what came of it.
 func showAuthorized(v *visit) error {
 	q, status := v.r.URL.Query(), http.StatusOK
+	v.here = v.r.URL.Path // links of the page hold neither
 	var a authorized
 	if q.Has("state") && v.r.Method != http.MethodHead {
 		err := v.post("/public/connections/authorized", map[string]string{"state": q.Get("state"), "code": q.Get("code")}, &a)

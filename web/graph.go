@@ -135,6 +135,7 @@ type vertex struct {
 	Left    int64 // rows that failed, or are not as they must be
 	Took    *time.Duration
 	Reasons []string
+	Waits   []waits
 }
 
 func (v vertex) dataset() string {
@@ -172,7 +173,7 @@ func rowOf(address string) string { return "at-" + hex.EncodeToString([]byte(add
 
 // urgency orders what steps of one collection are in: the last one that is there is what
 // it is in as a whole. A step that is done says so only when no other waits.
-var urgency = []request.CollectionStatus{"", request.Done, request.Pending, request.Running, request.Residual, request.Skipped, request.Failed}
+var urgency = []request.CollectionStatus{"", request.Done, request.Pending, request.Running, request.Waiting, request.Residual, request.Skipped, request.Failed}
 
 func rank(s request.CollectionStatus) int {
 	for i, one := range urgency {
@@ -189,7 +190,9 @@ func (v *vertex) add(c collection) {
 		v.State = state
 	}
 	v.Read, v.Erased, v.Left = max(v.Read, c.RowsRead), v.Erased+c.RowsMasked, v.Left+c.RowsFailed+c.RowsResidue
-	if c.Message != "" {
+	if c.Waits != nil {
+		v.Waits = append(v.Waits, *c.Waits)
+	} else if c.Message != "" {
 		v.Reasons = append(v.Reasons, c.Message)
 	}
 }

@@ -84,7 +84,23 @@ func (d detailView) FormOf(does string) *form {
 // operator.
 func (d detailView) May(scope auth.Scope, e request.Event) bool {
 	_, err := d.Status.Next(e)
-	return err == nil && d.session.May(scope)
+	rests := d.Status != request.InProcessing || len(d.waiting()) > 0
+	return err == nil && d.session.May(scope) && (rests || e != request.Skip && e != request.Finalise)
+}
+
+// waiting lists the collections that wait for their systems.
+func (d detailView) waiting() (all []string) {
+	for _, c := range d.Report.Collections {
+		if c.Waits != nil && !slices.Contains(all, c.Address) {
+			all = append(all, c.Address)
+		}
+	}
+	return all
+}
+
+// Passable says whether a collection can be left out now.
+func (d detailView) Passable(v vertex) bool {
+	return !v.Over() && d.May(auth.OperateRequests, request.Skip) && slices.Contains(d.Skippable(), v.Address)
 }
 
 // Clock says whether this operator may change by when the request is due.
@@ -130,8 +146,12 @@ var acts = map[auth.Scope][]request.Event{
 // Whole is the form that was sent, whichever it was.
 func (d detailView) Whole() *form { return d.form }
 
-// Skippable lists the collections of the plan, those that have stopped first.
+// Skippable lists the collections of the plan, those that have stopped first; while the
+// request is carried out those that wait.
 func (d detailView) Skippable() (all []string) {
+	if d.Status == request.InProcessing {
+		return d.waiting()
+	}
 	for _, c := range d.Stopped {
 		all = append(all, c.Address)
 	}

@@ -56,6 +56,13 @@ type (
 		Verified    bool   `json:"verified"`
 		Message     string `json:"message"`
 		Attempts    int    `json:"attempts"`
+		Waits       *waits `json:"waits"`
+	}
+	waits struct {
+		Connection string     `json:"connection"`
+		Since      *time.Time `json:"since"`
+		Until      time.Time  `json:"until"`
+		Next       *time.Time `json:"next_asked"`
 	}
 	skipped struct {
 		Address string `json:"address"`

@@ -31,7 +31,7 @@ func (l *Local) Retry(ctx context.Context, id, only string) (fulfill.Report, err
 	return report, errors.Join(failed, err)
 }
 
-// Skip takes a collection out of a request that has stopped.
+// Skip takes a collection out of a request that has stopped, or waits for its system.
 func (l *Local) Skip(ctx context.Context, id, address, reason string) error {
 	if err := l.inPlan(ctx, id, address); err != nil {
 		return err
@@ -40,7 +40,7 @@ func (l *Local) Skip(ctx context.Context, id, address, reason string) error {
 	return l.House.Store.Requests().Skip(ctx, l.tenant(), id, address, reason, entry)
 }
 
-// Finalise ends a request that has stopped as it is, with what it has left
+// Finalise ends a request that has stopped, or waits, as it is, with what it has left
 // undone.
 func (l *Local) Finalise(ctx context.Context, id, reason string) error {
 	entry := audit.Entry{Act: "request.finalise", Object: "request/" + id, Details: map[string]any{"by": l.By, "reason": reason}}

@@ -79,7 +79,7 @@ func reported(from fulfill.Report) api.Report {
 		to.Collections = append(to.Collections, api.Collection{
 			Address: c.Address, Action: string(c.Action), Status: string(c.Status),
 			RowsRead: c.RowsRead, RowsMasked: c.RowsMasked, RowsAlready: c.RowsAlready, RowsFailed: c.RowsFailed, RowsResidue: c.RowsResidue,
-			Verified: c.Verified, Message: c.Message, Attempts: c.Attempts, Fields: fields,
+			Verified: c.Verified, Message: c.Message, Attempts: c.Attempts, Fields: fields, Waits: (*api.Wait)(c.Waits),
 		})
 	}
 	for _, k := range from.Skipped {

@@ -75,7 +75,8 @@ dataset:
 // vault is that vendor. Like a good one it does once what it is told twice under one key.
 type vault struct {
 	*httptest.Server
-	begun chan vaultCall // each call that it posts the answer to, when it comes
+	begun chan vaultCall  // each call that it posts the answer to, when it comes
+	early func(vaultCall) // instead: it posts before the call returns
 
 	mu    sync.Mutex
 	names map[string]any            // of people
@@ -128,7 +129,12 @@ func (v *vault) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/erasures" {
 			v.names[body.ID] = body.Set["name"]
 		}
-		v.begun <- vaultCall{r.URL.Path, body.Who, body.To, r.Header.Get("Reply-To-Token")}
+		call := vaultCall{r.URL.Path, body.Who, body.To, r.Header.Get("Reply-To-Token")}
+		if v.early != nil {
+			v.early(call)
+		} else {
+			v.begun <- call
+		}
 		w.WriteHeader(http.StatusAccepted)
 		return
 	case rows:

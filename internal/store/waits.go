@@ -15,9 +15,11 @@ import (
 // Waits is described in fulfill.WaitLog.
 func (w *Work) Waits(ctx context.Context, tenant, id string) ([]request.Wait, error) {
 	all, err := collect(ctx, w.db.engine, func(row scanner) (v request.Wait, err error) {
-		err = row.Scan(&v.Question, &v.Address, &v.Action, &v.Sealed)
+		var since, again, until int64
+		err = row.Scan(&v.Question, &v.Address, &v.Action, &v.Sealed, &since, &again, &until)
+		v.Since, v.Again, v.Until = instant(since), instant(again), instant(until)
 		return v, err
-	}, `SELECT w.question, w.address, w.action, w.sealed FROM request_waits w
+	}, `SELECT w.question, w.address, w.action, w.sealed, w.since, w.again, w.until FROM request_waits w
 		JOIN requests r ON r.tenant = w.tenant AND r.id = w.request AND r.round = w.round
 		WHERE w.tenant = $1 AND w.request = $2 AND NOT EXISTS (
 			SELECT 1 FROM request_progress p WHERE p.tenant = w.tenant AND p.request = w.request AND p.round = w.round
@@ -33,9 +35,10 @@ func (w *Work) Waits(ctx context.Context, tenant, id string) ([]request.Wait, er
 func (w *Work) Wait(ctx context.Context, l request.Lease, p request.Progress, waits []request.Wait, line *request.LogLine) error {
 	return w.db.hold(ctx, l, func(ctx context.Context, t *tx, now int64) error {
 		for _, v := range waits {
-			if _, err := t.exec(ctx, `INSERT INTO request_waits (tenant, request, question, address, action, round, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7)
-				ON CONFLICT (tenant, request, question) DO UPDATE SET sealed = excluded.sealed`,
-				l.Tenant, l.Request, v.Question, v.Address, v.Action, t.round, v.Sealed); err != nil {
+			if _, err := t.exec(ctx, `INSERT INTO request_waits (tenant, request, question, address, action, round, sealed, since, again, until)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+				ON CONFLICT (tenant, request, question) DO UPDATE SET sealed = excluded.sealed, again = excluded.again, until = excluded.until`,
+				l.Tenant, l.Request, v.Question, v.Address, v.Action, t.round, v.Sealed, micros(v.Since), micros(v.Again), micros(v.Until)); err != nil {
 				return fmt.Errorf("store what is waited for: %w", err)
 			}
 			t.growth.bulk += len(v.Sealed)

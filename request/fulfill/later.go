@@ -82,6 +82,7 @@ func awaits(err error) *Awaits {
 // wait is a question that its system answers later.
 type wait struct {
 	address, question, connection string
+	since                         time.Time // it was asked
 	kept
 }
 
@@ -113,7 +114,7 @@ func (r *run) loadWaits(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		w := &wait{address: stored.Address, question: stored.Question}
+		w := &wait{address: stored.Address, question: stored.Question, since: stored.Since}
 		if err := json.Unmarshal(plain, &w.kept); err != nil {
 			return fmt.Errorf("what %s waits for is damaged", stored.Address)
 		}
@@ -295,7 +296,7 @@ func (r *run) later(w *wait, l *connector.Waiting) *Awaits {
 	if w.Until.IsZero() {
 		w.Until = r.Now().Add(longest)
 	}
-	w.Again = or(l.Again, w.Until)
+	w.Again, w.since = or(l.Again, w.Until), or(w.since, r.Now())
 	r.keepWait(w)
 	return w.awaits()
 }
@@ -412,7 +413,11 @@ func (r *run) keepWaiting(ctx context.Context, p request.Progress, a *Awaits) er
 			r.mu.Unlock()
 			return err
 		}
-		waits = append(waits, request.NewWait(r.key, r.lease.Tenant, r.lease.Request, request.Wait{Address: w.address, Action: p.Action, Question: w.question}, plain))
+		stored := request.Wait{Address: w.address, Action: p.Action, Question: w.question, Since: w.since, Until: w.Until}
+		if w.State != nil {
+			stored.Again = w.Again
+		}
+		waits = append(waits, request.NewWait(r.key, r.lease.Tenant, r.lease.Request, stored, plain))
 	}
 	r.mu.Unlock()
 	var line *request.LogLine

@@ -54,6 +54,7 @@ type CollectionReport struct {
 	Message     string                   `json:"message"`
 	Notes       []string                 `json:"notes,omitempty"` // what the plan said about it beforehand
 	Attempts    int                      `json:"attempts,omitempty"`
+	Waits       *WaitReport              `json:"waits,omitempty"`
 	Fields      []FieldReport            `json:"fields,omitempty"`
 	Rounds      []RoundReport            `json:"rounds,omitempty"` // of an erasure, when there was more than one
 }
@@ -91,6 +92,10 @@ func NewReport(ctx context.Context, req request.Request, plan *graph.Plan, work 
 	if err != nil {
 		return rep, fmt.Errorf("read outcomes: %w", err)
 	}
+	waits, err := waitReports(ctx, req, plan, work, rows)
+	if err != nil {
+		return rep, err
+	}
 	rep.Consent = allRounds(rows, ConsentAddress, consentAction).Message
 	omitted, err := work.Omissions(ctx, req.Tenant, req.ID)
 	if err != nil {
@@ -111,12 +116,14 @@ func NewReport(ctx context.Context, req request.Request, plan *graph.Plan, work 
 		if !n.Targeted() {
 			c.RowsResidue, c.Message = verified.RowsResidue, or(read.Message, verified.Message)
 		}
+		c.wait(waits[lineOf(n, request.Access)])
 		rep.Collections = append(rep.Collections, c)
 		if n.Targeted() {
 			c := erasureReport(n, read.RowsRead, allRounds(rows, n.Address, request.Erasure), verified, outcomes)
 			if req.Round > 1 {
 				c.Rounds = byRound(rows, n.Address, req.Round)
 			}
+			c.wait(waits[lineOf(n, request.Erasure)])
 			rep.Collections = append(rep.Collections, c)
 		}
 	}

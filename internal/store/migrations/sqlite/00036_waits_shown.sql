@@ -1,0 +1,6 @@
+-- Since when an answer is waited for, and until when, so that it can be shown without
+-- the key of the request. See 00001 for times.
+-- +goose Up
+ALTER TABLE request_waits ADD COLUMN since INTEGER NOT NULL DEFAULT 0; -- 0: asked before this was kept
+ALTER TABLE request_waits ADD COLUMN again INTEGER NOT NULL DEFAULT 0; -- when the system is asked how far it is; 0: all has come
+ALTER TABLE request_waits ADD COLUMN until INTEGER NOT NULL DEFAULT 0; -- when it is given up
