@@ -22,6 +22,14 @@ type Erasure struct {
 	Name   string    `json:"name,omitempty"`
 	Erases []string  `json:"erases" nullable:"false" doc:"Kinds of data, in the language that was asked for where they have a name in it"`
 	Keeps  []Keeping `json:"keeps" nullable:"false" doc:"What is kept all the same"`
+	Answer *Period   `json:"answer,omitempty" doc:"How long an answer may take, from the day after it was asked for; absent where no law is named"`
+}
+
+// Period is a length of time in one of its fields.
+type Period struct {
+	Months       int `json:"months,omitempty"`
+	Days         int `json:"days,omitempty"`
+	BusinessDays int `json:"business_days,omitempty"`
 }
 
 // Keeping is data that is kept although its erasure is asked for.
@@ -48,6 +56,7 @@ type AccountDeletion struct {
 	Name       string    `json:"name" doc:"Of the site or app"`
 	Controller string    `json:"controller,omitempty" doc:"Whose it is"`
 	Contact    string    `json:"contact,omitempty" doc:"IRI, like mailto:privacy@example.com"`
+	Privacy    string    `json:"privacy,omitempty" doc:"URL of the privacy policy that visitors of the site are shown"`
 	Policies   []Erasure `json:"policies" nullable:"false" doc:"Under which it can be asked for"`
 }
 
@@ -65,8 +74,18 @@ func tellDeletion(a *API, ctx context.Context, _ auth.Caller, in *deletionInput)
 		return nil, err
 	}
 	all, err := a.config.Erasures.Erasures(ctx, at.Tenant, in.Language)
-	c := rules.Controller
-	return &deletionOutput{AccountDeletion{at.Key, shown.Name, c.Name, c.Contact, append([]Erasure{}, all...)}}, err
+	if err != nil {
+		return nil, err
+	}
+	told := AccountDeletion{Site: at.Key, Name: shown.Name, Controller: rules.Controller.Name, Contact: rules.Controller.Contact, Policies: append([]Erasure{}, all...)}
+	if at.Version > 0 {
+		v, err := a.config.Sites.Shown(ctx, at.Tenant, at.ID, at.Version)
+		if err != nil {
+			return nil, err
+		}
+		told.Privacy = v.Links[v.Speak(in.Language)]["privacy"]
+	}
+	return &deletionOutput{told}, nil
 }
 
 // siteOf finds a site by its key, whether or not it is published.

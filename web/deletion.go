@@ -22,6 +22,7 @@ type deletion struct {
 	Name       string    `json:"name"`
 	Controller string    `json:"controller"`
 	Contact    string    `json:"contact"`
+	Privacy    string    `json:"privacy"`
 	Policies   []erasure `json:"policies"`
 }
 
@@ -30,13 +31,62 @@ type erasure struct {
 	Name   string    `json:"name"`
 	Erases []string  `json:"erases"`
 	Keeps  []keeping `json:"keeps"`
+	Answer *period   `json:"answer"`
 }
+
+type period struct {
+	Months       int `json:"months"`
+	Days         int `json:"days"`
+	BusinessDays int `json:"business_days"`
+}
+
+// Word is the key of the words that say it, of Count.
+func (p period) Word() string {
+	unit := map[bool]string{true: "days", false: "months"}[p.Months == 0]
+	if p.BusinessDays > 0 {
+		unit = "business_days"
+	}
+	if p.Count() == 1 {
+		unit += ".one"
+	}
+	return "deletion.within." + unit
+}
+
+// Count is how many of its unit it is long.
+func (p period) Count() int { return max(p.Months, p.Days, p.BusinessDays) }
 
 type keeping struct {
 	What   string `json:"what"`
 	Reason string `json:"reason"`
 	Ground string `json:"ground"`
 	Until  string `json:"until"`
+}
+
+// lack is what the stores of apps ask of the page, and it does not have.
+type lack struct{ Word, Path string }
+
+// Lacks tells what is missing, and where it can be mended; "" where only the
+// configuration directory has it.
+func (d deletion) Lacks() (all []lack) {
+	if d.Controller == "" {
+		all = append(all, lack{"deletion.lacks.controller", "/admin/controller"})
+	}
+	if d.Controller != "" && d.Contact == "" {
+		all = append(all, lack{"deletion.lacks.contact", "/admin/controller"})
+	}
+	if len(d.Policies) == 0 {
+		all = append(all, lack{"deletion.lacks.policy", "/admin/policies"})
+	}
+	for _, e := range d.Policies {
+		if e.Answer == nil {
+			all = append(all, lack{"deletion.lacks.answer", ""})
+			break
+		}
+	}
+	if d.Privacy == "" {
+		all = append(all, lack{"deletion.lacks.privacy", ""})
+	}
+	return all
 }
 
 // Address is the contact as people read it.
@@ -47,9 +97,15 @@ func (d deletion) Ask(policy string) string {
 	return "/ask/" + url.PathEscape(policy) + "?site=" + url.QueryEscape(d.Site)
 }
 
+// deletion reads what the page of a site says.
+func (v *visit) deletion(site string) (d deletion, err error) {
+	err = v.get("/public/sites/"+url.PathEscape(site)+"/deletion?language="+v.language.Tag, &d)
+	return d, err
+}
+
 func showDeletion(v *visit) error {
-	var d deletion
-	if err := v.get("/public/sites/"+url.PathEscape(v.r.PathValue("site"))+"/deletion?language="+v.language.Tag, &d); err != nil {
+	d, err := v.deletion(v.r.PathValue("site"))
+	if err != nil {
 		return err
 	}
 	for _, e := range d.Policies {

@@ -312,7 +312,12 @@ func head(field string) string {
 // shown.
 var generalPart = draftPart{
 	about: "the name, origins, languages and links", path: "", tab: "", page: "admin/sites-general",
-	open: func(_ *visit, s *siteView) (url.Values, error) {
+	open: func(v *visit, s *siteView) (url.Values, error) {
+		d, err := v.deletion(s.Key)
+		if err != nil {
+			return nil, err
+		}
+		s.More = d
 		kept := url.Values{"name": {s.Name}, "origins": {strings.Join(s.Draft.Origins, "\n")}, "languages": {strings.Join(s.Draft.Languages, "\n")}}
 		for kind, links := range s.Draft.Links {
 			for language, link := range links {

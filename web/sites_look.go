@@ -54,6 +54,7 @@ var lookPart = draftPart{
 			view.Frame = s.Path(previewView{Scheme: view.Scheme, Speaks: v.spokenBy(s.Draft)}.Frame())
 		}
 		s.More = view
+		v.framesOwn()
 		return kept, nil
 	},
 	place: func(_ *visit, _ *siteView, field string) string {

@@ -43,6 +43,49 @@ func (c siteChanges) those(wide bool) (all []site.Difference) {
 	return all
 }
 
+// tally is how many things of a kind differ.
+type tally struct {
+	Word  string // its key in the catalogue
+	Count int
+}
+
+// Tally counts what visitors see changed, without the kinds of which nothing is.
+func (c siteChanges) Tally() (all []tally) {
+	count := map[string]int{}
+	for _, d := range c.Differences {
+		switch d.Kind {
+		case "vendor", "category":
+			count[d.Kind+"."+d.How]++
+		case "text", "link", "look", "region", "language":
+			count[d.Kind]++
+		}
+	}
+	for _, what := range []string{"vendor.added", "vendor.changed", "vendor.removed", "category.added", "category.changed", "category.removed", "text", "link", "look", "region", "language"} {
+		if count[what] > 0 {
+			all = append(all, tally{"sites.tally." + what, count[what]})
+		}
+	}
+	return all
+}
+
+// Called is what a difference is about, as visitors know it: by its key where it is gone.
+func (s *siteView) Called(d site.Difference) string {
+	for _, k := range s.Draft.Categories {
+		if d.Kind == "category" && k.Key == d.Key {
+			return s.Title(k)
+		}
+	}
+	for _, n := range s.Draft.Vendors {
+		if d.Kind == "vendor" && n.Key == d.Key {
+			return n.Name
+		}
+	}
+	if d.Kind == "look" {
+		return s.language.word("sites.look." + strings.TrimPrefix(d.Key, site.DarkLook))
+	}
+	return d.Key
+}
+
 func showPublish(v *visit) error {
 	s, err := v.site("publish")
 	if err != nil {
@@ -130,9 +173,9 @@ func (v *visit) versionAsked(name string, unless int) int {
 	return n
 }
 
-// differs says in words what differs.
-func (l *tongue) differs(d site.Difference) string {
-	key := d.Key
+// differs says in words what differs; called is what that is called.
+func (l *tongue) differs(d site.Difference, called string) string {
+	key := called
 	if d.Kind == "order" {
 		key = l.word("sites.all." + d.Key)
 	}

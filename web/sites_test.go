@@ -141,7 +141,7 @@ func TestOfficerMakesASiteSeesItsBannerAndAsksAgainInABrowser(t *testing.T) { //
 	e.look("sites-publish")
 	e.Fill("In en", "We count visits to make the shop better.")
 	e.Press("Publish version 2")
-	e.says("From version 1 to version 2", "The category statistics is changed.")
+	e.says("From version 1 to version 2", "The category Statistics is changed.")
 	visitor.Fresh(shop.URL) // caches may keep what a banner shows for a minute
 	visitor.AwaitThing("button", "Accept all")
 	if !strings.Contains(visitor.Read(), "We count visits to make the shop better.") {

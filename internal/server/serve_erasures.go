@@ -27,7 +27,11 @@ func (f *front) Erasures(ctx context.Context, tenant, language string) ([]api.Er
 	var all []api.Erasure
 	for _, p := range e.config.Policies {
 		if p.Intake != nil && p.Intake.Public && len(p.Of(policy.Erasure)) > 0 {
-			all = append(all, erasureOf(p, e.config, language))
+			told := erasureOf(p, e.config, language)
+			if law, ok := e.config.Deadlines.LawOf(p.Intake.Law, ""); ok { // where the person is is not known
+				told.Answer = &api.Period{Months: law.Answer.Months, Days: law.Answer.Days, BusinessDays: law.Answer.BusinessDays}
+			}
+			all = append(all, told)
 		}
 	}
 	return all, nil

@@ -8,6 +8,7 @@ import (
 
 	"volenti.dev/volenti/audit"
 	"volenti.dev/volenti/consent"
+	banner "volenti.dev/volenti/consent/site"
 	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/request"
 )
@@ -18,11 +19,17 @@ func TestDeletionPageLeadsToTheErasureOfItsSite(t *testing.T) { // W13
 		s.openShop()
 		s.must(db.Consents().Describe(t.Context(), otherTenant, consent.Controller{Name: "Muster AG", Contact: "mailto:datenschutz@muster.example"}, act("controller.set")))
 		id, key := s.makeSite(otherTenant, false)
+		_, draft, err := db.Sites().Get(t.Context(), otherTenant, id)
+		s.must(err)
+		draft.Links = map[string]map[string]string{"privacy": {"": "https://shop.example/privacy"}}
+		s.must(db.Sites().Edit(t.Context(), otherTenant, id, 1, "Shop", draft, act("site.edit")))
+		_, _, err = db.Sites().Publish(t.Context(), otherTenant, id, 2, banner.Publication{}, "test", act("site.publish"))
+		s.must(err)
 		b := s.browser()
 		page := b.get("/delete-account/" + key)
 		for _, want := range []string{
 			"Delete your account: Shop", "Muster AG", `<a href="mailto:datenschutz@muster.example">datenschutz@muster.example</a>`, `href="/ask/erasure?site=` + key + `"`,
-			"email address", "invoices are kept for ten years", "§ 147 AO",
+			"email address", "invoices are kept for ten years", "§ 147 AO", `<a href="https://shop.example/privacy"`,
 		} {
 			if !strings.Contains(page.body, want) {
 				t.Errorf("the page does not say %q: %s", want, page.body)
