@@ -78,6 +78,27 @@ type Standing struct {
 	Ended     time.Time
 	// Withdraw: it may still be given up.
 	Withdraw bool
+	Outcome  PersonOutcome
+}
+
+// PersonOutcome is what became of the person's data, once that is done.
+type PersonOutcome struct {
+	Erased []ErasedKind `json:"erased,omitempty" doc:"What was erased, by kind of data"`
+	Kept   []KeptKind   `json:"kept,omitempty" doc:"What stays, and why"`
+}
+
+// ErasedKind counts the entries of one kind of data that were erased.
+type ErasedKind struct {
+	What    string `json:"what"`
+	Entries int64  `json:"entries"`
+}
+
+// KeptKind is data that stays for one reason.
+type KeptKind struct {
+	What   string `json:"what"`
+	Reason string `json:"reason"`
+	Ground string `json:"ground" doc:"The law"`
+	Until  string `json:"until,omitempty" doc:"The last day"`
 }
 
 // PersonStatus is a status without what only concerns those who carry it out.
@@ -285,6 +306,7 @@ type RequestOfPerson struct {
 	Ended     *time.Time   `json:"ended,omitempty"`
 	Withdraw  bool         `json:"may_be_withdrawn"`
 	Token     string       `json:"token,omitempty" doc:"Shows later how far it is. It is shown only now, and in the letter"`
+	PersonOutcome
 }
 
 // words are what a person reads of a status, and what happens next.
@@ -302,7 +324,7 @@ func (s Standing) shown(token string) *standingOutputOfPerson {
 	return &standingOutputOfPerson{RequestOfPerson{
 		Reference: s.Reference, Policy: s.Policy, Status: s.Status, Says: words[s.Status][0], Next: words[s.Status][1], Reason: s.Reason,
 		Received: s.Received, Verified: moment(s.Verified), Due: moment(s.Due), Extended: moment(s.Extended), Ended: moment(s.Ended),
-		Withdraw: s.Withdraw, Token: token,
+		Withdraw: s.Withdraw, Token: token, PersonOutcome: s.Outcome,
 	}}
 }
 

@@ -50,6 +50,16 @@ type (
 		Ended     *time.Time `json:"ended"`
 		Withdraw  bool       `json:"may_be_withdrawn"`
 		Token     string     `json:"token"`
+		Erased    []struct {
+			What    string `json:"what"`
+			Entries int64  `json:"entries"`
+		} `json:"erased"`
+		Kept []struct {
+			What   string `json:"what"`
+			Reason string `json:"reason"`
+			Ground string `json:"ground"`
+			Until  string `json:"until"`
+		} `json:"kept"`
 	}
 )
 

@@ -21,7 +21,9 @@ type inbox struct {
 	// Hidden: there are requests of which it is not known who asks. Anybody can
 	// send them, so they are shown only where they are looked for.
 	Hidden bool
-	Cut    bool // there are more than are shown
+	// More goes on with all requests about somebody; their address cannot name the
+	// person, so it takes a form.
+	More string
 }
 
 // sought is what is looked for, as the address has it.
@@ -193,9 +195,9 @@ func (v *visit) inbox(status int, s sought, cursor string, f *form) error {
 	list := inbox{sought: s, Statuses: statuses}
 	asked := search{filter: s.filter(), Sort: s.order(), Cursor: cursor}
 	if s.Identity != nil {
-		asked.Limit = 200 // there are no further pages: their address would have to name the person
+		asked.Limit = 200 // each page is looked for anew, with an entry in the audit log
 	}
-	if cursor != "" {
+	if cursor != "" && s.Identity == nil {
 		list.First = s.Path()
 	}
 	var page requestPage
@@ -206,7 +208,10 @@ func (v *visit) inbox(status int, s sought, cursor string, f *form) error {
 	if err != nil {
 		return err
 	}
-	if list.Items, list.Cut = page.Items, page.Next != "" && s.Identity != nil; page.Next != "" && !list.Cut {
+	list.Items = page.Items
+	if s.Identity != nil {
+		list.More = page.Next
+	} else if page.Next != "" {
 		list.Next = withChoice(s.Path(), "cursor", page.Next)
 	}
 	if err := v.beside(&list); err != nil {
@@ -241,7 +246,7 @@ func findRequests(v *visit) error {
 	if s.Identity == nil {
 		return v.inbox(http.StatusUnprocessableEntity, s, "", v.lacking("value", "find.nobody"))
 	}
-	err := v.inbox(http.StatusOK, s, "", blank(v.r.PostForm))
+	err := v.inbox(http.StatusOK, s, v.value("cursor"), blank(v.r.PostForm))
 	if !is(err, http.StatusUnprocessableEntity) {
 		return err
 	}

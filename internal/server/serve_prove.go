@@ -3,7 +3,9 @@ package server
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -14,6 +16,8 @@ import (
 	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/deadline"
+	"volenti.dev/volenti/request/fulfill"
+	"volenti.dev/volenti/request/graph"
 	"volenti.dev/volenti/request/policy"
 	"volenti.dev/volenti/subject"
 )
@@ -168,12 +172,37 @@ func (f *front) standing(ctx context.Context, r request.Request) (api.Standing, 
 	if r.Status == request.Denied {
 		s.Reason = r.Message
 	}
+	if s.Status == api.Finished && len(r.Plan) > 0 {
+		var err error
+		s.Outcome, err = f.outcome(ctx, r)
+		return s, err
+	}
 	if r.Status == request.IdentityUnverified || !request.MayWithdraw(r.Status) {
 		return s, nil
 	}
 	began, err := f.store().Intake().ErasureBegan(ctx, r.Tenant, r.ID)
 	s.Withdraw = !began
 	return s, err
+}
+
+// outcome tells the person what became of their data, in the language of the request.
+func (f *front) outcome(ctx context.Context, r request.Request) (told api.PersonOutcome, err error) {
+	plan := &graph.Plan{}
+	if err := json.Unmarshal(r.Plan, plan); err != nil {
+		return told, fmt.Errorf("read the stored plan: %w", err)
+	}
+	_, words, err := f.desk.handing.about(ctx, r)
+	if err != nil {
+		return told, err
+	}
+	o, err := fulfill.NewOutcome(ctx, r, plan, f.store().Work(), words)
+	for _, e := range o.Erased {
+		told.Erased = append(told.Erased, api.ErasedKind(e))
+	}
+	for _, k := range o.Kept {
+		told.Kept = append(told.Kept, api.KeptKind{What: k.What, Reason: k.Reason, Ground: k.Ground, Until: string(k.Until)})
+	}
+	return told, err
 }
 
 // Withdraw implements api.Front.

@@ -1,12 +1,8 @@
 package fulfill
 
 import (
-	"cmp"
 	"context"
 	"io"
-	"maps"
-	"slices"
-	"strings"
 
 	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/request"
@@ -61,21 +57,17 @@ func Rules(plan *graph.Plan) []string {
 	return rules
 }
 
+// tale is what the person is told of what became of their data.
+func (r *run) tale() tale {
+	return tale{r.plan, r.rowsErased, r.found, r.Delivery.Words}
+}
+
 // erased counts the entries that are as they were asked to be, by what kind of
 // data was in them.
 func (r *run) erased() []any {
-	counts := map[string]int64{}
-	for i := range r.plan.Nodes {
-		n := &r.plan.Nodes[i]
-		if rows := r.rowsErased(n.Address); rows > 0 {
-			for _, what := range r.kinds(n) {
-				counts[what] += rows
-			}
-		}
-	}
 	erased := []any{}
-	for _, what := range slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) }) {
-		erased = append(erased, map[string]any{"what": what, "count": counts[what]})
+	for _, e := range r.tale().erased() {
+		erased = append(erased, map[string]any{"what": e.What, "count": e.Entries})
 	}
 	return erased
 }
@@ -90,54 +82,11 @@ func (r *run) rowsErased(address string) (rows int64) {
 	return rows
 }
 
-// kinds says what kinds of data are erased in a collection, each once.
-func (r *run) kinds(n *graph.Node) []string {
-	var kinds []string
-	for field := range n.FieldsMasked {
-		kinds = append(kinds, r.say(n.Address, field)...)
-	}
-	slices.Sort(kinds)
-	return slices.Compact(kinds)
-}
-
-// say names the kinds of data in a field, or the field where nothing is known
-// of them.
-func (r *run) say(address, field string) []string {
-	if r.Delivery.Words != nil {
-		if known := r.Delivery.Words(address, field); len(known) > 0 {
-			return known
-		}
-	}
-	return []string{words(field)}
-}
-
-// staying tells what stays, and why: once for each reason, with all kinds of
-// data that stay for it.
+// staying tells what stays, and why.
 func (r *run) staying() []any {
-	var reasons []graph.Kept // without their fields, in the order of the plan
-	kinds := map[graph.Kept][]string{}
-	for i := range r.plan.Nodes {
-		n := &r.plan.Nodes[i]
-		if r.found(n.Address) == 0 {
-			continue
-		}
-		for _, k := range n.Kept {
-			if k.Ground == "" {
-				continue // a key that ties records together
-			}
-			why := graph.Kept{Reason: k.Reason, Ground: k.Ground, Until: k.Until}
-			if kinds[why] == nil {
-				reasons = append(reasons, why)
-			}
-			kinds[why] = append(kinds[why], r.say(n.Address, k.Field)...)
-		}
-	}
 	staying := []any{}
-	for _, why := range reasons {
-		slices.Sort(kinds[why])
-		staying = append(staying, map[string]any{
-			"what": strings.Join(slices.Compact(kinds[why]), ", "), "reason": why.Reason, "ground": why.Ground, "until": string(why.Until),
-		})
+	for _, k := range r.tale().staying() {
+		staying = append(staying, map[string]any{"what": k.What, "reason": k.Reason, "ground": k.Ground, "until": string(k.Until)})
 	}
 	return staying
 }
