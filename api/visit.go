@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"volenti.dev/volenti/consent/signal"
 	"volenti.dev/volenti/consent/site"
 )
 
@@ -68,17 +69,13 @@ func (a *API) visited(path string, next methods) http.Handler {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		v := visit{Place: at, signal: refusesSale(r), agent: r.UserAgent(), country: a.country(r)}
+		v := visit{Place: at, signal: signal.GPC(r.Header.Values(signal.HeaderGPC)), agent: r.UserAgent(), country: a.country(r)}
 		if a.config.Limiter != nil {
 			v.address = a.config.Limiter.network(r).Addr().String()
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
 	})
 }
-
-// refusesSale says whether the browser asks not to sell or share: by exactly 1,
-// and of several lines one is enough (https://w3c.github.io/gpc/).
-func refusesSale(r *http.Request) bool { return slices.Contains(r.Header.Values("Sec-GPC"), "1") }
 
 // patient refuses a device that chooses faster than people do.
 func (a *API) patient(v visit, device string) error {

@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"bufio"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -233,16 +231,7 @@ func consented(s *session, plan *graph.Plan) error {
 	if !s.Ask {
 		return usage("nobody is here to approve the plan; run with --plan %s", plan.Hash)
 	}
-	fmt.Fprint(s.Err, "\nApprove this plan? What it erases cannot be brought back. [y/N] ")
-	answer, err := bufio.NewReader(s.In).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
-	}
-	return failure{exitFailure, errors.New("not approved; nothing was done")}
+	return agreed(s, "Approve this plan? What it erases cannot be brought back.")
 }
 
 type denyCommand struct {

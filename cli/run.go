@@ -156,7 +156,12 @@ func (c *runCommand) approved(s *session, plan *graph.Plan) error {
 	if !s.Ask {
 		return usage("nobody is here to approve the plan; run with --approve %s, or with --yes", plan.Hash)
 	}
-	fmt.Fprint(s.Err, "\nCarry this plan out? It cannot be undone. [y/N] ")
+	return agreed(s, "Carry this plan out? It cannot be undone.")
+}
+
+// agreed asks whoever is there whether to do it, and fails unless they say yes.
+func agreed(s *session, question string) error {
+	fmt.Fprintf(s.Err, "\n%s [y/N] ", question)
 	answer, err := bufio.NewReader(s.In).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
@@ -164,9 +169,8 @@ func (c *runCommand) approved(s *session, plan *graph.Plan) error {
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
 		return nil
-	default:
-		return failure{exitFailure, errors.New("not approved; nothing was done")}
 	}
+	return failure{exitFailure, errors.New("not approved; nothing was done")}
 }
 
 func conflict(got, approved, what string) error {

@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"volenti.dev/volenti/datamap/catalogue"
@@ -289,6 +290,24 @@ type Batch struct {
 	// Guard is called inside the transaction just before it commits; an error
 	// from it rolls everything back. Nil means none.
 	Guard func(context.Context) error
+}
+
+// Compared gives the columns that must hold Before: those to be written, or
+// for deletes those that Before knows.
+func (b Batch) Compared() []string {
+	if len(b.Columns) > 0 {
+		return b.Columns
+	}
+	var out []string
+	for _, c := range b.Changes {
+		for name := range c.Before {
+			if !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Change is one row to be written.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"volenti.dev/volenti/consent/signal"
 	"volenti.dev/volenti/consent/site"
 )
 
@@ -24,7 +25,7 @@ type purpose struct {
 }
 
 // Google lists the types of Google Consent Mode.
-func (categoryView) Google() []string { return site.GoogleTypes() }
+func (categoryView) Google() []string { return signal.GoogleTypes() }
 
 // Texts are those that the banner shows for a category when it has none of its own.
 func (categoryView) Texts(key, language string) (own builtinTexts) {

@@ -34,7 +34,7 @@ func (db *DB) prepare(ctx context.Context, verb string, b connector.Batch) (docu
 	if !slices.Equal(b.KeyColumns, b.Table.PrimaryKey) {
 		return nil, db.misfit(connector.Permanent, doing, "items are told apart by the primary key alone: %s", strings.Join(b.Table.PrimaryKey, ", "))
 	}
-	p := &batch{db: db, Batch: b, query: query{doing: doing, table: b.Table, columns: compared(b)}, ahead: map[int]item{}}
+	p := &batch{db: db, Batch: b, query: query{doing: doing, table: b.Table, columns: b.Compared()}, ahead: map[int]item{}}
 	var wanted []item
 	changes := map[string][]int{} // by canonical key
 	for n, c := range b.Changes {
@@ -61,24 +61,6 @@ func (db *DB) prepare(ctx context.Context, verb string, b connector.Batch) (docu
 		}
 	}
 	return p, nil
-}
-
-// compared gives the columns that must hold Before: those to be written, or
-// for deletes those that Before knows.
-func compared(b connector.Batch) []string {
-	if len(b.Columns) > 0 {
-		return b.Columns
-	}
-	var out []string
-	for _, c := range b.Changes {
-		for name := range c.Before {
-			if !slices.Contains(out, name) {
-				out = append(out, name)
-			}
-		}
-	}
-	slices.Sort(out)
-	return out
 }
 
 // itemKey gives the primary key as the service has it; nil when it can be that

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"volenti.dev/volenti/connector/relational"
 	"volenti.dev/volenti/datamap/catalogue"
 )
 
@@ -107,7 +108,7 @@ func (r *reader) columns(ctx context.Context) error {
 	var native string
 	var length, precision, scale int
 	into := []any{&n.Schema, &n.Table, &view, &c.Name, &native, &length, &precision, &scale, &c.NotNull, &computed}
-	return r.each(ctx, queryColumns, into, func() {
+	return relational.Each(ctx, r.db, queryColumns, nil, into, func() {
 		i, ok := r.places[n]
 		if !ok {
 			i = len(r.Tables)
@@ -126,7 +127,7 @@ func (r *reader) keys(ctx context.Context) error {
 	var column string
 	var index, last int
 	var primary bool
-	return r.each(ctx, queryKeys, []any{&n.Schema, &n.Table, &index, &primary, &column}, func() {
+	return relational.Each(ctx, r.db, queryKeys, nil, []any{&n.Schema, &n.Table, &index, &primary, &column}, func() {
 		t := r.table(n)
 		if t == nil {
 			return
@@ -148,7 +149,7 @@ func (r *reader) foreignKeys(ctx context.Context) error {
 	var id, last int64
 	var name, from, to, onDelete, onUpdate string
 	into := []any{&n.Schema, &n.Table, &id, &name, &from, &target.Schema, &target.Table, &to, &onDelete, &onUpdate}
-	return r.each(ctx, queryForeignKeys, into, func() {
+	return relational.Each(ctx, r.db, queryForeignKeys, nil, into, func() {
 		t := r.table(n)
 		if t == nil {
 			return
@@ -171,7 +172,7 @@ func (r *reader) checks(ctx context.Context) error {
 	var n catalogue.Name
 	var id, last int64
 	var name, expression, column string
-	return r.each(ctx, queryChecks, []any{&n.Schema, &n.Table, &id, &name, &expression, &column}, func() {
+	return relational.Each(ctx, r.db, queryChecks, nil, []any{&n.Schema, &n.Table, &id, &name, &expression, &column}, func() {
 		t := r.table(n)
 		if t == nil {
 			return
@@ -189,7 +190,7 @@ func (r *reader) checks(ctx context.Context) error {
 func (r *reader) triggers(ctx context.Context) error {
 	var n catalogue.Name
 	var name, event string
-	return r.each(ctx, queryTriggers, []any{&n.Schema, &n.Table, &name, &event}, func() {
+	return relational.Each(ctx, r.db, queryTriggers, nil, []any{&n.Schema, &n.Table, &name, &event}, func() {
 		t := r.table(n)
 		if t == nil {
 			return
@@ -207,19 +208,4 @@ func (r *reader) table(n catalogue.Name) *catalogue.Table {
 		return &r.Tables[i]
 	}
 	return nil
-}
-
-func (r *reader) each(ctx context.Context, query string, into []any, row func()) error {
-	rows, err := r.db.QueryContext(ctx, query)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return err
-		}
-		row()
-	}
-	return rows.Err()
 }

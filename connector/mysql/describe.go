@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"volenti.dev/volenti/connector/relational"
 	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/datamap/value"
 )
@@ -68,7 +69,7 @@ func describe(ctx context.Context, db *sql.DB) (catalogue.Catalogue, error) {
 func (r *reader) readTables(ctx context.Context) error {
 	var name string
 	var view, writable, unsafe bool
-	return r.each(ctx, queryTables, []any{&name, &view, &writable, &unsafe}, func() {
+	return relational.Each(ctx, r.db, queryTables, nil, []any{&name, &view, &writable, &unsafe}, func() {
 		r.tables[name] = &catalogue.Table{Name: catalogue.Name{Table: name}, View: view, Writable: writable, NoRollback: unsafe}
 	})
 }
@@ -78,7 +79,7 @@ func (r *reader) columns(ctx context.Context) error {
 	var c catalogue.Column
 	var l limits
 	into := []any{&table, &c.Name, &c.Native, &set, &c.NotNull, &c.Generated, &l.length, &l.precision, &l.scale, &c.Comment}
-	return r.each(ctx, queryColumns, into, func() {
+	return relational.Each(ctx, r.db, queryColumns, nil, into, func() {
 		t := r.tables[table]
 		if t == nil {
 			return
@@ -101,7 +102,7 @@ func (r *reader) indexes(ctx context.Context) error {
 	var i index
 	var column string
 	var prefix bool
-	err := r.each(ctx, queryIndexes, []any{&i.table, &i.name, &column, &prefix}, func() {
+	err := relational.Each(ctx, r.db, queryIndexes, nil, []any{&i.table, &i.name, &column, &prefix}, func() {
 		if columns[i] == nil {
 			order = append(order, i)
 		}
@@ -225,24 +226,9 @@ func mentioned(t *catalogue.Table, expression string) []string {
 
 func (r *reader) triggers(ctx context.Context) error {
 	var table, name, event string
-	return r.each(ctx, queryTriggers, []any{&table, &name, &event}, func() {
+	return relational.Each(ctx, r.db, queryTriggers, nil, []any{&table, &name, &event}, func() {
 		if t := r.tables[table]; t != nil {
 			t.Triggers = append(t.Triggers, catalogue.Trigger{Name: name, On: []string{strings.ToLower(event)}})
 		}
 	})
-}
-
-func (r *reader) each(ctx context.Context, query string, into []any, row func()) error {
-	rows, err := r.db.QueryContext(ctx, query)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return err
-		}
-		row()
-	}
-	return rows.Err()
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"volenti.dev/volenti/connector/relational"
 	"volenti.dev/volenti/datamap/catalogue"
 	"volenti.dev/volenti/datamap/value"
 )
@@ -127,7 +128,7 @@ func (r *reader) columns(ctx context.Context) error {
 	var limits int
 	var labels string
 	into := []any{&n.Schema, &n.Table, &c.Name, &c.Native, &base, &enum, &c.Type.Array, &limits, &c.NotNull, &c.Generated, &labels, &c.Comment}
-	return r.each(ctx, queryColumns, into, func() {
+	return relational.Each(ctx, r.db, queryColumns, nil, into, func() {
 		i, ok := r.places[n]
 		if !ok {
 			i = len(r.Tables)
@@ -167,7 +168,7 @@ func (r *reader) constraints(ctx context.Context) error {
 	var n, target catalogue.Name
 	var name, kind, from, to, onDelete, onUpdate, expression string
 	into := []any{&n.Schema, &n.Table, &name, &kind, &from, &to, &target.Schema, &target.Table, &onDelete, &onUpdate, &expression}
-	return r.each(ctx, queryConstraints, into, func() {
+	return relational.Each(ctx, r.db, queryConstraints, nil, into, func() {
 		t := r.table(n)
 		if t == nil {
 			return
@@ -196,7 +197,7 @@ var actions = map[string]string{
 func (r *reader) indexes(ctx context.Context) error {
 	var n catalogue.Name
 	var columns string
-	return r.each(ctx, queryIndexes, []any{&n.Schema, &n.Table, &columns}, func() {
+	return relational.Each(ctx, r.db, queryIndexes, nil, []any{&n.Schema, &n.Table, &columns}, func() {
 		if t := r.table(n); t != nil {
 			t.Unique = append(t.Unique, list(columns))
 		}
@@ -206,7 +207,7 @@ func (r *reader) indexes(ctx context.Context) error {
 func (r *reader) domainChecks(ctx context.Context) error {
 	var n catalogue.Name
 	var column, name, expression string
-	return r.each(ctx, queryDomainChecks, []any{&n.Schema, &n.Table, &column, &name, &expression}, func() {
+	return relational.Each(ctx, r.db, queryDomainChecks, nil, []any{&n.Schema, &n.Table, &column, &name, &expression}, func() {
 		if t := r.table(n); t != nil {
 			expression := strings.ReplaceAll(expression, "VALUE", column)
 			t.Checks = append(t.Checks, catalogue.Check{Name: name, Columns: []string{column}, Expression: expression})
@@ -218,7 +219,7 @@ func (r *reader) triggers(ctx context.Context) error {
 	var n catalogue.Name
 	var name string
 	var onDelete, onUpdate bool
-	return r.each(ctx, queryTriggers, []any{&n.Schema, &n.Table, &name, &onDelete, &onUpdate}, func() {
+	return relational.Each(ctx, r.db, queryTriggers, nil, []any{&n.Schema, &n.Table, &name, &onDelete, &onUpdate}, func() {
 		t := r.table(n)
 		if t == nil {
 			return
@@ -237,7 +238,7 @@ func (r *reader) triggers(ctx context.Context) error {
 func (r *reader) views(ctx context.Context) error {
 	var n catalogue.Name
 	var writable bool
-	return r.each(ctx, queryViews, []any{&n.Schema, &n.Table, &writable}, func() {
+	return relational.Each(ctx, r.db, queryViews, nil, []any{&n.Schema, &n.Table, &writable}, func() {
 		if t := r.table(n); t != nil {
 			t.View, t.Writable = true, writable
 		}
@@ -254,19 +255,4 @@ func (r *reader) table(n catalogue.Name) *catalogue.Table {
 func list(text string) (names []string) {
 	_ = json.Unmarshal([]byte(text), &names) // the server's own JSON
 	return names
-}
-
-func (r *reader) each(ctx context.Context, query string, into []any, row func()) error {
-	rows, err := r.db.QueryContext(ctx, query)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return err
-		}
-		row()
-	}
-	return rows.Err()
 }

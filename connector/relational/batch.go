@@ -52,7 +52,7 @@ func (db *DB) prepare(doing string, b connector.Batch) (p batch, err error) {
 	if len(p.key) == 0 {
 		return p, db.misfit(connector.Permanent, doing, "no key columns: rows cannot be told apart")
 	}
-	if p.columns, err = db.columns(doing, b.Table, compared(b)); err != nil {
+	if p.columns, err = db.columns(doing, b.Table, b.Compared()); err != nil {
 		return p, err
 	}
 	p.changes = make([]change, len(b.Changes))
@@ -67,24 +67,6 @@ func (db *DB) prepare(doing string, b connector.Batch) (p batch, err error) {
 		}
 	}
 	return p, nil
-}
-
-// compared gives the columns that must hold Before: those to be written, or
-// for deletes those that Before knows.
-func compared(b connector.Batch) []string {
-	if len(b.Columns) > 0 {
-		return b.Columns
-	}
-	var out []string
-	for _, c := range b.Changes {
-		for name := range c.Before {
-			if !slices.Contains(out, name) {
-				out = append(out, name)
-			}
-		}
-	}
-	slices.Sort(out)
-	return out
 }
 
 func (db *DB) change(p batch, c connector.Change) change {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"volenti.dev/volenti/connector/relational"
 	"volenti.dev/volenti/datamap/catalogue"
 )
 
@@ -93,7 +94,7 @@ func (r *reader) readTables(ctx context.Context) (views []string, err error) {
 	creates := map[string]string{}
 	var name, kind, create string
 	var withoutRowid bool
-	err = r.each(ctx, queryTables, nil, []any{&name, &kind, &withoutRowid, &create}, func() {
+	err = relational.Each(ctx, r.db, queryTables, nil, []any{&name, &kind, &withoutRowid, &create}, func() {
 		r.names = append(r.names, name)
 		r.tables[name] = &catalogue.Table{Name: catalogue.Name{Table: name}, View: kind == "view"}
 		r.whole[name] = withoutRowid
@@ -114,7 +115,7 @@ func (r *reader) readColumns(ctx context.Context, query string, args ...any) err
 	var table string
 	var c catalogue.Column
 	var key, hidden int
-	return r.each(ctx, query, args, []any{&table, &c.Name, &c.Native, &c.NotNull, &key, &hidden}, func() {
+	return relational.Each(ctx, r.db, query, args, []any{&table, &c.Name, &c.Native, &c.NotNull, &key, &hidden}, func() {
 		t := r.tables[table]
 		if t == nil {
 			return
@@ -155,7 +156,7 @@ func (r *reader) keys() {
 
 func (r *reader) readUnique(ctx context.Context) error {
 	var table, index, column, last string
-	err := r.each(ctx, queryUnique, nil, []any{&table, &index, &column}, func() {
+	err := relational.Each(ctx, r.db, queryUnique, nil, []any{&table, &index, &column}, func() {
 		t := r.tables[table]
 		if t == nil {
 			return
@@ -176,7 +177,7 @@ func (r *reader) readUnique(ctx context.Context) error {
 func (r *reader) readForeignKeys(ctx context.Context) error {
 	var table, target, from, to, onUpdate, onDelete, last string
 	var id int
-	err := r.each(ctx, queryForeignKeys, nil, []any{&table, &id, &target, &from, &to, &onUpdate, &onDelete}, func() {
+	err := relational.Each(ctx, r.db, queryForeignKeys, nil, []any{&table, &id, &target, &from, &to, &onUpdate, &onDelete}, func() {
 		t := r.tables[table]
 		if t == nil {
 			return
@@ -210,7 +211,7 @@ func (r *reader) readForeignKeys(ctx context.Context) error {
 
 func (r *reader) readTriggers(ctx context.Context) error {
 	var table, name, create string
-	return r.each(ctx, queryTriggers, nil, []any{&table, &name, &create}, func() {
+	return relational.Each(ctx, r.db, queryTriggers, nil, []any{&table, &name, &create}, func() {
 		if event := fires(create); r.tables[r.proper(table)] != nil && event != "insert" {
 			t := r.tables[r.proper(table)]
 			t.Triggers = append(t.Triggers, catalogue.Trigger{Name: name, On: []string{event}})
@@ -227,19 +228,4 @@ func (r *reader) proper(name string) string {
 		}
 	}
 	return name
-}
-
-func (r *reader) each(ctx context.Context, query string, args, into []any, row func()) error {
-	rows, err := r.db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return err
-		}
-		row()
-	}
-	return rows.Err()
 }

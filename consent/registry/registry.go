@@ -24,6 +24,7 @@ import (
 	"golang.org/x/text/language"
 
 	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/consent/signal"
 	"volenti.dev/volenti/consent/site"
 )
 
@@ -174,9 +175,6 @@ func check(services []Service) error {
 	return errors.Join(wrong...)
 }
 
-// consentTypes are those of Google Consent Mode v2.
-var consentTypes = []string{"ad_personalization", "ad_storage", "ad_user_data", "analytics_storage", "functionality_storage", "personalization_storage", "security_storage"}
-
 // problems are what is wrong with a service by itself.
 func (s Service) problems() (all []string) {
 	say := func(wrong bool, format string, args ...any) {
@@ -196,7 +194,7 @@ func (s Service) problems() (all []string) {
 	say(len(s.Hosts)+len(s.Scripts)+len(s.Cookies) == 0, "it can be told by nothing: give hosts, scripts or cookies")
 	say(!every(s.Hosts, host), "the hosts must be names of hosts, in lower case, or *.name")
 	say(!every(s.Scripts, script), "the scripts must be parts of addresses, in lower case")
-	say(!every(s.Google, func(t string) bool { return slices.Contains(consentTypes, t) }), "consent mode has no such types: %v", s.Google)
+	say(!every(s.Google, func(t string) bool { return slices.Contains(signal.GoogleTypes(), t) }), "consent mode has no such types: %v", s.Google)
 	for i, c := range s.Cookies {
 		say(!cookie(c.Name), "%q is no name of a cookie", c.Name)
 		say(slices.ContainsFunc(s.Cookies[:i], func(o site.Cookie) bool { return o.Name == c.Name }), "the cookie %q is there twice", c.Name)

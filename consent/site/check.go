@@ -16,6 +16,7 @@ import (
 	"golang.org/x/text/language"
 
 	"volenti.dev/volenti/consent"
+	"volenti.dev/volenti/consent/signal"
 )
 
 // The largest draft.
@@ -252,21 +253,11 @@ func (c *check) ledgered(field string, k Category) {
 	}
 }
 
-// GoogleTypes are the types of Google Consent Mode v2 that categories rule.
-func GoogleTypes() []string { return slices.Clone(googleTypes) }
-
-// googleTypes are those of Google Consent Mode v2:
-// https://developers.google.com/tag-platform/security/guides/consent
-var googleTypes = []string{
-	"ad_storage", "ad_user_data", "ad_personalization", "analytics_storage",
-	"functionality_storage", "personalization_storage", "security_storage",
-}
-
 func (c *check) google(field string, k Category, ruled map[string]bool) {
 	for i, kind := range k.Google {
 		switch {
-		case !slices.Contains(googleTypes, kind):
-			c.add(at(field, i), "it is none of %s", strings.Join(googleTypes, ", "))
+		case !slices.Contains(signal.GoogleTypes(), kind):
+			c.add(at(field, i), "it is none of %s", strings.Join(signal.GoogleTypes(), ", "))
 		case ruled[kind] && !k.Inactive:
 			c.add(at(field, i), "another category rules it already")
 		case !k.Inactive:

@@ -1,5 +1,4 @@
-// Google Consent Mode, version 2. consent/signal tells the server the same;
-// testdata/google.json holds both to it.
+// Google Consent Mode, version 2, with the types of consent/signal.
 import type { Category, Document } from './protocol';
 
 const types = [

@@ -1,0 +1,9 @@
+package site
+
+import (
+	"maps"
+	"slices"
+)
+
+// BuiltinLanguages are those with built-in texts, in order.
+func BuiltinLanguages() []string { return slices.Sorted(maps.Keys(builtin)) }
