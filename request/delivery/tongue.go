@@ -65,7 +65,7 @@ var german = &tongue{
 	Title: "Ihre Daten", TitleOf: "Ihre Daten bei %s",
 	Lead:    "Sie haben nach den personenbezogenen Daten gefragt, die dieses Unternehmen über Sie hat. Diese Seite zeigt, was gefunden wurde und wo es liegt.",
 	LeadOf:  "Sie haben nach den personenbezogenen Daten gefragt, die %s über Sie hat. Diese Seite zeigt, was gefunden wurde und wo es liegt.",
-	Request: "Ihre Anfrage", Created: "Zusammengestellt am", Found: "Gefunden", Nothing: "Es wurde nichts gefunden.",
+	Request: "Ihr Antrag", Created: "Zusammengestellt am", Found: "Gefunden", Nothing: "Es wurde nichts gefunden.",
 	Contents: "Was über Sie gespeichert ist", What: "Was", Where: "Liegt in", Much: "Wie viel",
 	EntryOne: "Eintrag", EntryMany: "Einträge", Entry: "Eintrag", In: "in",
 	Kept: "Was aufbewahrt wird, und warum", KeptLead: "Diese Daten werden jetzt nicht gelöscht, weil es einen Grund oder eine gesetzliche Pflicht gibt, sie aufzubewahren.",
