@@ -359,6 +359,6 @@ func TestPersonAsksProvesAndFollowsInABrowser(t *testing.T) { // W12, W18
 	e.Type(" ")
 	e.tab("Zurückziehen")
 	e.Enter()
-	e.says("Ihr Antrag wurde aufgegeben.")
+	e.says("Ihr Antrag wird nicht weiter bearbeitet.")
 	e.look("status-given-up-de")
 }
