@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -44,6 +45,7 @@ type (
 	}
 	deliveryRow struct {
 		Record   string            `json:"record"`
+		Sequence int64             `json:"sequence"`
 		Purpose  string            `json:"purpose"`
 		Choice   string            `json:"choice"`
 		Recorded time.Time         `json:"recorded_at"`
@@ -140,6 +142,7 @@ type matrixView struct {
 	Pages    pages
 	Tabs     []tab
 	Narrowed bool
+	Again    string // where its newest changes are asked for again; "" on further pages
 }
 
 // matrixColumn is a connection, or a system.
@@ -162,7 +165,15 @@ type mark struct {
 	Class string
 	Path  string
 	Says  string
+	Of    string // the connection or system, where no head is above it
+	ID    string // it keeps the focus when the page renews itself
 }
+
+// fewColumns are so many that each has room for words.
+const fewColumns = 6
+
+// Few says whether cells have room for words.
+func (m matrixView) Few() bool { return len(m.Columns) <= fewColumns }
 
 // Statuses are those to filter by.
 func (matrixView) Statuses() []string { return deliveryStatuses }
@@ -208,10 +219,18 @@ func showMatrix(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if !asked.Has("before") {
+		again, same, err := v.renewal(found)
+		if same || err != nil {
+			return err
+		}
+		m.Again = again
+	}
 	m.All = found.Connections
 	m.arrange(found, v.language)
 	here := v.r.URL.Query()
 	here.Del("before")
+	here.Del("seen")
 	m.Narrowed = m.Connection+m.System+m.Status+m.Purpose+m.From+m.Until != ""
 	if asked.Has("before") {
 		m.Pages.First = "/admin/propagation?" + here.Encode()
@@ -266,17 +285,21 @@ func (m *matrixView) arrange(found deliveryMatrix, l *tongue) {
 			}
 		}
 		for i := range row.Marks {
-			row.Marks[i].finish(r.Record, m.Columns[i].Begins, l)
+			row.Marks[i].finish(r, i, m.Columns[i], l)
 		}
 		m.Rows = append(m.Rows, row)
 	}
 }
 
-func (k *mark) finish(record string, begins bool, l *tongue) {
-	if begins {
+func (k *mark) finish(of deliveryRow, at int, below matrixColumn, l *tongue) {
+	if below.Begins {
 		k.Class = "begins"
 	}
-	k.Path, k.Says = "/admin/propagation/"+record, l.name("delivery", k.Status)
+	if k.Status == "error" || k.Status == "partial" {
+		k.Class = strings.TrimSpace(k.Class + " bad")
+	}
+	k.Of, k.ID = cmp.Or(below.Key, below.System), fmt.Sprintf("%d-%d", of.Sequence, at)
+	k.Path, k.Says = "/admin/propagation/"+of.Record, l.name("delivery", k.Status)
 	if k.Connection != "" {
 		k.Path += "/" + k.Connection
 	}
@@ -308,6 +331,7 @@ func compareLast(a, b string) int {
 
 // lanesView is how connections stand.
 type lanesView struct {
+	Again   string // where it is asked for again; "" after something was done
 	Columns []deliveryColumn
 	Systems []systemStands
 	Tabs    []tab
@@ -339,6 +363,13 @@ func (v *visit) lanes(status int, l lanesView) error {
 		return err
 	}
 	l.Columns, l.Tabs = m.Connections, propagationTabs(1)
+	if v.r.Method == http.MethodGet {
+		again, same, err := v.renewal(m.Connections)
+		if same || err != nil {
+			return err
+		}
+		l.Again = again
+	}
 	worst := map[string]string{}
 	for _, c := range l.Columns {
 		before, known := worst[c.System]
@@ -373,8 +404,25 @@ func showChange(v *visit) error {
 	if err := v.get("/deliveries/changes/"+url.PathEscape(v.r.PathValue("record")), &c); err != nil {
 		return noSuch(err, "path.record")
 	}
-	return v.show(http.StatusOK, "admin/propagation-change", c, nil)
+	view := changeView{choiceChange: c}
+	if slices.ContainsFunc(c.Deliveries, func(d delivery) bool { return d.moves() }) {
+		again, same, err := v.renewal(c)
+		if same || err != nil {
+			return err
+		}
+		view.Again = again
+	}
+	return v.show(http.StatusOK, "admin/propagation-change", view, nil)
 }
+
+// changeView is what became of a choice everywhere.
+type changeView struct {
+	choiceChange
+	Again string // where it is asked for again, while something moves
+}
+
+// moves says whether something will become of it by itself.
+func (d delivery) moves() bool { return d.Status == "pending" || d.Status == "sending" }
 
 // noSuch makes an id that is none one that nothing has.
 func noSuch(err error, where string) error {
@@ -387,7 +435,8 @@ func noSuch(err error, where string) error {
 // deliveryView is a delivery, and why it is as it is.
 type deliveryView struct {
 	delivery
-	Case struct {
+	Again string // where it is asked for again, while it moves
+	Case  struct {
 		Why      string            `json:"why"`
 		Mend     string            `json:"mend"`
 		Delivery *delivery         `json:"delivery"`
@@ -412,8 +461,8 @@ func (d deliveryView) Newer() string {
 	return d.Case.Delivery.Record
 }
 
-// Again says whether it can be sent again.
-func (d deliveryView) Again() bool {
+// Repeatable says whether it can be sent again.
+func (d deliveryView) Repeatable() bool {
 	return slices.Contains([]string{"error", "partial", "skipped"}, d.Status)
 }
 
@@ -440,6 +489,13 @@ func (v *visit) delivery(status int, f *form) error {
 	}
 	for _, c := range why.Connections {
 		d.Case = c
+	}
+	if d.moves() && v.r.Method == http.MethodGet {
+		again, same, err := v.renewal(d)
+		if same || err != nil {
+			return err
+		}
+		d.Again = again
 	}
 	return v.show(status, "admin/propagation-delivery", d, f)
 }

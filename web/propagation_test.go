@@ -76,7 +76,7 @@ func TestMatrixPageAsksOnceAndHandsItsFiltersOn(t *testing.T) { // W8
 	for _, link := range []string{
 		`href="/admin/propagation?before=7&amp;from=2026-11-01&amp;purpose=news&amp;status=error&amp;system=crm&amp;until=2026-11-30"`,
 		`href="/admin/propagation?from=2026-11-01&amp;purpose=news&amp;status=error&amp;system=crm&amp;until=2026-11-30"`,
-		`href="/admin/propagation/r-1/c-003"`, `aria-label="failed, the person is not known there"`,
+		`href="/admin/propagation/r-1/c-003"`, `aria-label="c-003: failed, the person is not known there"`,
 	} {
 		if !strings.Contains(page, link) {
 			t.Errorf("the page lacks %s", link)

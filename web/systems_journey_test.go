@@ -3,8 +3,10 @@ package web_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,6 +30,22 @@ system:
 connection:
 - {key: letters, type: webhook, system: marketing, receives: identities, private: true, secrets: {url: "` + at + `/letters", secret: ` + secret + `}, consent: {identities: [email]}}
 - {key: ads, type: webhook, system: marketing, receives: identities, private: true, secrets: {url: "` + at + `/ads", secret: ` + secret + `}, consent: {identities: [email]}}
+saas_config:
+  fides_key: mailer
+  name: Mailer
+  type: mailer
+  connector_params: [{name: host}, {name: client, sensitive: true}]
+  client_config:
+    protocol: http
+    host: <host>
+    authentication:
+      strategy: oauth2_authorization_code
+      configuration:
+        authorization_request: {method: GET, path: /allow, query_params: [{name: state, value: <state>}, {name: redirect_uri, value: <redirect_uri>}]}
+        token_request: {method: POST, path: /token, body: '{"client": "<client>", "code": "<code>"}'}
+  test_request: {method: GET, path: /ping}
+  endpoints:
+  - {name: people, requests: {read: {method: GET, path: /people/<email>, param_values: [{name: email, identity: email}]}}}
 `
 		if err := os.WriteFile(filepath.Join(config, "marketing.yml"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -101,14 +119,22 @@ func (h *town) deliveries(there bool) []string {
 	return []string{path}
 }
 
-func TestEngineerConnectsASystemAndSeesWhereChoicesGo(t *testing.T) { // W8, W9, W18
+func TestEngineerConnectsASystemAndSeesWhereChoicesGo(t *testing.T) { // W8, W9, W18, H8
 	var mended atomic.Bool
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/ads" && !mended.Load() {
+		switch {
+		case r.URL.Path == "/allow": // where somebody at the vendor is asked
+			back := r.URL.Query().Get("redirect_uri") + "?state=" + url.QueryEscape(r.URL.Query().Get("state"))
+			_, _ = fmt.Fprintf(w, `<!doctype html><title>Vendor</title><a href="%s&amp;code=good">Allow</a> <a href="%s">Refuse</a>`, back, back)
+		case r.URL.Path == "/token":
+			_, _ = fmt.Fprint(w, `{"access_token": "canary-token"}`)
+		case r.URL.Path == "/ping" && r.Header.Get("Authorization") != "Bearer canary-token":
+			w.WriteHeader(http.StatusUnauthorized)
+		case r.URL.Path == "/ads" && !mended.Load():
 			w.WriteHeader(http.StatusUnprocessableEntity)
-			return
+		default:
+			w.WriteHeader(http.StatusNoContent)
 		}
-		w.WriteHeader(http.StatusNoContent)
 	}))
 	t.Cleanup(receiver.Close)
 	mail, err := mailcatch.Start(mailcatch.Config{})
@@ -132,13 +158,17 @@ func TestEngineerConnectsASystemAndSeesWhereChoicesGo(t *testing.T) { // W8, W9,
 	// A connection: made with a mistake, tried in vain, mended, linked, and removed.
 	e.Open(h.url + "/admin/connections")
 	e.Press("Add a connection")
-	e.Press("email")
+	e.Fill("Find a type", "mailbox")
+	e.Press("Find")
+	e.Press("E-mail")
 	e.Fill("Name", "Printer")
 	e.Fill("to_email", "nobody")
 	e.Press("Add it")
 	e.says("It is said beside the field", "cannot be used")
 	e.look("connection-refused")
 	e.Fill("to_email", "privacy@printer.example")
+	e.Press("Try it out first")
+	e.says("It does not work.", "has no test_email")
 	e.Press("Add it")
 	e.says("Printer", "sealed, and shown to nobody")
 	e.Press("Try it out")
@@ -161,6 +191,41 @@ func TestEngineerConnectsASystemAndSeesWhereChoicesGo(t *testing.T) { // W8, W9,
 	if at := e.Path(); at != "/admin/connections" || strings.Contains(e.Text(), "Printer") {
 		t.Errorf("after removing it: %s\n%s", at, e.Text())
 	}
+
+	// A vendor at which a person lets the connection be used, and once does not.
+	e.Open(h.url + "/admin/new/connection?q=mailer")
+	e.Press("Mailer")
+	e.says("What it reaches", "people", "what you enter as host")
+	e.Fill("Name", "Mailer")
+	e.Fill("host", strings.TrimPrefix(receiver.URL, "http://"))
+	e.Fill("client", "canary-client")
+	e.Touch("It may be in a private network, and without TLS.")
+	e.Press("Add it")
+	e.says("What to do next", "Have it authorised.", "not authorised")
+	e.look("connection-not-authorised")
+	e.Press("Try it out")
+	e.says("The system does not let us in.", "nobody has authorised this connection yet")
+	e.Press("Authorise")
+	e.look("authorise")
+	e.Press("Go to the vendor")
+	e.Press("Allow")
+	e.says("The connection mailer can be used now.")
+	e.Press("For our team: to the connection")
+	e.says("authorised", "Since")
+	e.Press("Try it out")
+	e.says("It works.")
+	e.look("connection-authorised")
+	e.Press("Authorise again")
+	e.Press("Go to the vendor")
+	e.Press("Refuse")
+	e.says("Access was not allowed at the vendor.")
+	e.Open(h.url + "/admin/connections/mailer?language=de")
+	e.says("Der Zugang wurde beim Anbieter nicht erlaubt.", "freigegeben")
+	e.look("connection-refused-at-vendor")
+	if text := e.Text(); strings.Contains(text, "canary") {
+		t.Errorf("the page shows a secret:\n%s", text)
+	}
+	e.Open(h.url + "/admin/connections?language=en")
 
 	// A choice: the matrix shows what became of it, and what failed is sent again.
 	e.Open(h.url + "/admin/propagation")
