@@ -128,6 +128,8 @@ func (s *site) pagePath(page web.Page, tenant string) string {
 		record, connection = s.makeUnsent(tenant), "letters"
 	case tenant != "" && strings.Contains(page.Path, "/datasets/"):
 		key = s.datasetOf(tenant)
+	case tenant != "" && strings.HasSuffix(page.Path, "/connections/{key}/authorize"):
+		key = s.makeMailer(tenant)
 	case tenant != "" && (strings.Contains(page.Path, "/systems/{key}") || strings.Contains(page.Path, "/connections/{key}")):
 		key, _ = s.makeInventory(api.Route{Path: page.Path}, tenant)
 	case tenant != "" && strings.Contains(page.Path, "/tasks/{connection}"):
@@ -169,7 +171,7 @@ func (s *site) formFor(b *browser, page web.Page) url.Values {
 		"value", "paula@example.org", "view", uuid.NewString(), "revision", "1", "name", "Shop", "key", "shop_"+uuid.NewString()[:8], "rank", "1", "classified_by", "Olga", "addresses", "player.vimeo.com",
 		"policy", "erasure", "email", uuid.NewString()+"@example.org",
 		"role", "viewer", "scopes", "requests:read", "days", "3", "url", "https://hooks.example.org/"+uuid.NewString(), "from", "0", "to", "officer@example.org",
-		"key", "k"+uuid.NewString(), "secret.url", "https://x.example", "secret.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+		"key", "k"+uuid.NewString(), "plain.url", "https://x.example", "secret.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 		"old_password", password, "new_password", password+" again", "password_again", password+" again", "_once", uuid.NewString())
 }
 
