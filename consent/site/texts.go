@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -37,3 +38,6 @@ func read(files fs.FS) map[string]map[string]string {
 
 // Builtin gives the texts that every banner has in a language, or nil.
 func Builtin(language string) map[string]string { return maps.Clone(builtin[language]) }
+
+// BuiltinLanguages are those with built-in texts, in order.
+func BuiltinLanguages() []string { return slices.Sorted(maps.Keys(builtin)) }
