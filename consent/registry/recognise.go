@@ -49,11 +49,11 @@ func Asked(shown *site.Version, address string) string {
 			vendors = append(vendors, n.Vendor)
 		}
 	}
-	for _, v := range Among(vendors, address) {
-		if necessary[v.Category] {
+	if of := Among(vendors, address); len(of) > 0 {
+		if necessary[of[0].Category] {
 			return ""
 		}
-		return v.Name
+		return of[0].Name
 	}
 	for _, key := range Recognise([]string{address}) {
 		if s, _ := Find(key); s.Category != Necessary {

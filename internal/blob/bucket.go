@@ -132,7 +132,7 @@ func (b *bucket) open(ctx context.Context, key string) (body io.ReadCloser, err 
 // another attempt.
 func (b *bucket) try(ctx context.Context, c call, take func(*http.Response) error) error {
 	for attempt := 1; ; attempt++ {
-		answer, err := b.send(ctx, c)
+		answer, err := b.send(ctx, c) //nolint:bodyclose // take closes it, or hands it on
 		if err == nil {
 			err = take(answer)
 		}
