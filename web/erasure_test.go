@@ -72,7 +72,7 @@ func TestErasureAndRedactionAreWholeInABrowser(t *testing.T) { // W2, W3, W12, W
 	o.Fill("The same password again", password)
 	o.Press("Accept and sign in")
 	o.Open(h.url + "/admin/requests/new")
-	o.Fill("Policy", "access")
+	o.Choose("Policy", "Access")
 	o.Fill("E-mail address", paula)
 	o.Press("Submit and plan")
 	access := h.url + o.Path()

@@ -19,7 +19,17 @@ const start = "/admin/requests"
 var identities = []string{"email", "phone_number", "external_id"}
 
 func newRequest(v *visit) error {
-	return v.show(http.StatusOK, "admin/new", nil, nil)
+	return v.showNew(http.StatusOK, nil)
+}
+
+// showNew shows the form of a request that an operator submits, with the policies
+// that there are.
+func (v *visit) showNew(status int, f *form) error {
+	var list struct{ Items []policyView }
+	if err := v.get("/policies", &list); err != nil {
+		return err
+	}
+	return v.show(status, "admin/new", list.Items, f)
 }
 
 func submitRequest(v *visit) error {
@@ -37,7 +47,7 @@ func submitRequest(v *visit) error {
 		}
 	}
 	if len(known) == 0 {
-		return v.show(http.StatusUnprocessableEntity, "admin/new", nil, v.lacking(identities[0], "new.nobody"))
+		return v.showNew(http.StatusUnprocessableEntity, v.lacking(identities[0], "new.nobody"))
 	}
 	var made privacyRequest
 	err := v.post("/requests", map[string]any{"policy": v.value("policy"), "identities": known, "note": v.value("note")}, &made)
@@ -48,7 +58,7 @@ func submitRequest(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.show(status, "admin/new", nil, f)
+	return v.showNew(status, f)
 }
 
 // detailView is a request with all that is known of it.

@@ -52,7 +52,7 @@ func TestTwoOperatorsEraseAndOneMendsInABrowser(t *testing.T) { // W2, W3, W18
 	invitation := invitationShown.FindString(e.Text())
 
 	e.Open(h.url + "/admin/requests/new")
-	e.Fill("Policy", "erasure")
+	e.Choose("Policy", "Erasure")
 	e.Fill("E-mail address", "paula.brandt9@example.org")
 	e.Press("Submit and plan")
 	request := e.Path()
