@@ -116,7 +116,7 @@ func Table() []Route {
 		{Method: http.MethodDelete, Path: "/api/v1/connections/{key}", Scope: auth.ManageSystems, Does: "Remove a connection with its links", Act: Handle(removeConnection)},
 		// Whether they work: connection_tests.go.
 		{Method: http.MethodPost, Path: "/api/v1/connections/{key}/test", Scope: auth.ManageSystems, Does: "Try a connection out", Act: Handle(testConnection)},
-		{Method: http.MethodPost, Path: "/api/v1/connections/try", Scope: auth.ManageSystems, Repeats: Harmless, Does: "Try out what a connection would say, and keep nothing of it", Example: exampleConnection, Act: Handle(tryConnection)},
+		{Method: http.MethodPost, Path: "/api/v1/connections/try", Scope: auth.ManageSystems, Repeats: Convergent, Does: "Try out what a connection would say, and keep nothing of it", Example: exampleConnection, Act: Handle(tryConnection)},
 		// Connections that a person authorises at their vendor: authorize.go.
 		{Method: http.MethodPost, Path: "/api/v1/connections/{key}/authorize", Scope: auth.ManageSystems, Repeats: Convergent, Does: "Give the address at which a person lets a connection be used", Act: Handle(authorizeConnection)},
 		{Method: http.MethodPost, Path: "/api/v1/public/connections/authorized", Public: true, Proof: "the state", Repeats: Convergent, Does: "Take what a vendor sends a person back with, once", Example: exampleAuthorized, Act: Handle(takeAuthorization)},

@@ -34,7 +34,7 @@ func TestLookingAtAPackageLinkSpendsNothing(t *testing.T) { // SE3
 	}
 	used, made := b.do("POST", link, b.fill(page)), b.get("/packages/vd_nonsense")
 	for _, got := range []reply{used, made, b.get(link)} {
-		if got.status != http.StatusForbidden || got.body != made.body || !strings.Contains(got.body, "This link is not good any more") {
+		if got.status != http.StatusForbidden || got.body != made.body || !strings.Contains(got.body, "This download is over") {
 			t.Errorf("%d %s", got.status, got.body)
 		}
 	}
@@ -69,7 +69,7 @@ func TestColleagueAnswersByTheLinkOfTheLetterOnce(t *testing.T) { // W4
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	for _, got := range []reply{b.get(link), answer(to, "a box")} {
-		if got.status != http.StatusForbidden || !strings.Contains(got.body, "This link is not good any more") {
+		if got.status != http.StatusForbidden || !strings.Contains(got.body, "There is nothing more to answer here") {
 			t.Errorf("again: %d %s", got.status, got.body)
 		}
 	}
