@@ -131,7 +131,7 @@ func TestFrameOfAPreviewIsAStrangerThatCanSendNothing(t *testing.T) { // W7, SE1
 	if csp := page.header.Get("Content-Security-Policy"); !strings.HasSuffix(csp, "; frame-src 'self'") || !strings.Contains(csp, "default-src 'none'") {
 		t.Errorf("the page around it has %s", csp)
 	}
-	frame := b.get(at + "/frame?speaks=en&gpc=yes&looks=&look.accent=%23123456&look.text=red;}%20*%20{color:red")
+	frame := b.get(at + "/frame?speaks=en&gpc=yes&looks=&look.accent=%23123456&look.text=red%3B%7D%20*%20%7Bcolor:red")
 	if csp := frame.header.Get("Content-Security-Policy"); frame.status != http.StatusOK || !strings.HasSuffix(csp, "; sandbox allow-scripts") || strings.Contains(csp, "connect-src") || !strings.Contains(csp, "default-src 'none'") {
 		t.Errorf("the frame has %d %s", frame.status, csp)
 	}
@@ -139,6 +139,9 @@ func TestFrameOfAPreviewIsAStrangerThatCanSendNothing(t *testing.T) { // W7, SE1
 		if !strings.Contains(frame.body, want) {
 			t.Errorf("the frame has no %s: %s", want, frame.body)
 		}
+	}
+	if strings.Contains(frame.body, "color:red") {
+		t.Errorf("the frame takes any rule for a colour: %s", frame.body)
 	}
 }
 
