@@ -49,9 +49,41 @@ func Run(m *testing.M) int {
 // dropped, with whatever is still connected to it, when the test ends.
 func URL(t testing.TB) string {
 	t.Helper()
+	return copied(t, "template0")
+}
+
+// Model is what many databases of one process begin as.
+type Model struct {
+	// Prepare fills an empty database, once, and leaves no connection to it.
+	Prepare func(url string) error
+
+	once sync.Once
+	name string
+	err  error
+}
+
+// URL is as the function URL, but of a copy of what Prepare has made.
+func (m *Model) URL(t testing.TB) string {
+	t.Helper()
+	s, n := start(t)
+	m.once.Do(func() {
+		m.name = fmt.Sprintf("model_%d", n)
+		if m.err = s.exec("CREATE DATABASE " + m.name + " TEMPLATE template0"); m.err == nil {
+			m.err = m.Prepare(s.url(m.name))
+		}
+	})
+	if m.err != nil {
+		t.Fatalf("prepare a database to copy: %v", m.err)
+	}
+	return copied(t, m.name)
+}
+
+// copied makes a copy of a database, for as long as the test runs.
+func copied(t testing.TB, from string) string {
+	t.Helper()
 	s, n := start(t)
 	name := fmt.Sprintf("test_%d", n)
-	if err := s.exec("CREATE DATABASE " + name + " TEMPLATE template0"); err != nil {
+	if err := s.exec("CREATE DATABASE " + name + " TEMPLATE " + from); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -3,6 +3,7 @@ package pgtest_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -32,6 +33,34 @@ func TestEveryURLIsAnEmptyDatabaseOfItsOwn(t *testing.T) {
 	}
 	if tables != 0 {
 		t.Errorf("a new database has %d tables, want none", tables)
+	}
+}
+
+func TestCopiesOfAModelBeginAlikeAndThenDiffer(t *testing.T) {
+	t.Parallel()
+	prepared := 0
+	model := pgtest.Model{Prepare: func(url string) error {
+		prepared++
+		conn, err := pgx.Connect(t.Context(), url)
+		if err != nil {
+			return err
+		}
+		_, err = conn.Exec(t.Context(), "CREATE TABLE person AS SELECT 'Anna' AS name")
+		return errors.Join(err, conn.Close(t.Context()))
+	}}
+	one, two := connect(t, model.URL(t)), connect(t, model.URL(t))
+	execute(t, one, "INSERT INTO person VALUES ('Ben')")
+	for conn, want := range map[*pgx.Conn]int{one: 2, two: 1} {
+		var people int
+		if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM person").Scan(&people); err != nil {
+			t.Fatal(err)
+		}
+		if people != want {
+			t.Errorf("a copy has %d people, want %d", people, want)
+		}
+	}
+	if prepared != 1 {
+		t.Errorf("the model was prepared %d times", prepared)
 	}
 }
 

@@ -11,9 +11,12 @@ import (
 	"context"
 	"database/sql"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,22 +40,60 @@ func Each(t *testing.T, f func(t *testing.T, db *Database)) {
 	t.Run("postgres", func(t *testing.T) { f(t, Postgres(t)) })
 }
 
-// SQLite opens a new embedded store that is closed at the end of the test.
+// SQLite opens a new embedded store that is closed at the end of the test. It
+// and Postgres copy a store that the process has opened once, since to migrate
+// takes longer than most tests do.
 func SQLite(t testing.TB) *Database {
 	t.Helper()
-	return Open(t, "sqlite:"+filepath.Join(t.TempDir(), "volenti.db"))
+	data, err := file()
+	path := filepath.Join(t.TempDir(), "volenti.db")
+	if err = errors.Join(err, os.WriteFile(path, data, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return Open(t, "sqlite:"+path)
 }
 
 // Postgres opens a new store on the test's PostgreSQL.
 func Postgres(t testing.TB) *Database {
 	t.Helper()
-	return Open(t, pgtest.URL(t))
+	return Open(t, model.URL(t))
+}
+
+// What new stores are copied from; they belong to the process, as the server of
+// package pgtest does.
+var (
+	model = pgtest.Model{Prepare: prepare}
+	file  = sync.OnceValues(func() (data []byte, err error) {
+		dir, err := os.MkdirTemp("", "storetest-*")
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+		path := filepath.Join(dir, "volenti.db")
+		if err := prepare("sqlite:" + path); err != nil {
+			return nil, err
+		}
+		return os.ReadFile(path)
+	})
+)
+
+// prepare makes a store, with the tenant that each has from its beginning.
+func prepare(url string) error {
+	db, err := store.Open(context.Background(), config(url))
+	if err != nil {
+		return err
+	}
+	return db.Close()
+}
+
+func config(url string) store.Config {
+	return store.Config{URL: url, Master: Master(), Origin: "test.example"}
 }
 
 // Open opens a store that is closed at the end of the test.
 func Open(t testing.TB, url string) *Database {
 	t.Helper()
-	db := &Database{Config: store.Config{URL: url, Master: Master(), Origin: "test.example"}}
+	db := &Database{Config: config(url)}
 	db.open(t)
 	t.Cleanup(func() { _ = db.Close() })
 	return db
