@@ -14,6 +14,7 @@ import (
 )
 
 func TestRecordsAreNumberedWithoutGaps(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var all sync.WaitGroup
 		for i := range 64 {
@@ -55,6 +56,7 @@ func TestRecordsAreNumberedWithoutGaps(t *testing.T) {
 }
 
 func TestErasedDetailsAreGoneAndTheLogSaysSo(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		must(t, db.Audit().Append(ctx, tenant, entry("test.act")))
 		for range 2 {
@@ -73,6 +75,7 @@ func TestErasedDetailsAreGoneAndTheLogSaysSo(t *testing.T) {
 }
 
 func TestExportVerifies(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var all sync.WaitGroup
 		for range 4 {
@@ -104,6 +107,7 @@ func verify(t *testing.T, db *storetest.Database, size int64) {
 
 // Each checkpoint continues those before it, over every shape of the tree.
 func TestLogOnlyGrows(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var checkpoints [][]byte
 		for range 40 {
@@ -123,6 +127,7 @@ func TestLogOnlyGrows(t *testing.T) {
 }
 
 func TestNothingChangesWhenItsEntryCannotBeWritten(t *testing.T) { // SE16
+	t.Parallel()
 	for _, table := range []string{"audit_leaves", "audit_details", "audit_hashes", "audit_heads"} {
 		t.Run(table, func(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, db *storetest.Database) {
@@ -157,6 +162,7 @@ func TestNothingChangesWhenItsEntryCannotBeWritten(t *testing.T) { // SE16
 }
 
 func TestAppendOnlyTablesRefuseToBeChanged(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		l := running(t, db)
 		must(t, db.Work().Save(ctx, l, request.Progress{Address: people}, nil, request.LogLine{}))

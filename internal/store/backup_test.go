@@ -52,6 +52,7 @@ var backups = map[string]func(*testing.T, *storetest.Database) string{
 }
 
 func TestABackupHoldsWhatWasAcknowledgedBeforeIt(t *testing.T) { // R8
+	t.Parallel()
 	for name, backup := range backups {
 		t.Run(name, func(t *testing.T) {
 			db := opened(t, name)
@@ -109,6 +110,7 @@ func TestABackupHoldsWhatWasAcknowledgedBeforeIt(t *testing.T) { // R8
 // Whoever remembers a checkpoint finds out that an older copy took the place
 // of the database, also when it has grown since.
 func TestAnOlderCopyIsFoundOut(t *testing.T) { // R7, R8
+	t.Parallel()
 	for name, backup := range backups {
 		t.Run(name, func(t *testing.T) {
 			db := opened(t, name)

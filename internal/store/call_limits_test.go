@@ -54,6 +54,7 @@ func callsCounted(t testing.TB, db *storetest.Database) func(key string) []int64
 }
 
 func TestThereAreNeverMoreCallsThanTheirRateWhoeverMakesThem(t *testing.T) { // H11
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		const rate, period, calls = 5, 100 * time.Millisecond, 60
 		made := callsCounted(t, db)
@@ -88,6 +89,7 @@ func TestThereAreNeverMoreCallsThanTheirRateWhoeverMakesThem(t *testing.T) { // 
 }
 
 func TestCallsCountWithThoseOfTheirKeyAndTenantOnly(t *testing.T) { // H11, SE14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		must(t, db.CreateTenant(ctx, "other"))
 		for _, of := range []string{tenant, "other"} {
@@ -108,6 +110,7 @@ func TestCallsCountWithThoseOfTheirKeyAndTenantOnly(t *testing.T) { // H11, SE14
 
 // Who gives up has made no call, and others do not wait for it.
 func TestACallThatWasGivenUpDoesNotCount(t *testing.T) { // H11
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		made := callsCounted(t, db)
 		l := db.CallLimits().Of(tenant)
@@ -127,6 +130,7 @@ func TestACallThatWasGivenUpDoesNotCount(t *testing.T) { // H11
 }
 
 func TestCallsOfBeforeAreForgotten(t *testing.T) { // H11
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		l := db.CallLimits().Of(tenant)
 		stored := func() (keys []string) {

@@ -22,6 +22,7 @@ func described(columns ...string) *catalogue.Catalogue {
 }
 
 func TestCataloguesAreKeptInVersions(t *testing.T) { // X17
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		must(t, db.CreateTenant(ctx, "other"))
 		kept := db.Catalogues()
@@ -77,6 +78,7 @@ func TestCataloguesAreKeptInVersions(t *testing.T) { // X17
 }
 
 func TestACatalogueThatManyReadAtOnceGetsOneNumberEach(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var all sync.WaitGroup
 		var mu sync.Mutex

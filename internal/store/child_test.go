@@ -89,6 +89,7 @@ func writeForever(db *store.DB) error {
 }
 
 func TestKilledProcessLosesNoAcknowledgedWrite(t *testing.T) { // R1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		must(t, db.Close())
 		const rounds = 3

@@ -17,6 +17,7 @@ import (
 )
 
 func TestConfigurationIsKeptInVersionsAndSealed(t *testing.T) { // SE9
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		c := db.Configurations()
 		if _, _, err := c.Latest(t.Context(), store.DefaultTenant); !errors.Is(err, store.ErrNoConfiguration) {
@@ -70,6 +71,7 @@ func TestConfigurationIsKeptInVersionsAndSealed(t *testing.T) { // SE9
 }
 
 func TestConfigurationsThatAreAppliedAtOnceComeOneAfterTheOther(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var all sync.WaitGroup
 		versions := make([]int64, 16)

@@ -14,6 +14,7 @@ import (
 )
 
 func TestStateOfAConnectionIsThatOfTheConnectionAsItIs(t *testing.T) { // W8
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		must(t, db.CreateTenant(ctx, "other"))
 		shelf, states := shelf{t, db}, db.ConnectionStates()

@@ -32,6 +32,7 @@ func keptToken(t testing.TB, k connector.TokenKeeper, connection string) connect
 }
 
 func TestATokenIsRenewedOnceForAllWhoWantIt(t *testing.T) { // H8
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		keepers := []connector.TokenKeeper{db.ConnectionTokens().Of(tenant, "s")}
 		if !db.Embedded() {
@@ -65,6 +66,7 @@ func TestATokenIsRenewedOnceForAllWhoWantIt(t *testing.T) { // H8
 }
 
 func TestTokensAreSealedForTheirConnectionAndItsSecrets(t *testing.T) { // H8, SE9
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		must(t, db.CreateTenant(ctx, "other"))
 		renewTo(t, db.ConnectionTokens().Of(tenant, "s"), "crm", "first")
@@ -89,6 +91,7 @@ func TestTokensAreSealedForTheirConnectionAndItsSecrets(t *testing.T) { // H8, S
 }
 
 func TestATokenIsLookedAtWithoutARightToRenewIt(t *testing.T) { // H8
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		must(t, db.CreateTenant(ctx, "other"))
 		k, kept := db.ConnectionTokens().Of(tenant, "s"), connector.Token{Access: "first", Refresh: canary, Expires: time.UnixMicro(1).UTC()}
@@ -116,6 +119,7 @@ func TestATokenIsLookedAtWithoutARightToRenewIt(t *testing.T) { // H8
 }
 
 func TestATokenStaysWhereItCannotBeRenewed(t *testing.T) { // H8
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		k := db.ConnectionTokens().Of(tenant, "s")
 		renewTo(t, k, "crm", "first")
@@ -130,6 +134,7 @@ func TestATokenStaysWhereItCannotBeRenewed(t *testing.T) { // H8
 // A process that hangs, or was killed, keeps nobody from the token for long, and what
 // it brings later is dropped.
 func TestWhoRenewsATokenHasAMinute(t *testing.T) { // H8
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		hangs, other := db.ConnectionTokens().Of(tenant, "s"), db.ConnectionTokens().Of(tenant, "s")
 		if !db.Embedded() {
@@ -165,6 +170,7 @@ func TestWhoRenewsATokenHasAMinute(t *testing.T) { // H8
 }
 
 func TestTokensOfConnectionsThatAreGoneAreForgotten(t *testing.T) { // H8
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		seen, err := db.Connections().Seen(ctx, tenant)
 		must(t, err)

@@ -14,6 +14,7 @@ import (
 // No check that begins after a withdrawal was acknowledged says yes, also
 // while the states are still being loaded.
 func TestNoCheckAfterAnAcknowledgedWithdrawalSaysYes(t *testing.T) { // A27
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var anna consent.SubjectID
 		for i := range 20 {
@@ -51,6 +52,7 @@ func TestNoCheckAfterAnAcknowledgedWithdrawalSaysYes(t *testing.T) { // A27
 }
 
 func TestAnotherProcessSeesAWithdrawalAtOnce(t *testing.T) { // A27
+	t.Parallel()
 	db := storetest.Postgres(t)
 	other := storetest.Open(t, db.Config.URL)
 	anna := give(t, db, says("anna@example.com", "analytics", true))[0].Subject
@@ -80,6 +82,7 @@ func TestAnotherProcessSeesAWithdrawalAtOnce(t *testing.T) { // A27
 }
 
 func TestAGateThatCannotAskSaysNo(t *testing.T) { // A15
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		anna := give(t, db, says("anna@example.com", "analytics", true))[0].Subject
 		g := gate(t, db, time.Now())
@@ -99,6 +102,7 @@ func TestAGateThatCannotAskSaysNo(t *testing.T) { // A15
 
 // When it is not known whether a commit stands, memory is not believed.
 func TestAfterACommitInDoubtTheDatabaseIsAsked(t *testing.T) { // A27
+	t.Parallel()
 	db := storetest.SQLite(t)
 	anna := give(t, db, says("anna@example.com", "analytics", true))[0].Subject
 	g := gate(t, db, time.Now())

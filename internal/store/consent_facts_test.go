@@ -9,6 +9,7 @@ import (
 )
 
 func TestAReceiptSaysWhatTheControllerSaidWhenTheChoiceWasMade(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		describe := func(name string) {
 			must(t, db.Consents().Describe(ctx, tenant, consent.Controller{Name: name}, entry("controller.set")))

@@ -35,6 +35,7 @@ func chooseForever(db *store.DB) error {
 // The last thing that a killed process acknowledged about a person is what
 // the next one goes by, unless one more choice came through unacknowledged.
 func TestAKilledProcessLosesNoAcknowledgedChoice(t *testing.T) { // R1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		must(t, db.Close())
 		cmd := exec.Command(os.Args[0])

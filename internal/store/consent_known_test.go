@@ -19,6 +19,7 @@ func find(t testing.TB, db *storetest.Database, mail string) consent.SubjectID {
 }
 
 func TestWhoWasFoundIsForgottenWithTheErasure(t *testing.T) { // A31, A36
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		none := consent.SubjectID{}
 		if id := find(t, db, "anna@example.com"); id != none {
@@ -55,6 +56,7 @@ func TestWhoWasFoundIsForgottenWithTheErasure(t *testing.T) { // A31, A36
 
 // What was read before an erasure is not kept after it.
 func TestAnErasureOvertakesWhoIsBeingFound(t *testing.T) { // A31
+	t.Parallel()
 	db := storetest.SQLite(t)
 	anna := give(t, db, says("anna@example.com", "analytics", true))[0].Subject
 	db.Consents().FindSlowly(ctx, tenant, person("anna@example.com")[0], func() {
@@ -66,6 +68,7 @@ func TestAnErasureOvertakesWhoIsBeingFound(t *testing.T) { // A31
 }
 
 func TestAnotherProcessErasesWhoWasFound(t *testing.T) { // A31
+	t.Parallel()
 	db := storetest.Postgres(t)
 	other := storetest.Open(t, db.Config.URL)
 	anna := give(t, db, says("anna@example.com", "analytics", true))[0].Subject
@@ -79,6 +82,7 @@ func TestAnotherProcessErasesWhoWasFound(t *testing.T) { // A31
 }
 
 func TestFewOfThoseFoundStayInMemory(t *testing.T) {
+	t.Parallel()
 	db := storetest.SQLite(t)
 	for i := range 10 {
 		give(t, db, says(fmt.Sprintf("p%d@example.com", i), "analytics", true))

@@ -44,6 +44,7 @@ func finding(t *testing.T, db *storetest.Database) *audit.Finding {
 }
 
 func TestAConsentRecordThatWasChangedBehindOurBackIsFound(t *testing.T) { // A1, R7
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		publish(t, db, version("1", false))
 		e := says("anna@example.com", "analytics", true)
@@ -113,6 +114,7 @@ func proven(t *testing.T, db *storetest.Database, want int) {
 }
 
 func TestEveryRecordHasAProofHoweverItWasGrouped(t *testing.T) { // A32
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		total := 0
 		for group, n := range []int{1, 2, 45, 1, 16, 3} { // 45 records have more nodes than fit in a row
@@ -132,6 +134,7 @@ func TestEveryRecordHasAProofHoweverItWasGrouped(t *testing.T) { // A32
 // What an earlier version wrote: a record's leaf in audit_leaves, its details
 // in audit_details, each node of the tree in a row, and no edge.
 func TestRecordsOfAnEarlierVersionKeepTheirProof(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		anna := give(t, db, says("anna@example.com", "analytics", true))[0]
 		unguard(t, db)

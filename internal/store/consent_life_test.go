@@ -17,6 +17,7 @@ import (
 // purpose, an event for each record, a notice that asks again, and work that asks a
 // gate each time it is done.
 func TestOneConsentFromItsGrantToItsEnd(t *testing.T) { // A29
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		configure(t, db, consent.Purpose{Key: "analytics", Block: true}, consent.Purpose{Key: "research"})
 		publish(t, db, version("1", false))

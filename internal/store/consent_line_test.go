@@ -11,6 +11,7 @@ import (
 )
 
 func TestASingleChoiceWaitsForOneSliceOfAnImport(t *testing.T) { // A34
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		const imports, slice = 10, 400
 		ledger := db.Consents()

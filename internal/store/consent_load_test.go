@@ -33,6 +33,7 @@ func loaded(t testing.TB, db *storetest.Database) *consent.Gate {
 // A start does not wait for the states, and loads them again when it could
 // not: meanwhile each check asks the database.
 func TestChecksAreAnsweredWhileTheStatesCannotBeLoaded(t *testing.T) { // F5
+	t.Parallel()
 	db, trouble := watched(t)
 	anna := give(t, db, says("anna@example.com", "analytics", true))[0].Subject
 	must(t, db.Statement(ctx, `ALTER TABLE consent_state RENAME COLUMN era TO age`))
@@ -63,6 +64,7 @@ func TestChecksAreAnsweredWhileTheStatesCannotBeLoaded(t *testing.T) { // F5
 }
 
 func TestAllStatesAreLoadedHoweverManyThereAre(t *testing.T) {
+	t.Parallel()
 	db := storetest.SQLite(t)
 	const people = 7000 // more than two slices; the slices end within a subject
 	fillStates(t, db, people)

@@ -64,6 +64,7 @@ func asked(t *testing.T, db *storetest.Database, version string) [2]int64 {
 }
 
 func TestAMaterialVersionAsksThoseWhoAgreedToAnOlderOne(t *testing.T) { // A17, A18, A19, A20
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		configure(t, db, consent.Purpose{Key: "analytics", Block: true}, consent.Purpose{Key: "research"}, consent.Purpose{Key: "ads"})
 		before := says("before@example.com", "analytics", true)
@@ -147,6 +148,7 @@ func TestAMaterialVersionAsksThoseWhoAgreedToAnOlderOne(t *testing.T) { // A17, 
 }
 
 func TestWhoClassifiedAChangeIsKeptWithTheVersionAndInTheAuditLog(t *testing.T) { // A21
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		v := version("1", true, "research")
 		v.Texts = append(v.Texts, notice.Text{Language: "de", Body: "Wir nutzen Daten."})
@@ -184,6 +186,7 @@ func TestWhoClassifiedAChangeIsKeptWithTheVersionAndInTheAuditLog(t *testing.T) 
 }
 
 func TestExpiredGrantsAreSweptOnce(t *testing.T) { // A13
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		configure(t, db, consent.Purpose{Key: "research"}, consent.Purpose{Key: "analytics", Expires: 24 * time.Hour})
 		aged := func(mail, purpose string, hours int) consent.Entry {
@@ -214,6 +217,7 @@ func TestExpiredGrantsAreSweptOnce(t *testing.T) { // A13
 }
 
 func TestASweepLeavesAGrantAloneThatWasRenewedMeanwhile(t *testing.T) { // A13
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		p := consent.Purpose{Key: "analytics", Expires: 24 * time.Hour}
 		configure(t, db, p)
@@ -233,6 +237,7 @@ func TestASweepLeavesAGrantAloneThatWasRenewedMeanwhile(t *testing.T) { // A13
 }
 
 func TestErasedSubjectsAreNobodyAndTheirReceiptsVerify(t *testing.T) { // A31
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		publish(t, db, version("1", false))
 		e := says(canary, "analytics", true)

@@ -29,6 +29,7 @@ func TestChoicesSentAgainAfterACrashAreRecordedOnce(t *testing.T) { // R3
 }
 
 func TestChoicesWhoseCommitWasNotAnsweredAreRecordedOnce(t *testing.T) { // R3
+	t.Parallel()
 	db := storetest.Postgres(t)
 	wire, address := wiretest.New(t, db.Config.URL)
 	s := &senders{t: t, db: storetest.Open(t, address), told: make(chan struct{})}

@@ -32,6 +32,7 @@ func sequences(all []consent.Record) (seqs []int64) {
 }
 
 func TestRecordsAreFoundByEachOfTheirMarks(t *testing.T) { // W6
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		shown := says("anna@example.com", "research", true)
 		shown.Shown, shown.Source = &consent.Shown{Version: notice.OfSite("shop", 3), Digest: "d", Language: "en"}, consent.CookieBanner
@@ -71,6 +72,7 @@ func TestRecordsAreFoundByEachOfTheirMarks(t *testing.T) { // W6
 }
 
 func TestPagesOfASearchLeadThroughAllOfItAndReadOnlySoMuch(t *testing.T) { // W6
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var want []int64
 		for i := range 30 {
@@ -102,6 +104,7 @@ func TestPagesOfASearchLeadThroughAllOfItAndReadOnlySoMuch(t *testing.T) { // W6
 }
 
 func TestRecordsAreFoundByWhenTheyWereMade(t *testing.T) { // W6
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var made []consent.Record
 		for i := range 9 {
@@ -126,6 +129,7 @@ func TestRecordsAreFoundByWhenTheyWereMade(t *testing.T) { // W6
 }
 
 func TestHowAPersonSaidSoIsSealedAndCommittedTo(t *testing.T) { // A1, A31
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		e := says("anna@example.com", "analytics", false)
 		e.By, e.Note = "operator/olga", subject.Conceal("Anna has called from her own telephone")
@@ -164,6 +168,7 @@ func TestHowAPersonSaidSoIsSealedAndCommittedTo(t *testing.T) { // A1, A31
 }
 
 func TestWhoASubjectIsAndFromWhereTheyCameGoWithThem(t *testing.T) { // W5, A31
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		must(t, db.CreateTenant(ctx, "other"))
 		e := says("anna@example.com", "analytics", true)

@@ -53,6 +53,7 @@ func snapshots(t testing.TB, db *storetest.Database) []string {
 // Whatever was chosen and erased, and whenever the states were saved: after a
 // start checks answer as the records say.
 func TestAStartFromASnapshotAnswersAsTheRecordsDo(t *testing.T) { // F5, A27
+	t.Parallel()
 	db, trouble := watched(t)
 	g := loaded(t, db)
 	people := map[string]consent.SubjectID{}
@@ -112,6 +113,7 @@ func TestAStartFromASnapshotAnswersAsTheRecordsDo(t *testing.T) { // F5, A27
 // A snapshot that is not of this log, or not as it was written, is passed
 // over, and all is read from the database.
 func TestASnapshotThatIsNotOfThisLogIsPassedOver(t *testing.T) { // F5, A27
+	t.Parallel()
 	for name, spoil := range map[string]func(t *testing.T, db *storetest.Database, anna consent.SubjectID, file string, snapshot []byte){
 		"changed": func(t *testing.T, _ *storetest.Database, anna consent.SubjectID, file string, snapshot []byte) {
 			states := snapshot[bytes.Index(snapshot, anna[:])+len(anna):]
@@ -181,6 +183,7 @@ func TestASnapshotThatIsNotOfThisLogIsPassedOver(t *testing.T) { // F5, A27
 // snapshot says was never said to this database. Neither is it believed when
 // the copy has grown beyond it.
 func TestASnapshotOfALogThatWasRolledBackIsPassedOver(t *testing.T) { // A27
+	t.Parallel()
 	for _, more := range []int{0, 10} {
 		db, trouble := watched(t)
 		anna := give(t, db, says("anna@example.com", "analytics", false))[0].Subject

@@ -75,6 +75,7 @@ func sound(t testing.TB, db *storetest.Database) {
 }
 
 func TestWithdrawalEndsAGrantAndARefusalNeedsNone(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		publish(t, db, version("1", false))
 		anna := give(t, db, says("anna@example.com", "analytics", true))[0]
@@ -106,6 +107,7 @@ func TestWithdrawalEndsAGrantAndARefusalNeedsNone(t *testing.T) {
 }
 
 func TestReaffirmationIsARecordWhenItIsAskedFor(t *testing.T) { // A24
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		e := says("anna@example.com", "analytics", true)
 		first := give(t, db, e)[0]
@@ -119,6 +121,7 @@ func TestReaffirmationIsARecordWhenItIsAskedFor(t *testing.T) { // A24
 }
 
 func TestAppendIsAllOrNothingAndNamesAllThatIsWrong(t *testing.T) { // A24
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		publish(t, db, version("1", false))
 		bad := says("anna@example.com", "cookies", true)
@@ -145,6 +148,7 @@ func TestAppendIsAllOrNothingAndNamesAllThatIsWrong(t *testing.T) { // A24
 }
 
 func TestABadAppendDoesNotSpoilThoseItSharesACommitWith(t *testing.T) { // A34
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		nobody := consent.SubjectID{15: 9}
 		var all sync.WaitGroup
@@ -172,6 +176,7 @@ func TestABadAppendDoesNotSpoilThoseItSharesACommitWith(t *testing.T) { // A34
 }
 
 func TestAnIdempotencyKeyGivesOneAnswer(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		send := func(granted bool) ([]consent.Outcome, error) {
 			return db.Consents().Append(ctx, tenant, "key-1", []consent.Entry{says(canary, "analytics", granted)})
@@ -211,6 +216,7 @@ func TestAnIdempotencyKeyGivesOneAnswer(t *testing.T) {
 // either a record or told that it changes nothing, the chain of records has no
 // gap, and its end is what stands.
 func TestChoicesAboutOneConsentFormOneChain(t *testing.T) { // R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		nodes := []*storetest.Database{db, db}
 		if !db.Embedded() {
@@ -253,6 +259,7 @@ func TestChoicesAboutOneConsentFormOneChain(t *testing.T) { // R4
 }
 
 func TestStatesAreThoseOfTheRecordsAfterAnyHistory(t *testing.T) { // A8
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		n := 0
 		rapid.Check(t, func(r *rapid.T) {
@@ -298,6 +305,7 @@ func decisions(g *consent.Gate, records []consent.Record) map[string]consent.Dec
 }
 
 func TestAnImportDoesNotDisplaceALaterChoice(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		given := func(granted bool, day int) consent.Entry {
 			e := says("anna@example.com", "analytics", granted)
@@ -321,6 +329,7 @@ func TestAnImportDoesNotDisplaceALaterChoice(t *testing.T) {
 }
 
 func TestConsentTablesShowNothingPersonal(t *testing.T) { // SE11, A31
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		e := says(canary, "analytics", true)
 		e.Address, e.Agent = subject.Conceal("203.0.113.77"), subject.Conceal("Mozilla/5.0 canary-agent")
@@ -340,6 +349,7 @@ func TestConsentTablesShowNothingPersonal(t *testing.T) { // SE11, A31
 }
 
 func TestConsentRecordsRefuseToBeChanged(t *testing.T) { // A1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		give(t, db, says("anna@example.com", "analytics", true))
 		publish(t, db, version("1", true))
@@ -370,6 +380,7 @@ func TestConsentRecordsRefuseToBeChanged(t *testing.T) { // A1
 // A record stands and its state stands, or neither; and nobody is told so
 // before.
 func TestNoRecordStandsWhenItsLeafCannotBeWritten(t *testing.T) { // A11, SE16
+	t.Parallel()
 	for _, table := range []string{"audit_heads", "audit_hashes", "consent_records", "consent_state"} {
 		t.Run(table, func(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, db *storetest.Database) {
@@ -399,6 +410,7 @@ func TestNoRecordStandsWhenItsLeafCannotBeWritten(t *testing.T) { // A11, SE16
 }
 
 func TestWhoGivesUpWaitingLeavesTheOthersAlone(t *testing.T) {
+	t.Parallel()
 	db := storetest.SQLite(t)
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
@@ -410,6 +422,7 @@ func TestWhoGivesUpWaitingLeavesTheOthersAlone(t *testing.T) {
 }
 
 func TestSubjectsAreLinkedByWhatTheyAreKnownBy(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		phone := subject.Identity{Type: subject.Phone, Value: subject.Conceal("+491701234567")}
 		both := says("anna@example.com", "analytics", true)

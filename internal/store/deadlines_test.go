@@ -51,6 +51,7 @@ func refused(t *testing.T, what, why string, err error) {
 }
 
 func TestAClockStandsStillAndTheRequestIsDueLater(t *testing.T) { // X21
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, rules := db.Requests(), deadline.Rules{}
 		id := received(t, db, "gdpr", 3*aDay)
@@ -101,6 +102,7 @@ func lawOf(t *testing.T, key string) deadline.Law {
 }
 
 func TestAnAnswerIsPutOffOnceInTimeAndThePersonIsTold(t *testing.T) { // X21
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, rules := db.Requests(), deadline.Rules{}
 		id := received(t, db, "gdpr", 3*aDay)
@@ -137,6 +139,7 @@ func TestAnAnswerIsPutOffOnceInTimeAndThePersonIsTold(t *testing.T) { // X21
 }
 
 func TestWhatIsOverdueIsSaidOnceHoweverManyLook(t *testing.T) { // X21
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Requests()
 		var late []string
@@ -190,6 +193,7 @@ func TestWhatIsOverdueIsSaidOnceHoweverManyLook(t *testing.T) { // X21
 
 // The server that takes a request in may be ahead of the database.
 func TestAClockIsStoppedAtOnceAlsoWhenTheServersClockIsAhead(t *testing.T) { // X21
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		id := received(t, db, "gdpr", -time.Minute)
 		must(t, db.Requests().StopClock(ctx, tenant, id, deadline.Identity, deadline.Rules{}, entry("request.stop_clock")))

@@ -26,6 +26,7 @@ func submitted(t *testing.T, db *storetest.Database, idempotency string) string 
 }
 
 func TestApprovalHoldsForThePlanThatWasSeen(t *testing.T) { // X22
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, id := db.Requests(), submitted(t, db, "")
 		must(t, s.Replan(ctx, tenant, id, "one", "two", []byte(`{"two":2}`), entry("request.replan")))
@@ -58,6 +59,7 @@ func TestApprovalHoldsForThePlanThatWasSeen(t *testing.T) { // X22
 }
 
 func TestOneKeySubmitsOneRequest(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, id := db.Requests(), submitted(t, db, "k")
 		again := request.Request{ID: uuid.Must(uuid.NewV7()).String(), Tenant: tenant, Policy: "erasure", Status: request.AwaitingApproval, Author: "apikey/a", Idempotency: "k"}
@@ -76,6 +78,7 @@ func TestOneKeySubmitsOneRequest(t *testing.T) {
 }
 
 func TestDueIsWhatNobodyCarriesOut(t *testing.T) { // X2
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Requests()
 		due := func(owner string, takeOver bool) []string {
@@ -114,6 +117,7 @@ func TestDueIsWhatNobodyCarriesOut(t *testing.T) { // X2
 }
 
 func TestWhoeverCarriesOutWritesNothingAfterACancel(t *testing.T) { // X23
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		l := running(t, db)
 		must(t, db.Requests().Apply(ctx, tenant, l.Request, request.Cancel, entry("request.cancel")))
@@ -134,6 +138,7 @@ func TestWhoeverCarriesOutWritesNothingAfterACancel(t *testing.T) { // X23
 }
 
 func TestRetryOfOneCollectionIsForOneStep(t *testing.T) { // X23
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, l := db.Requests(), running(t, db)
 		only := func() string {

@@ -58,6 +58,7 @@ func sweep(t testing.TB, db *storetest.Database) {
 }
 
 func TestAGrantEndsWithTheLastDeviceThatGaveIt(t *testing.T) { // B5, B14, B29
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		publish(t, db, version("1", true)) // so that grants have an era
 		askingShop(t, db)
@@ -101,6 +102,7 @@ func TestAGrantEndsWithTheLastDeviceThatGaveIt(t *testing.T) { // B5, B14, B29
 }
 
 func TestACategoryThatEndsFirstEndsAlone(t *testing.T) { // B14, B29
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		phone := visitor{t, db, "shop", "phone"}
@@ -120,6 +122,7 @@ func TestACategoryThatEndsFirstEndsAlone(t *testing.T) { // B14, B29
 }
 
 func TestWhatThePersonGrantedElsewhereDoesNotEndWithABanner(t *testing.T) { // B29
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		phone, desk := visitor{t, db, "shop", "phone"}, visitor{t, db, "shop", "desk"}
@@ -141,6 +144,7 @@ func TestWhatThePersonGrantedElsewhereDoesNotEndWithABanner(t *testing.T) { // B
 }
 
 func TestAnOutvotedYesDoesNotCountOnceTheNoHasEnded(t *testing.T) { // B28, Promise 4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		phone, desk := visitor{t, db, "shop", "phone"}, visitor{t, db, "shop", "desk"}
@@ -167,6 +171,7 @@ func TestAnOutvotedYesDoesNotCountOnceTheNoHasEnded(t *testing.T) { // B28, Prom
 }
 
 func TestAYesDoesNotRenewAGrantThatThePurposeHasEnded(t *testing.T) { // A13, B29
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		phone := visitor{t, db, "shop", "phone"}
@@ -193,6 +198,7 @@ func TestAYesDoesNotRenewAGrantThatThePurposeHasEnded(t *testing.T) { // A13, B2
 }
 
 func TestServersThatSweepAtOnceEndAGrantOnce(t *testing.T) { // B29
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		for _, name := range []string{"phone", "desk", "third"} {
@@ -237,6 +243,7 @@ func TestServersThatSweepAtOnceEndAGrantOnce(t *testing.T) { // B29
 
 // Its row leads to nobody, and its end is kept with the grant.
 func TestAGrantEndsAlsoWhereItsDeviceWasUnlinked(t *testing.T) { // B5, B28
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		phone := visitor{t, db, "shop", "phone"}

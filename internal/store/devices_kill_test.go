@@ -49,6 +49,7 @@ func bridgeForever(db *store.DB) error {
 // A choice that was acknowledged is in the ledger, and one that was not gets
 // there: after the sweep each purpose is as its device says.
 func TestAKilledProcessLeavesNoChoiceBeforeTheBridge(t *testing.T) { // R1, B29
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		must(t, db.Close())

@@ -130,6 +130,7 @@ func (s *story) holds(by string, before map[string]consent.Choice) map[string]co
 }
 
 func TestDevicesAndLedgerFollowEachOther(t *testing.T) { // B28, B29, Promise 4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		raw, n := db.Raw(t), 0

@@ -115,6 +115,7 @@ func toDevices(t testing.TB, db *storetest.Database) {
 }
 
 func TestWhatALinkedDeviceChoosesIsInTheLedgerOfItsPerson(t *testing.T) { // B20, B29
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		phone := visitor{t, db, "shop", "phone"}
@@ -153,6 +154,7 @@ func TestWhatALinkedDeviceChoosesIsInTheLedgerOfItsPerson(t *testing.T) { // B20
 }
 
 func TestABridgeThatIsCrossedAgainChangesNothing(t *testing.T) { // B29
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		phone := visitor{t, db, "shop", "phone"}
@@ -174,6 +176,7 @@ func TestABridgeThatIsCrossedAgainChangesNothing(t *testing.T) { // B29
 }
 
 func TestWhatACrashLeftBeforeTheBridgeIsFinished(t *testing.T) { // B29, Promise 3
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		phone := visitor{t, db, "shop", "phone"}
@@ -191,6 +194,7 @@ func TestWhatACrashLeftBeforeTheBridgeIsFinished(t *testing.T) { // B29, Promise
 }
 
 func TestWhereDevicesDisagreeTheRefusalWins(t *testing.T) { // B28
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		phone, desk := visitor{t, db, "shop", "phone"}, visitor{t, db, "shop", "desk"}
@@ -221,6 +225,7 @@ func TestWhereDevicesDisagreeTheRefusalWins(t *testing.T) { // B28
 }
 
 func TestAnOlderYesDoesNotComeBackWhenTheDeviceThatRefusedIsUnlinked(t *testing.T) { // B28
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		phone, desk := visitor{t, db, "shop", "phone"}, visitor{t, db, "shop", "desk"}
@@ -243,6 +248,7 @@ func TestAnOlderYesDoesNotComeBackWhenTheDeviceThatRefusedIsUnlinked(t *testing.
 }
 
 func TestADeviceBelongsToOnePersonAtMost(t *testing.T) { // B28
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		phone := visitor{t, db, "shop", "phone"}
@@ -279,6 +285,7 @@ func TestADeviceBelongsToOnePersonAtMost(t *testing.T) { // B28
 }
 
 func TestWhatAPersonSaysElsewhereReachesTheirDevices(t *testing.T) { // B29
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		phone, desk := visitor{t, db, "shop", "phone"}, visitor{t, db, "shop", "desk"}
@@ -311,6 +318,7 @@ func TestWhatAPersonSaysElsewhereReachesTheirDevices(t *testing.T) { // B29
 }
 
 func TestAChoiceElsewhereIsNotUndoneByWhatADeviceSaidBefore(t *testing.T) { // B29
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		phone, desk := visitor{t, db, "shop", "phone"}, visitor{t, db, "shop", "desk"}
@@ -332,6 +340,7 @@ func TestAChoiceElsewhereIsNotUndoneByWhatADeviceSaidBefore(t *testing.T) { // B
 }
 
 func TestWhoIsErasedTakesTheirDevicesAlong(t *testing.T) { // B27, A31
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		phone, other := visitor{t, db, "shop", "phone"}, visitor{t, db, "shop", "other"}
@@ -365,6 +374,7 @@ func TestWhoIsErasedTakesTheirDevicesAlong(t *testing.T) { // B27, A31
 }
 
 func TestOtherTenantFindsNoDevice(t *testing.T) { // B33, SE14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		const other = "other"
 		must(t, db.CreateTenant(ctx, other))
@@ -431,6 +441,7 @@ func answer(db *storetest.Database, device, code string) (consent.SubjectID, err
 }
 
 func TestACodeLinksADeviceOnce(t *testing.T) { // B25, B28
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		phone, other := visitor{t, db, "shop", "phone"}, visitor{t, db, "shop", "other"}
@@ -477,6 +488,7 @@ func TestACodeLinksADeviceOnce(t *testing.T) { // B25, B28
 }
 
 func TestCodesOfDevicesAreFewAndShort(t *testing.T) { // SE2
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		askingShop(t, db)
 		visitor{t, db, "shop", "phone"}.chooses(site.Banner, true, true)

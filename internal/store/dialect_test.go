@@ -12,6 +12,7 @@ import (
 
 // A plan that is made while a table is empty stays when it has grown.
 func TestManyAreFoundByTheirWholeKeyInAnEmptyTable(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		plan, err := db.Plan(ctx, `SELECT subject FROM subject_identities WHERE tenant = $1 AND type = $2 AND digest {in $3}`, tenant, "email", []string{"a", "b", "a"})
 		must(t, err)
@@ -28,6 +29,7 @@ func TestManyAreFoundByTheirWholeKeyInAnEmptyTable(t *testing.T) {
 // The latest choice about a purpose is in consent_state; what came before is
 // read in the order of the ledger.
 func TestHistoryOfASubjectIsFoundByAnIndex(t *testing.T) { // A6
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		anna := give(t, db, says("anna@example.com", "analytics", true))[0].Subject
 		if !db.Embedded() { // which reads a table as a whole while it is small

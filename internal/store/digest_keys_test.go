@@ -52,6 +52,7 @@ func known(t *testing.T, db *store.DB, people []consent.SubjectID) {
 }
 
 func TestAKilledRotationOfTheDigestKeyGoesOn(t *testing.T) { // A31
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var people []consent.SubjectID
 		for i := range 30 {
@@ -124,6 +125,7 @@ func TestAKilledRotationOfTheDigestKeyGoesOn(t *testing.T) { // A31
 // Two processes have the same database: one rotates, the other has the keys
 // of before in memory.
 func TestAnotherProcessNoticesThatTheDigestKeyWasRotated(t *testing.T) { // A31
+	t.Parallel()
 	db := storetest.Postgres(t)
 	var people []consent.SubjectID
 	for i := range 6 {
@@ -158,6 +160,7 @@ func TestAnotherProcessNoticesThatTheDigestKeyWasRotated(t *testing.T) { // A31
 }
 
 func TestARotationThatIsStoppedSaysSo(t *testing.T) {
+	t.Parallel()
 	db := storetest.SQLite(t)
 	for i := range 60 {
 		give(t, db, says(mail(i), "analytics", true))

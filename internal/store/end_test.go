@@ -39,6 +39,7 @@ func finish(e request.Event) func(*testing.T, *storetest.Database, string) {
 }
 
 func TestEndedRequestLosesItsKeyAndAllThatItSealed(t *testing.T) { // X16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		for want, end := range endings {
 			id := create(t, db)
@@ -71,6 +72,7 @@ func TestEndedRequestLosesItsKeyAndAllThatItSealed(t *testing.T) { // X16
 
 // The bytes of a destroyed key must not linger in free pages or in the log.
 func TestDestroyedKeyIsGoneFromTheFiles(t *testing.T) {
+	t.Parallel()
 	db := storetest.SQLite(t)
 	id := create(t, db)
 	var wrapped []byte

@@ -16,6 +16,7 @@ import (
 )
 
 func TestActsInBannersAreEventsAmongThoseOfConsents(t *testing.T) { // B35
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		log(t, db, tenant, act{site.ActGiven, "a", site.Record{Site: shopSite, Version: 3, ConsentString: canary}})
 		give(t, db, says("anna@example.com", "analytics", true))
@@ -61,6 +62,7 @@ func TestActsInBannersAreEventsAmongThoseOfConsents(t *testing.T) { // B35
 
 // What waits at an endpoint comes back as it was.
 func TestAnEventOfABannerThatWaitsIsReadAgain(t *testing.T) { // B35
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		e, _ := hook(t, db, tenant, "http://one.example/")
 		log(t, db, tenant, act{site.ActGiven, "a", site.Record{Site: shopSite, Version: 3}})
@@ -74,6 +76,7 @@ func TestAnEventOfABannerThatWaitsIsReadAgain(t *testing.T) { // B35
 }
 
 func TestActsInBannersAreFoundByTheirIndex(t *testing.T) { // A11
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var all []consent.Entry
 		for i := range 500 {

@@ -31,6 +31,7 @@ func vouched(t testing.TB, db *storetest.Database, of, author string) (id string
 }
 
 func TestActsOnRequestsAreEventsAmongThoseOfConsents(t *testing.T) { // X21
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Requests()
 		id, log := vouched(t, db, tenant, "apikey/a")
@@ -107,6 +108,7 @@ func TestActsOnRequestsAreEventsAmongThoseOfConsents(t *testing.T) { // X21
 // The acts of the query are those that the index has, and those that are known
 // to be events.
 func TestActsThatAreEventsAreFoundByTheirIndex(t *testing.T) { // A11
+	t.Parallel()
 	quoted := regexp.MustCompile(`'((?:request|task)\.[a-z]+)'`)
 	var acts []string
 	for _, m := range quoted.FindAllStringSubmatch(store.EventRows, -1) {

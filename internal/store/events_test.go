@@ -32,6 +32,7 @@ func follow(t testing.TB, db *storetest.Database, tenant string, after int64, li
 }
 
 func TestEveryRecordAndMaterialVersionIsAnEventInItsPlace(t *testing.T) { // A9, A10, A11
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		publish(t, db, version("1", false))
 		yes := give(t, db, says("anna@example.com", "analytics", true))[0]
@@ -92,6 +93,7 @@ func TestEveryRecordAndMaterialVersionIsAnEventInItsPlace(t *testing.T) { // A9,
 }
 
 func TestEventsAreAsStableAsTheirRecords(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		give(t, db, says("anna@example.com", "analytics", true))
 		publish(t, db, version("1", true))
@@ -106,6 +108,7 @@ func TestEventsAreAsStableAsTheirRecords(t *testing.T) {
 // Who follows while many write gets every event once and in order, and is
 // woken for each without asking again and again.
 func TestFollowerMissesNothingWhileManyWrite(t *testing.T) { // A11, A32
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		const writers, each = 8, 25
 		var all sync.WaitGroup

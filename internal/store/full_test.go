@@ -16,6 +16,7 @@ import (
 // has not happened, to the gate either; nothing needs repair when there is
 // room again.
 func TestAFullDiskRefusesChoicesAndDoesNotBelieveThem(t *testing.T) { // R5
+	t.Parallel()
 	disk := powertest.New()
 	db, err := openOn(t, disk, "")
 	must(t, err)

@@ -35,6 +35,7 @@ func identity(t *testing.T, db *storetest.Database) string {
 }
 
 func TestHoldIsInForceUntilItEndsOrIsLifted(t *testing.T) { // X28
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Holds()
 		inForce := func(targets ...string) int {
@@ -84,6 +85,7 @@ func TestHoldIsInForceUntilItEndsOrIsLifted(t *testing.T) { // X28
 }
 
 func TestHoldOnAPersonIsFoundByDigestAndShowsNobody(t *testing.T) { // X28, SE9
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		l := running(t, db)
 		hold(t, db, identity(t, db))
@@ -99,6 +101,7 @@ func TestHoldOnAPersonIsFoundByDigestAndShowsNobody(t *testing.T) { // X28, SE9
 }
 
 func TestBatchEntersOnlyWhereNothingIsHeldAndTheLeaseIsItsOwn(t *testing.T) { // X28, R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		l := running(t, db)
 		must(t, db.Work().Begin(ctx, l, request.Progress{Address: people, Action: request.Erasure}))
@@ -127,6 +130,7 @@ func TestBatchEntersOnlyWhereNothingIsHeldAndTheLeaseIsItsOwn(t *testing.T) { //
 }
 
 func TestPlacingAHoldWaitsForTheBatchUnderWay(t *testing.T) { // X28
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		l := running(t, db)
 		for i := range 20 {

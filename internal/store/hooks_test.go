@@ -15,6 +15,7 @@ import (
 // The request waits for the second of two webhooks: what the first was given
 // resumes nothing, whatever became of it, and is not used up.
 func TestTokenOfAnotherWebhookDoesNotResumeTheRequest(t *testing.T) { // X5
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, l := db.Requests(), running(t, db)
 		key, err := db.Keys().RequestKey(ctx, tenant, l.Request)

@@ -107,6 +107,7 @@ func alike(t *testing.T, what string, got []string, want ...string) {
 }
 
 func TestARequestGoesOnWhenTheLastOfItsInstructionsIsSent(t *testing.T) { // E6 E19
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w := tell(t, db, "club", "partner")
 		w.is(request.AwaitingEmailSend)
@@ -127,6 +128,7 @@ func TestARequestGoesOnWhenTheLastOfItsInstructionsIsSent(t *testing.T) { // E6 
 }
 
 func TestInstructionsThatCannotBeSentStopTheRequestAtItsStep(t *testing.T) { // E9 E10
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w := tell(t, db, "club", "partner")
 		w.end("club", false)
@@ -153,6 +155,7 @@ func TestInstructionsThatCannotBeSentStopTheRequestAtItsStep(t *testing.T) { // 
 
 // The last letter is sent between the look of the step and its turn.
 func TestARequestDoesNotWaitForInstructionsThatWereSentMeanwhile(t *testing.T) { // E9 R1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w := tell(t, db, "club", "partner")
 		w.end("club", false)
@@ -175,6 +178,7 @@ func TestARequestDoesNotWaitForInstructionsThatWereSentMeanwhile(t *testing.T) {
 }
 
 func TestInstructionsOfARequestThatEndsAreKeptBack(t *testing.T) { // E19 R1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w := tell(t, db, "club")
 		must(t, db.Requests().Apply(ctx, tenant, w.id, request.Cancel, entry("request.cancel")))
@@ -197,6 +201,7 @@ func TestInstructionsOfARequestThatEndsAreKeptBack(t *testing.T) { // E19 R1
 }
 
 func TestALegalHoldKeepsInstructionsBack(t *testing.T) { // X28
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w := tell(t, db, "club", "partner")
 		hold := request.Hold{ID: uuid.Must(uuid.NewV7()).String(), Target: "club:visits", Ground: "HGB 257"}
@@ -219,6 +224,7 @@ func TestALegalHoldKeepsInstructionsBack(t *testing.T) { // X28
 }
 
 func TestNothingOfInstructionsCanBeReadInTheDatabase(t *testing.T) { // E19 SE9
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w := tell(t, db, "club")
 		w.end("club", true)
@@ -230,6 +236,7 @@ func TestNothingOfInstructionsCanBeReadInTheDatabase(t *testing.T) { // E19 SE9
 }
 
 func TestAThirdPartyAnswersByTheLinkInItsLetter(t *testing.T) { // E20
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w := tell(t, db, "club", "partner")
 		w.end("club", true)
@@ -277,6 +284,7 @@ func TestAThirdPartyAnswersByTheLinkInItsLetter(t *testing.T) { // E20
 }
 
 func TestATokenAnswersNothingElse(t *testing.T) { // E20 SE2
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w := tell(t, db, "club")
 		follow, token, err := auth.NewPass(tenant, auth.FollowRequest, request.InstructionObject(w.id, "club"), auth.AnyUses, time.Now().Add(time.Hour), rand.Reader)
@@ -298,6 +306,7 @@ func TestATokenAnswersNothingElse(t *testing.T) { // E20 SE2
 }
 
 func TestWhoSaysNothingIsRemindedOnceInAnInterval(t *testing.T) { // E20
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w := tell(t, db, "club", "partner", "waiting")
 		w.end("club", true)
@@ -342,6 +351,7 @@ func TestWhoSaysNothingIsRemindedOnceInAnInterval(t *testing.T) { // E20
 }
 
 func TestInstructionsAreOfOneTenant(t *testing.T) { // SE15
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w := tell(t, db, "club")
 		must(t, db.CreateTenant(ctx, "neighbour"))

@@ -72,6 +72,7 @@ func settled(t testing.TB, db *storetest.Database, id, code string) request.Requ
 }
 
 func TestOfTenThousandParallelGuessesFiveAreJudged(t *testing.T) { // SE2, R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		who := person("guessed@example.org")
 		guess := func(id string, n int) (judged int64) {
@@ -111,6 +112,7 @@ func TestOfTenThousandParallelGuessesFiveAreJudged(t *testing.T) { // SE2, R4
 }
 
 func TestFiveCodesAnHourGoToOneIdentity(t *testing.T) { // SE2, R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		who := person("often@example.org")
 		id, _ := fromForm(t, db, "erase", who)
@@ -145,6 +147,7 @@ func TestFiveCodesAnHourGoToOneIdentity(t *testing.T) { // SE2, R4
 }
 
 func TestCodeIsGoodForTenMinutesAndForOneUse(t *testing.T) { // SE2
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		id, code := fromForm(t, db, "erase", person("a@example.org"))
 		for range 2 {
@@ -171,6 +174,7 @@ func TestCodeIsGoodForTenMinutesAndForOneUse(t *testing.T) { // SE2
 }
 
 func TestCodesAndWhoTheyAreForCannotBeReadInTheDatabase(t *testing.T) { // SE2, SE9
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		id, code := fromForm(t, db, "erase", person(canary), store.Paper{Kind: "agent", Name: "form", Plain: subject.Conceal([]byte(canary))})
 		for range 2 {
@@ -185,6 +189,7 @@ func TestCodesAndWhoTheyAreForCannotBeReadInTheDatabase(t *testing.T) { // SE2, 
 }
 
 func TestProofRaisesOnlyTheIdentityThatWasAnsweredAt(t *testing.T) { // SE1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		phone := subject.Identity{Type: subject.Phone, Value: subject.Conceal("+491701234567")}
 		id, code := fromForm(t, db, "erase", append(person("a@example.org"), phone))
@@ -218,6 +223,7 @@ func TestProofRaisesOnlyTheIdentityThatWasAnsweredAt(t *testing.T) { // SE1
 }
 
 func TestOfManyRequestsAboutTheSameThatAreProvenAtOnceOneStands(t *testing.T) { // X20, R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		const many = 4 // as many as codes go to one address
 		var ids []string
@@ -264,6 +270,7 @@ func TestOfManyRequestsAboutTheSameThatAreProvenAtOnceOneStands(t *testing.T) { 
 }
 
 func TestOnlyAnEarlierOneThatIsProvenAndOpenStandsForAnother(t *testing.T) { // X20
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		n := 0
 		for what, c := range map[string]struct {
@@ -306,6 +313,7 @@ func TestOnlyAnEarlierOneThatIsProvenAndOpenStandsForAnother(t *testing.T) { // 
 }
 
 func TestWhatNobodyProvesIsGivenUpAfterAWeek(t *testing.T) { // X16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		paper := store.Paper{Kind: "fields", Name: "form", Plain: subject.Conceal([]byte("x"))}
 		old, _ := fromForm(t, db, "erase", person("old@example.org"), paper)
@@ -349,6 +357,7 @@ func TestWhatNobodyProvesIsGivenUpAfterAWeek(t *testing.T) { // X16
 }
 
 func TestPersonGivesARequestUpUntilItsErasureBegan(t *testing.T) { // X23
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		for _, began := range []bool{false, true} {
 			l := running(t, db)
@@ -379,6 +388,7 @@ func TestPersonGivesARequestUpUntilItsErasureBegan(t *testing.T) { // X23
 }
 
 func TestAnotherTenantProvesNothing(t *testing.T) { // SE14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		const other = "other"
 		must(t, db.CreateTenant(ctx, other))

@@ -110,6 +110,7 @@ func onShelf(t *testing.T, test func(*testing.T, shelf)) {
 }
 
 func TestASystemHasManyConnectionsAndAConnectionOneSystem(t *testing.T) { // C22, C23, C26, C27
+	t.Parallel()
 	onShelf(t, func(t *testing.T, s shelf) {
 		s.system("crm")
 		s.system("ads")
@@ -149,6 +150,7 @@ func TestASystemHasManyConnectionsAndAConnectionOneSystem(t *testing.T) { // C22
 }
 
 func TestPuttingLinksIsAReplacementThatMayBeRepeated(t *testing.T) { // C24, C32
+	t.Parallel()
 	onShelf(t, func(t *testing.T, s shelf) {
 		s.system("crm")
 		s.system("ads")
@@ -190,6 +192,7 @@ func TestPuttingLinksIsAReplacementThatMayBeRepeated(t *testing.T) { // C24, C32
 }
 
 func TestErrorsOfLinksComeInTheirOrderAndChangeNothing(t *testing.T) { // C24, C25, C26
+	t.Parallel()
 	onShelf(t, func(t *testing.T, s shelf) {
 		s.system("crm")
 		s.system("ads")
@@ -238,6 +241,7 @@ func TestErrorsOfLinksComeInTheirOrderAndChangeNothing(t *testing.T) { // C24, C
 }
 
 func TestRemovingOneEndOfALinkLeavesTheOther(t *testing.T) { // C29, C30
+	t.Parallel()
 	onShelf(t, func(t *testing.T, s shelf) {
 		s.system("crm")
 		s.system("ads")
@@ -261,6 +265,7 @@ func TestRemovingOneEndOfALinkLeavesTheOther(t *testing.T) { // C29, C30
 }
 
 func TestALinkWhoseSystemIsGoneIsShownAndCanBeRemoved(t *testing.T) { // C29
+	t.Parallel()
 	onShelf(t, func(t *testing.T, s shelf) {
 		must(t, s.apply("one", map[string]string{"a": "crm"}))
 		s.system("crm")
@@ -287,6 +292,7 @@ func TestALinkWhoseSystemIsGoneIsShownAndCanBeRemoved(t *testing.T) { // C29
 }
 
 func TestADirectoryKeepsItsPartOfTheInventory(t *testing.T) {
+	t.Parallel()
 	onShelf(t, func(t *testing.T, s shelf) {
 		s.system("mine")
 		s.connection("made")
@@ -349,6 +355,7 @@ func TestADirectoryKeepsItsPartOfTheInventory(t *testing.T) {
 }
 
 func TestWhatConnectionsSayIsSealed(t *testing.T) { // SE9
+	t.Parallel()
 	onShelf(t, func(t *testing.T, s shelf) {
 		s.connection("a")
 		s.connection("b")
@@ -384,6 +391,7 @@ func TestWhatConnectionsSayIsSealed(t *testing.T) { // SE9
 }
 
 func TestAConnectionIsNotChangedByWhatIsOutOfDate(t *testing.T) {
+	t.Parallel()
 	onShelf(t, func(t *testing.T, s shelf) {
 		s.connection("a")
 		for name, meanwhile := range map[string]func(){
@@ -411,6 +419,7 @@ func TestAConnectionIsNotChangedByWhatIsOutOfDate(t *testing.T) {
 }
 
 func TestLinksThatArePutAtOnceAreNeverTwo(t *testing.T) { // C23, C32, R4
+	t.Parallel()
 	onShelf(t, func(t *testing.T, s shelf) {
 		s.connection("a")
 		var systems []string
@@ -449,6 +458,7 @@ func TestLinksThatArePutAtOnceAreNeverTwo(t *testing.T) { // C23, C32, R4
 }
 
 func TestListsWithLinksAreOneStatementHoweverManyThereAre(t *testing.T) { // C28
+	t.Parallel()
 	onShelf(t, func(t *testing.T, s shelf) {
 		for i := range 20 {
 			key := fmt.Sprintf("k%02d", i)
@@ -478,6 +488,7 @@ func TestListsWithLinksAreOneStatementHoweverManyThereAre(t *testing.T) { // C28
 }
 
 func TestAnotherTenantHasAnInventoryOfItsOwn(t *testing.T) { // SE14
+	t.Parallel()
 	onShelf(t, func(t *testing.T, s shelf) {
 		const other = "other"
 		must(t, s.db.CreateTenant(ctx, other))

@@ -12,6 +12,7 @@ import (
 )
 
 func TestKeysInMemoryBringNobodyBack(t *testing.T) { // A31, A33
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		ledger := db.Consents()
 		traced := func(id consent.SubjectID, granted bool) error {
@@ -49,6 +50,7 @@ func TestKeysInMemoryBringNobodyBack(t *testing.T) { // A31, A33
 }
 
 func TestKeysInMemoryAreBounded(t *testing.T) { // A33
+	t.Parallel()
 	db := storetest.SQLite(t)
 	for i := range store.RingSize/consent.MaxEntries + 2 {
 		var entries []consent.Entry

@@ -23,6 +23,7 @@ import (
 // What a turn brings along is there with it, once, and nothing of a letter can
 // be read in the database.
 func TestLetterIsPostedInTheCommitOfItsCause(t *testing.T) { // X15, SE9
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, l := db.Requests(), running(t, db)
 		letter := message.Letter{
@@ -53,6 +54,7 @@ func TestLetterIsPostedInTheCommitOfItsCause(t *testing.T) { // X15, SE9
 }
 
 func TestPapersAreKeptUntilTheRequestEnds(t *testing.T) { // X16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		l := running(t, db)
 		key, err := db.Keys().RequestKey(ctx, tenant, l.Request)
@@ -112,6 +114,7 @@ func letters(t testing.TB, db *storetest.Database, about string) []message.Poste
 const holding = time.Hour
 
 func TestLetterIsSentOnceAndItsContentsAreDestroyed(t *testing.T) { // E8, E19
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, about := db.Letters(), create(t, db)
 		before := acts(t, db, "request/"+about)
@@ -158,6 +161,7 @@ func TestLetterIsSentOnceAndItsContentsAreDestroyed(t *testing.T) { // E8, E19
 // An attempt that has failed is followed by another after the pause; one whose
 // outcome nobody knows by one that says so (E18).
 func TestOnlyAnUnknownOutcomeMakesALetterDoubtful(t *testing.T) { // E18
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, about := db.Letters(), create(t, db)
 		before := len(acts(t, db, "request/"+about))
@@ -198,6 +202,7 @@ func TestOnlyAnUnknownOutcomeMakesALetterDoubtful(t *testing.T) { // E18
 }
 
 func TestLetterThatIsGivenUpSaysWhyAndIsDestroyed(t *testing.T) { // E19
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, about := db.Letters(), create(t, db)
 		l := post(t, db, about)
@@ -219,6 +224,7 @@ func TestLetterThatIsGivenUpSaysWhyAndIsDestroyed(t *testing.T) { // E19
 }
 
 func TestWhoWasSendingAndDiedLeavesADoubtfulLetter(t *testing.T) { // E18, R1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		about := create(t, db)
 		l := post(t, db, about)
@@ -246,6 +252,7 @@ func TestWhoWasSendingAndDiedLeavesADoubtfulLetter(t *testing.T) { // E18, R1
 }
 
 func TestAttemptIsHeldAsLongAsItTakes(t *testing.T) { // R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		l := post(t, db, create(t, db))
 		first, err := db.Letters().Take(ctx, tenant, l.ID, 0)
@@ -265,6 +272,7 @@ func TestAttemptIsHeldAsLongAsItTakes(t *testing.T) { // R4
 }
 
 func TestEachLetterIsTakenByOne(t *testing.T) { // R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		about := create(t, db)
 		var ids []string
@@ -295,6 +303,7 @@ func TestEachLetterIsTakenByOne(t *testing.T) { // R4
 }
 
 func TestLetterThatCannotBeOpenedIsToldSo(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		about := create(t, db)
 		l, other := post(t, db, about), post(t, db, about)
@@ -316,6 +325,7 @@ func TestLetterThatCannotBeOpenedIsToldSo(t *testing.T) {
 }
 
 func TestPostingWakesWhoWaitsForLetters(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		about := create(t, db)
 		changed := db.Letters().Changed()
@@ -331,6 +341,7 @@ func TestPostingWakesWhoWaitsForLetters(t *testing.T) {
 }
 
 func TestOtherTenantsLettersAreNotThere(t *testing.T) { // SE14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		must(t, db.CreateTenant(ctx, "other"))
 		about := create(t, db)

@@ -13,6 +13,7 @@ import (
 
 // Before schema 4 each grant of a person was queued in a row of its own.
 func TestTheQueueOfAnEarlierVersionIsTakenOver(t *testing.T) { // A18
+	t.Parallel()
 	for name, url := range map[string]func() string{
 		"sqlite":   func() string { return "sqlite:" + t.TempDir() + "/volenti.db" },
 		"postgres": func() string { return pgtest.URL(t) },
@@ -54,6 +55,7 @@ func TestTheQueueOfAnEarlierVersionIsTakenOver(t *testing.T) { // A18
 // A request that was under way goes on after the update, with all that it has
 // found and done.
 func TestRequestOfAnEarlierVersionIsInItsFirstRound(t *testing.T) { // X17, X24
+	t.Parallel()
 	for name, url := range map[string]func() string{
 		"sqlite":   func() string { return "sqlite:" + t.TempDir() + "/volenti.db" },
 		"postgres": func() string { return pgtest.URL(t) },

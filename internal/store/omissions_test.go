@@ -12,6 +12,7 @@ import (
 )
 
 func TestValuesAreLeftOutWhileSomebodyLooksAtTheRequest(t *testing.T) { // W3
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		l := running(t, db)
 		s := db.Requests()

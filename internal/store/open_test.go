@@ -18,6 +18,7 @@ import (
 )
 
 func TestNewerSchemaIsRefused(t *testing.T) { // R8
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		must(t, db.Close())
 		_, err := db.Raw(t).Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, $1)`, true)
@@ -33,6 +34,7 @@ func TestNewerSchemaIsRefused(t *testing.T) { // R8
 }
 
 func TestWrongMasterKeyIsRefused(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		must(t, db.Close())
 		wrong := db.Config
@@ -47,6 +49,7 @@ func TestWrongMasterKeyIsRefused(t *testing.T) {
 }
 
 func TestSecondNameOfAnEmbeddedDatabaseIsTheSameDatabase(t *testing.T) {
+	t.Parallel()
 	db := storetest.SQLite(t)
 	path := strings.TrimPrefix(db.Config.URL, "sqlite:")
 	link := filepath.Join(filepath.Dir(path), "link.db")
@@ -59,6 +62,7 @@ func TestSecondNameOfAnEmbeddedDatabaseIsTheSameDatabase(t *testing.T) {
 }
 
 func TestPathWithOddCharactersIsAPath(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a b?mode=memory#%41.db")
 	storetest.Open(t, "sqlite:"+path)
 	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
@@ -67,6 +71,7 @@ func TestPathWithOddCharactersIsAPath(t *testing.T) {
 }
 
 func TestUnusableAddressIsRefusedWithoutItsPassword(t *testing.T) {
+	t.Parallel()
 	for _, url := range []string{"", "sqlite:", "mysql://x:secret@h/d", "postgres://x:secret@h:port/d", "postgres://x:secret@127.0.0.1:1/d"} {
 		_, err := store.Open(ctx, store.Config{URL: url, Master: storetest.Master()})
 		if err == nil || strings.Contains(err.Error(), "secret") {
@@ -76,6 +81,7 @@ func TestUnusableAddressIsRefusedWithoutItsPassword(t *testing.T) {
 }
 
 func TestNodesThatStartTogetherAgree(t *testing.T) {
+	t.Parallel()
 	first := storetest.Postgres(t)
 	for _, table := range append(first.Tables(t), "refuse_change") { // as new
 		kind := "TABLE"
@@ -106,6 +112,7 @@ func TestNodesThatStartTogetherAgree(t *testing.T) {
 }
 
 func TestBothDatabasesHaveTheSameTables(t *testing.T) {
+	t.Parallel()
 	shape := func(db *storetest.Database, columns string) (shape []string) {
 		for _, table := range db.Tables(t) {
 			if table == "goose_db_version" {

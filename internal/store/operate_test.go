@@ -12,6 +12,7 @@ import (
 // An operator's hand on a request changes it where the table allows it, with
 // one entry in the log, and changes nothing elsewhere.
 func TestOperatorsActsAreRefusedWhereTheyAreNotPossible(t *testing.T) { // X23
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Requests()
 		stopped := func(e request.Event) func() string {
@@ -60,6 +61,7 @@ func TestOperatorsActsAreRefusedWhereTheyAreNotPossible(t *testing.T) { // X23
 }
 
 func TestSkippedCollectionIsKeptWithItsReasonAndOnlyOnce(t *testing.T) { // X23
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, l := db.Requests(), running(t, db)
 		must(t, s.Move(ctx, l, request.Turn{Event: request.Fail, Message: "why"}, entry("request.fail")))
@@ -77,6 +79,7 @@ func TestSkippedCollectionIsKeptWithItsReasonAndOnlyOnce(t *testing.T) { // X23
 }
 
 func TestFinalisedRequestSaysWhyAndKeepsNothing(t *testing.T) { // X23, X16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, l := db.Requests(), running(t, db)
 		must(t, db.Work().Chunk(ctx, l, request.Chunk{Address: people, N: 0, Rows: 1, Sealed: []byte("x")}))
@@ -96,6 +99,7 @@ func TestFinalisedRequestSaysWhyAndKeepsNothing(t *testing.T) { // X23, X16
 // What another process has begun in a later round is not taken for that of an
 // earlier one.
 func TestEachRoundHasItsOwnProgressAndChunks(t *testing.T) { // X17
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w, l := db.Work(), running(t, db)
 		access := request.Progress{Address: people, Action: request.Access, Attempt: 1}

@@ -12,6 +12,7 @@ import (
 )
 
 func TestRecordsOfADayAreCountedAsTheyAreShown(t *testing.T) { // W1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		must(t, db.CreateTenant(ctx, "other"))
 		anna := says("anna@example.com", "analytics", true)
@@ -36,6 +37,7 @@ func TestRecordsOfADayAreCountedAsTheyAreShown(t *testing.T) { // W1
 
 // What the home page counts is what the lists show that it links to.
 func TestCountsAreOfWhatTheListsShow(t *testing.T) { // W1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Requests()
 		now := time.Now().UTC()

@@ -25,6 +25,7 @@ func packaged(t *testing.T, db *storetest.Database) request.Lease {
 }
 
 func TestPackageOutlivesItsRequestForSoLong(t *testing.T) { // SE3
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		keys := db.Keys()
 		first, second, under, without := packaged(t, db), packaged(t, db), packaged(t, db), running(t, db)
@@ -75,6 +76,7 @@ func TestPackageOutlivesItsRequestForSoLong(t *testing.T) { // SE3
 }
 
 func TestRenewedPassesTakeThePlaceOfTheFormerOnes(t *testing.T) { // SE3
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Passes()
 		object := request.PackageObject("1")
@@ -128,6 +130,7 @@ func TestRenewedPassesTakeThePlaceOfTheFormerOnes(t *testing.T) { // SE3
 // Who decides tells the person in the same commit: a decision that was not
 // possible tells nobody.
 func TestDecisionsAreToldInTheirCommit(t *testing.T) { // X15
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Requests()
 		told := func(kind message.Kind) request.Told {

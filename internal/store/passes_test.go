@@ -20,6 +20,7 @@ func pass(t *testing.T, kind auth.PassKind, uses int, lasts time.Duration) (auth
 }
 
 func TestPassIsUsedAsOftenAsItSaysByHoweverManyAtOnce(t *testing.T) { // SE3, R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Passes()
 		p, token := pass(t, auth.FetchPackage, 3, time.Hour)
@@ -51,6 +52,7 @@ func TestPassIsUsedAsOftenAsItSaysByHoweverManyAtOnce(t *testing.T) { // SE3, R4
 }
 
 func TestTokenIsForOneKindAndOneTime(t *testing.T) { // SE3
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Passes()
 		p, token := pass(t, auth.FollowRequest, auth.AnyUses, time.Hour)

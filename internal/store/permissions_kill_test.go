@@ -52,6 +52,7 @@ func keepForever(db *store.DB) error {
 }
 
 func TestAKilledFollowerLosesNothing(t *testing.T) { // R1
+	t.Parallel()
 	eachWarehouse(t, func(t *testing.T, w *warehouse) {
 		must(t, w.db.Close())
 		for range 3 {

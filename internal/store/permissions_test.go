@@ -207,6 +207,7 @@ func (w *warehouse) agrees() int {
 }
 
 func TestThePermissionTableSaysWhatTheGateSays(t *testing.T) { // C7, Promise 4
+	t.Parallel()
 	eachWarehouse(t, func(t *testing.T, w *warehouse) {
 		n, published := 0, 0
 		rapid.Check(t, func(r *rapid.T) {
@@ -326,6 +327,7 @@ func (d dying) Permit(ctx context.Context, t connector.PermissionTable, subjects
 }
 
 func TestSomebodyIsInTheTableByEachOfTheirIdentities(t *testing.T) { // C7
+	t.Parallel()
 	eachWarehouse(t, func(t *testing.T, w *warehouse) {
 		give(t, w.db, customer("analytics", true, "c-1", "c-1-old"), customer("research", false, "c-1"), customer("analytics", true, "nobody@example.com"))
 		w.follow()
@@ -346,6 +348,7 @@ func TestSomebodyIsInTheTableByEachOfTheirIdentities(t *testing.T) { // C7
 }
 
 func TestTheDeliveriesOfATableAreOverWhenItHasThem(t *testing.T) { // C7, P4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w := newWarehouse(t, db, "sqlite")
 		planAll(t, db, w.target)
@@ -383,6 +386,7 @@ func TestTheDeliveriesOfATableAreOverWhenItHasThem(t *testing.T) { // C7, P4
 }
 
 func TestErasedPeopleLeaveNoRow(t *testing.T) { // P10
+	t.Parallel()
 	eachWarehouse(t, func(t *testing.T, w *warehouse) {
 		person := give(t, w.db, customer("analytics", true, "c-1"))[0].Subject
 		give(t, w.db, customer("analytics", true, "c-2"))
@@ -403,6 +407,7 @@ func TestErasedPeopleLeaveNoRow(t *testing.T) { // P10
 // What changes without a record: a version that blocks at once, and the end of a
 // patience.
 func TestRulesThatEndGrantsReachTheTable(t *testing.T) { // E9
+	t.Parallel()
 	eachWarehouse(t, func(t *testing.T, w *warehouse) {
 		patience := 300 * time.Millisecond
 		must(t, w.db.Consents().Configure(ctx, tenant, []consent.Purpose{{Key: "analytics", Block: true}, {Key: "research", Patience: patience}, {Key: "support"}}, nil, entry("purposes.set")))
@@ -436,6 +441,7 @@ func TestRulesThatEndGrantsReachTheTable(t *testing.T) { // E9
 }
 
 func TestATableThatWasDroppedOrEmptiedIsFilledAgain(t *testing.T) {
+	t.Parallel()
 	eachWarehouse(t, func(t *testing.T, w *warehouse) {
 		for i := range 7 {
 			give(t, w.db, customer("analytics", i%2 == 0, fmt.Sprint("c-", i)))
@@ -455,6 +461,7 @@ func TestATableThatWasDroppedOrEmptiedIsFilledAgain(t *testing.T) {
 }
 
 func TestRowsThatSomebodyHasChangedAreMendedAndCounted(t *testing.T) {
+	t.Parallel()
 	eachWarehouse(t, func(t *testing.T, w *warehouse) {
 		for i := range 9 {
 			give(t, w.db, customer("analytics", false, fmt.Sprint("c-", i)))
@@ -493,6 +500,7 @@ func (i interrupted) PeopleBehind(ctx context.Context, tenant, after string, lim
 }
 
 func TestWhoChoosesWhileRowsAreComparedHasChangedNothingByHand(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w := newWarehouse(t, db, "sqlite")
 		give(t, db, customer("analytics", false, "c-1"), customer("analytics", false, "c-2"))
@@ -513,6 +521,7 @@ func TestWhoChoosesWhileRowsAreComparedHasChangedNothingByHand(t *testing.T) {
 }
 
 func TestADatabaseThatIsAwayIsTriedAgainLater(t *testing.T) { // P6
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w := newWarehouse(t, db, "sqlite")
 		give(t, w.db, customer("analytics", true, "c-1"))
@@ -545,6 +554,7 @@ func (away) Take(context.Context, connector.PermissionTable) (bool, error) { ret
 type panicking struct{ connector.Permitter }
 
 func TestTwoFollowersKeepOneTable(t *testing.T) { // R3
+	t.Parallel()
 	eachWarehouse(t, func(t *testing.T, w *warehouse) {
 		give(t, w.db, customer("analytics", true, "c-1"), customer("research", true, "c-2"))
 		person := give(t, w.db, customer("analytics", true, "c-3"))[0].Subject
@@ -582,6 +592,7 @@ func (p pausing) Permit(ctx context.Context, t connector.PermissionTable, subjec
 }
 
 func TestATableIsFilledAgainWhenItIsAskedFor(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w := newWarehouse(t, db, "sqlite")
 		give(t, w.db, customer("analytics", false, "c-1"))
@@ -603,6 +614,7 @@ func TestATableIsFilledAgainWhenItIsAskedFor(t *testing.T) {
 
 // An example of what is asked of the table: who is not in it allows nothing.
 func TestAJoinFindsThoseWhoAllowAndNobodyElse(t *testing.T) {
+	t.Parallel()
 	eachWarehouse(t, func(t *testing.T, w *warehouse) {
 		give(t, w.db, customer("analytics", true, "yes"), customer("analytics", false, "no"), customer("research", true, "other"))
 		w.follow()

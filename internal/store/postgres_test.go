@@ -77,6 +77,7 @@ func TestServerThatCrashesUnderLoadLosesNothingAcknowledged(t *testing.T) { // R
 
 // Two that have both seen what is left must not both take it.
 func TestReservationsWaitForEachOther(t *testing.T) { // X27
+	t.Parallel()
 	db := storetest.Postgres(t)
 	raw := db.Raw(t)
 	leases := []request.Lease{running(t, db), running(t, db)}
@@ -109,6 +110,7 @@ func TestReservationsWaitForEachOther(t *testing.T) { // X27
 
 // A write that has seen its lease commits before the lease changes hands.
 func TestLeaseStaysUntilTheWriteCommits(t *testing.T) { // R4
+	t.Parallel()
 	db := storetest.Postgres(t)
 	raw := db.Raw(t)
 	old := running(t, db)
@@ -150,6 +152,7 @@ func waiting(t *testing.T, raw *sql.DB) (n int64) {
 }
 
 func TestConnectionCutAfterCommitWasSentIsAnUnknownOutcome(t *testing.T) { // R3
+	t.Parallel()
 	db := storetest.Postgres(t)
 	wire, address := wiretest.New(t, db.Config.URL)
 	through := storetest.Open(t, address)
@@ -170,6 +173,7 @@ func TestConnectionCutAfterCommitWasSentIsAnUnknownOutcome(t *testing.T) { // R3
 // A process that is paused in the middle of a batch must not hold back for ever
 // whoever takes its request over.
 func TestTransactionWhoseProcessDoesNotAnswerEnds(t *testing.T) {
+	t.Parallel()
 	for parameter, want := range map[string]string{"": "5min", "&idle_in_transaction_session_timeout=2000": "2s"} {
 		db := storetest.Open(t, pgtest.URL(t)+parameter)
 		var limit string

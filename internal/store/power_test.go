@@ -22,6 +22,7 @@ import (
 // starts for the first time, while it recovers, in the middle of a group, while
 // the log is moved into the database. What was acknowledged is there each time.
 func TestPowerLossLosesNothingAcknowledged(t *testing.T) { // R2
+	t.Parallel()
 	chains, cuts := 20, 5
 	if os.Getenv("SOAK") != "" {
 		chains, cuts = 1000, 10
@@ -52,6 +53,7 @@ func TestPowerLossLosesNothingAcknowledged(t *testing.T) { // R2
 
 // With fewer syncs the same disk loses choices: the test above would see it.
 func TestPowerLossWithoutSyncsIsFoundOut(t *testing.T) { // R2
+	t.Parallel()
 	for _, syncs := range []string{"synchronous(OFF)", "synchronous(NORMAL)"} {
 		lost, told := 0, 0
 		for seed := range uint64(6) {

@@ -105,6 +105,7 @@ func (p paused) Settle(ctx context.Context, l propagate.Lane, all []propagate.Se
 // after its lease was over is dropped, so that each choice becomes complete once, and
 // whoever repeats a call does so under the same key.
 func TestCarriersWhoseLeaseIsOverWriteNothing(t *testing.T) { // R4, P1, P2
+	t.Parallel()
 	db := storetest.Postgres(t)
 	v := newVendor(func() { <-time.After(rand.N(40 * time.Millisecond)) })
 	world(t, db, to("a"))
@@ -144,6 +145,7 @@ func TestCarriersWhoseLeaseIsOverWriteNothing(t *testing.T) { // R4, P1, P2
 
 // In make test it is a few hundred, with SOAK=1 all of ten thousand.
 func TestBacklogIsDrainedWhileOneConnectionIsDown(t *testing.T) { // P6
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		people := 300
 		if os.Getenv("SOAK") != "" {

@@ -28,6 +28,7 @@ func takeOver(t testing.TB, db *storetest.Database, targets []propagate.Target, 
 type view = map[string]propagate.Status
 
 func TestWhatIsInFlightUnderAnOldKeyMovesToTheNewOne(t *testing.T) { // C10, C12
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		targets := []propagate.Target{to("crm-eu"), orphan("letters", "Newsletter")}
 		world(t, db)
@@ -50,6 +51,7 @@ func TestWhatIsInFlightUnderAnOldKeyMovesToTheNewOne(t *testing.T) { // C10, C12
 }
 
 func TestWhatIsOverElsewhereIsNotSentAgain(t *testing.T) { // C9, C10
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		targets := []propagate.Target{to("crm-eu"), orphan("letters", "Newsletter")}
 		world(t, db)
@@ -78,6 +80,7 @@ func TestWhatIsOverElsewhereIsNotSentAgain(t *testing.T) { // C9, C10
 }
 
 func TestAKeyThatSeveralConnectionsShareIsNobodys(t *testing.T) { // C11, C12
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		eu, us := to("crm-eu"), to("crm-us")
 		world(t, db)
@@ -104,6 +107,7 @@ func TestAKeyThatSeveralConnectionsShareIsNobodys(t *testing.T) { // C11, C12
 }
 
 func TestTheKeyOfAConnectionWinsOverThatOfASystem(t *testing.T) { // C12
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		targets := []propagate.Target{to("crm-eu"), orphan("crm", "Old one")} // and the system is called crm
 		world(t, db)
@@ -120,6 +124,7 @@ func TestTheKeyOfAConnectionWinsOverThatOfASystem(t *testing.T) { // C12
 }
 
 func TestWhatWasPendingElsewhereIsJudgedAsItStandsNow(t *testing.T) { // P3, P10, C12
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		target := to("crm-eu")
 		world(t, db)
@@ -138,6 +143,7 @@ func TestWhatWasPendingElsewhereIsJudgedAsItStandsNow(t *testing.T) { // P3, P10
 }
 
 func TestABadStatusMapImportsNothing(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		world(t, db)
 		anna := give(t, db, says("anna@example.com", "news", true))[0]

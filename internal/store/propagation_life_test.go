@@ -34,6 +34,7 @@ func ref(d propagate.Delivery) propagate.Ref {
 }
 
 func TestIdentitiesLinkedToThePersonAreSentWithWhereTheyCameFrom(t *testing.T) { // P9
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		target := to("a", func(t *propagate.Target) { t.Identities = []subject.Type{subject.ExternalID, subject.Email} })
 		world(t, db, target)
@@ -68,6 +69,7 @@ func TestIdentitiesLinkedToThePersonAreSentWithWhereTheyCameFrom(t *testing.T) {
 }
 
 func TestWhatASystemAnsweredIsKeptWithTheAttempt(t *testing.T) { // P5
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		target := to("a", func(t *propagate.Target) { t.Items = map[string][]string{"news": {"list_1", "list_2"}} })
 		world(t, db, target)
@@ -95,6 +97,7 @@ func TestWhatASystemAnsweredIsKeptWithTheAttempt(t *testing.T) { // P5
 }
 
 func TestWhatIsUnderWayHoldsBackTheSamePersonAndPurpose(t *testing.T) { // P3
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		target := to("a")
 		world(t, db, target)
@@ -124,6 +127,7 @@ func TestWhatIsUnderWayHoldsBackTheSamePersonAndPurpose(t *testing.T) { // P3
 }
 
 func TestATargetThatChangedIsJudgedAgain(t *testing.T) { // P4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		target := to("a")
 		world(t, db, target)
@@ -147,6 +151,7 @@ func TestATargetThatChangedIsJudgedAgain(t *testing.T) { // P4
 }
 
 func TestNothingIsRetriedAgainstANewerChoice(t *testing.T) { // P2, P3, P10
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		target := to("a", func(t *propagate.Target) { t.Disabled = true })
 		world(t, db, target)
@@ -171,6 +176,7 @@ func TestNothingIsRetriedAgainstANewerChoice(t *testing.T) { // P2, P3, P10
 }
 
 func TestAScheduledConnectionGetsWhatWaitsTogether(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		target := to("a", func(t *propagate.Target) { t.Schedule = propagate.Schedule{Every: time.Hour} })
 		world(t, db, target)
@@ -188,6 +194,7 @@ func TestAScheduledConnectionGetsWhatWaitsTogether(t *testing.T) {
 // clock passes their time while the store reads what is due; and nothing that becomes
 // due just then is overlooked.
 func TestWhatIsDueAtOneTimeIsFoundTogether(t *testing.T) { // P7
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		target := to("a")
 		world(t, db, target)
@@ -218,6 +225,7 @@ func TestWhatIsDueAtOneTimeIsFoundTogether(t *testing.T) { // P7
 }
 
 func TestAPermissionTableIsSettledUpToARecord(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		target := to("a", func(t *propagate.Target) { t.Table = true })
 		world(t, db, target)
@@ -240,6 +248,7 @@ func TestAPermissionTableIsSettledUpToARecord(t *testing.T) {
 }
 
 func TestWhatWasSeenTooEarlyChangesNothing(t *testing.T) { // P1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		carried, table := to("a"), to("b", func(t *propagate.Target) { t.Table = true })
 		off := to("a", func(t *propagate.Target) { t.Off = true })
@@ -274,6 +283,7 @@ func TestWhatWasSeenTooEarlyChangesNothing(t *testing.T) { // P1
 }
 
 func TestDamageToOnePersonHoldsBackNobodyElse(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var troubles []string
 		db.Config.Trouble = func(err error) { troubles = append(troubles, err.Error()) }
@@ -324,6 +334,7 @@ func TestDamageToOnePersonHoldsBackNobodyElse(t *testing.T) {
 }
 
 func TestAConnectionThatIsGoneLeavesNothingWaiting(t *testing.T) { // P4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		a, b := to("a"), to("b")
 		world(t, db, a, b)
@@ -376,6 +387,7 @@ func TestAConnectionThatIsGoneLeavesNothingWaiting(t *testing.T) { // P4
 }
 
 func TestDeliveriesAreListedInPagesOfWholeChanges(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		targets := []propagate.Target{to("a"), to("b"), to("c", func(t *propagate.Target) { t.Disabled, t.System = true, "shop" })}
 		world(t, db, targets...)
@@ -418,6 +430,7 @@ func TestDeliveriesAreListedInPagesOfWholeChanges(t *testing.T) {
 }
 
 func TestTheLatestChoiceIsFoundWithItsDeliveries(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		target := to("a")
 		world(t, db, target)
@@ -440,6 +453,7 @@ func TestTheLatestChoiceIsFoundWithItsDeliveries(t *testing.T) {
 
 // What another tenant has looks like what does not exist.
 func TestDeliveriesOfAnotherTenantAreNotThere(t *testing.T) { // SE14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		const other = "other"
 		must(t, db.CreateTenant(ctx, other))

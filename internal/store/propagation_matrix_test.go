@@ -23,6 +23,7 @@ func shape(rows []propagate.Row) (lines []string) {
 }
 
 func TestMatrixHasWholeChangesTheNewestFirst(t *testing.T) { // W8, C13
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		a, b := to("a"), to("b", func(t *propagate.Target) { t.System, t.Off = "", true })
 		world(t, db, a, b)

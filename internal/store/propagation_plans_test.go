@@ -27,6 +27,7 @@ func chosen(t testing.TB, db *storetest.Database, n int, purpose string) {
 // What a lane asks reads from the front of an index, in its order, also by a plan that
 // was made while the tables were empty, and by one of when they are not counted yet.
 func TestWhatWaitsCostsALaneNothing(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		targets := []propagate.Target{to("a"), to("b")}
 		world(t, db, targets...)
@@ -56,6 +57,7 @@ func TestWhatWaitsCostsALaneNothing(t *testing.T) {
 
 // PostgreSQL finds the index by what it counts of the table; SQLite has to be told.
 func TestAListOfFewGoesByTheirIndex(t *testing.T) {
+	t.Parallel()
 	db := storetest.SQLite(t)
 	world(t, db, to("a"))
 	for index, f := range map[string]propagate.Filter{
@@ -78,6 +80,7 @@ var bad = regexp.MustCompile(`deliveries_by_connection|Seq Scan on (deliver|subj
 
 // A claim is free while nothing is due, however much waits.
 func TestALaneIsVacantOnlyWhereSomethingIsDue(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		a, b := to("a"), to("b")
 		world(t, db, a, b)

@@ -27,6 +27,7 @@ func rounds(few int) int {
 // Eight connections of one system work on the same change at the same time, each
 // twice over. The map must hold what each has noted first.
 func TestConnectionsOfOneSystemNeverOverwriteEachOther(t *testing.T) { // C6
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var targets []propagate.Target
 		for i := range 8 {
@@ -83,6 +84,7 @@ func twice(ctx context.Context, db *store.DB, target propagate.Target, seq int64
 
 // What several begin at once, one of them does.
 func TestOneOfManyBeginsAnAttempt(t *testing.T) { // P1, P2
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		target := to("a")
 		world(t, db, target)
@@ -114,6 +116,7 @@ func TestOneOfManyBeginsAnAttempt(t *testing.T) { // P1, P2
 
 // Several processes plan the same ledger while people choose.
 func TestSeveralPlanAtOnceWithoutDoublesAndMissNothing(t *testing.T) { // C6
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		targets := []propagate.Target{to("a"), to("b")}
 		world(t, db, targets...)
@@ -177,6 +180,7 @@ func TestSeveralPlanAtOnceWithoutDoublesAndMissNothing(t *testing.T) { // C6
 // A planner that was held up between reading and writing writes nothing that is not so
 // any more.
 func TestAPlannerThatComesLateDoesNothingTwice(t *testing.T) { // C6
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		a, b := to("a"), to("b")
 		world(t, db)

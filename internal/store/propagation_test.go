@@ -98,6 +98,7 @@ func leaves(t testing.TB, db *storetest.Database) []audit.Record {
 }
 
 func TestAChoiceReachesEachConnectionOfASystemWithItsOwnOutcome(t *testing.T) { // C1, C2, C5, C16, C17, P1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		eu, us := to("newsletter-eu"), to("newsletter-us")
 		alone := to("crm", func(t *propagate.Target) { t.System, t.Uses = "", []taxonomy.Use{"marketing"} }) // called like the system
@@ -134,6 +135,7 @@ func TestAChoiceReachesEachConnectionOfASystemWithItsOwnOutcome(t *testing.T) { 
 }
 
 func TestAConnectionGetsWhatWasChosenSinceItWasFirstSeen(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		world(t, db, to("a"))
 		first := give(t, db, says("anna@example.com", "news", true))[0]
@@ -148,6 +150,7 @@ func TestAConnectionGetsWhatWasChosenSinceItWasFirstSeen(t *testing.T) {
 }
 
 func TestANewerChoiceSupersedesAndOptOutsGoFirst(t *testing.T) { // P3
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		target := to("a")
 		world(t, db, target)
@@ -172,6 +175,7 @@ func TestANewerChoiceSupersedesAndOptOutsGoFirst(t *testing.T) { // P3
 }
 
 func TestWhatStandsIsReadAgainBeforeEachAttempt(t *testing.T) { // P3, P4, P10
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		target := to("a")
 		world(t, db, target)
@@ -204,6 +208,7 @@ func TestWhatStandsIsReadAgainBeforeEachAttempt(t *testing.T) { // P3, P4, P10
 }
 
 func TestAResultThatComesTooLateChangesNothing(t *testing.T) { // P1, P2
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		target := to("a")
 		world(t, db, target)
@@ -246,6 +251,7 @@ func TestAResultThatComesTooLateChangesNothing(t *testing.T) { // P1, P2
 }
 
 func TestOnlyAnUnknownOutcomeKeepsTheKey(t *testing.T) { // P2
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		target := to("a")
 		world(t, db, target)

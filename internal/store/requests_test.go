@@ -17,6 +17,7 @@ import (
 )
 
 func TestRequestComesBackAsItWasStored(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		want := request.Request{
 			ID: uuid.Must(uuid.NewV7()).String(), Tenant: tenant, Policy: "p", Status: request.AwaitingApproval,
@@ -44,6 +45,7 @@ func TestRequestComesBackAsItWasStored(t *testing.T) {
 }
 
 func TestIdentitiesOpenWithTheRequestsKeyOnly(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		id, other := create(t, db), create(t, db)
 		sealed, err := db.Requests().Identities(ctx, tenant, id)
@@ -64,6 +66,7 @@ func TestIdentitiesOpenWithTheRequestsKeyOnly(t *testing.T) {
 }
 
 func TestRequestIsFoundByAllItsIdentitiesInAnyOrder(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		phone := subject.Identity{Type: subject.Phone, Value: subject.Conceal("+491701234567")}
 		email := person("a@example.com")[0]
@@ -85,6 +88,7 @@ func TestRequestIsFoundByAllItsIdentitiesInAnyOrder(t *testing.T) {
 }
 
 func TestListGoesFromTheNewestToTheOldestInPages(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var want, got []string
 		for range 5 {
@@ -107,6 +111,7 @@ func TestListGoesFromTheNewestToTheOldestInPages(t *testing.T) {
 }
 
 func TestIllegalTransitionChangesNothingAndLogsNothing(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		id := create(t, db)
 		before := records(t, db)
@@ -125,6 +130,7 @@ func TestIllegalTransitionChangesNothingAndLogsNothing(t *testing.T) {
 }
 
 func TestOfManyWhoMoveARequestExactlyOneWins(t *testing.T) { // R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		id := create(t, db)
 		before := records(t, db)
@@ -150,6 +156,7 @@ func TestOfManyWhoMoveARequestExactlyOneWins(t *testing.T) { // R4
 }
 
 func TestLeaseIsClaimedByOneUntilItRunsOut(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Requests()
 		first := running(t, db)
@@ -180,6 +187,7 @@ func TestLeaseIsClaimedByOneUntilItRunsOut(t *testing.T) {
 }
 
 func TestOfManyWhoClaimARequestExactlyOneGetsIt(t *testing.T) { // R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		id := create(t, db)
 		must(t, db.Requests().Apply(ctx, tenant, id, request.Approve, entry("request.approve")))
@@ -206,6 +214,7 @@ func TestOfManyWhoClaimARequestExactlyOneGetsIt(t *testing.T) { // R4
 }
 
 func TestStoppedRequestGivesItsLeaseBackAndGoesOnWhereItWas(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Requests()
 		l := running(t, db)

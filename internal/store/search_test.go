@@ -13,6 +13,7 @@ import (
 )
 
 func TestRequestsAreFoundByWhatIsSaidOfThem(t *testing.T) { // X25
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Requests()
 		made := func(email string, r request.Request) string {
@@ -80,6 +81,7 @@ func TestRequestsAreFoundByWhatIsSaidOfThem(t *testing.T) { // X25
 
 // Requests that are due on the same day are all shown.
 func TestPagesByDueLeaveNothingOut(t *testing.T) { // X25
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		want := map[string]bool{}
 		for i := range 20 {

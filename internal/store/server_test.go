@@ -19,6 +19,7 @@ import (
 )
 
 func TestAPIKeysAreKeptAsDigestsAndEndWhenRevoked(t *testing.T) { // SE12
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		k, token, err := auth.New(tenant, "ci", auth.Scopes(), time.Now().Add(time.Hour).UTC().Truncate(time.Microsecond), rand.Reader)
 		must(t, err)
@@ -57,6 +58,7 @@ func TestAPIKeysAreKeptAsDigestsAndEndWhenRevoked(t *testing.T) { // SE12
 
 // Keys are kept in memory; a key that was revoked is not found there.
 func TestNoKeyIsFoundAfterItsRevocation(t *testing.T) { // SE12
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		k, token, err := auth.New(tenant, "ci", auth.Scopes(), time.Time{}, rand.Reader)
 		must(t, err)
@@ -100,6 +102,7 @@ func TestNoKeyIsFoundAfterItsRevocation(t *testing.T) { // SE12
 }
 
 func TestOneOfManyClaimsAnAnswerAndTheRestGetIt(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var mine atomic.Int64
 		var all sync.WaitGroup
@@ -138,6 +141,7 @@ func TestOneOfManyClaimsAnAnswerAndTheRestGetIt(t *testing.T) {
 }
 
 func TestClaimOfTheDeadPassesOnAndAnswersExpire(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		claim := func(want int64) {
 			t.Helper()
@@ -164,6 +168,7 @@ func TestClaimOfTheDeadPassesOnAndAnswersExpire(t *testing.T) {
 }
 
 func TestPagesOfRequestsAreFilteredAndWhole(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		must(t, db.CreateTenant(ctx, "other"))
 		for i := range 12 {

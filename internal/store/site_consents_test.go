@@ -73,6 +73,7 @@ func actsOf(trail []site.Entry) string {
 }
 
 func TestAVisitorsChoiceIsARowAndARecord(t *testing.T) { // B1 B2 B4 B16 B23
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		c := db.SiteConsents()
 		if _, err := c.Current(ctx, tenant, siteID, visits); !errors.Is(err, site.ErrNotFound) {
@@ -105,6 +106,7 @@ func TestAVisitorsChoiceIsARowAndARecord(t *testing.T) { // B1 B2 B4 B16 B23
 }
 
 func TestFirstChoicesAtOnceAreOneRow(t *testing.T) { // B3
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var all sync.WaitGroup
 		for i := range 100 {
@@ -139,6 +141,7 @@ func rows(t testing.TB, db *storetest.Database, table string) (n int) {
 }
 
 func TestTheSameSubmissionIsTakenOnce(t *testing.T) { // W17
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := sends(visits, true)
 		var all sync.WaitGroup
@@ -170,6 +173,7 @@ func TestTheSameSubmissionIsTakenOnce(t *testing.T) { // W17
 }
 
 func TestABadChoiceTakesNobodyAlong(t *testing.T) { // B8
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var all sync.WaitGroup
 		for i := range 60 {
@@ -192,6 +196,7 @@ func TestABadChoiceTakesNobodyAlong(t *testing.T) { // B8
 }
 
 func TestAWithdrawalLeavesTheProof(t *testing.T) { // B2 B5 B6
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		c := db.SiteConsents()
 		if err := withdraws(db.SiteConsents().Withdraw(ctx, tenant, siteID, visits, uuid.NewString())); !errors.Is(err, site.ErrNotFound) {
@@ -233,6 +238,7 @@ func TestAWithdrawalLeavesTheProof(t *testing.T) { // B2 B5 B6
 }
 
 func TestConsentsOfAnotherTenantAreNotFound(t *testing.T) { // B33
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		const other = "other"
 		must(t, db.CreateTenant(ctx, other))
@@ -263,6 +269,7 @@ func TestConsentsOfAnotherTenantAreNotFound(t *testing.T) { // B33
 }
 
 func TestWhatHasExpiredCountsAsNothingAndIsForgotten(t *testing.T) { // B5 B15
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		c := db.SiteConsents()
 		stays := chooses(t, db, sends("stays_0123456789abcdef", true))
@@ -319,6 +326,7 @@ func over(t testing.TB, db *storetest.Database, id string) {
 }
 
 func TestAChoiceAfterTheEndIsAFirstOne(t *testing.T) { // B5
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		first := chooses(t, db, sends(visits, true))
 		over(t, db, first.ID) // and no sweeper has come by
@@ -336,6 +344,7 @@ func TestAChoiceAfterTheEndIsAFirstOne(t *testing.T) { // B5
 }
 
 func TestTheDatabaseTellsNothingOfTheVisitor(t *testing.T) { // B9 B10
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := sends(visits, true)
 		one := trail(t, db, chooses(t, db, s).ID)[0].Record.Network
@@ -374,6 +383,7 @@ func TestTheDatabaseTellsNothingOfTheVisitor(t *testing.T) { // B9 B10
 }
 
 func TestSubmissionsAreForgottenAfterAMonth(t *testing.T) { // B15
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		chooses(t, db, sends(visits, true))
 		must(t, db.Statement(ctx, fmt.Sprintf(`UPDATE site_submissions SET at = %d`, time.Now().Add(-31*24*time.Hour).UnixMicro())))
@@ -386,6 +396,7 @@ func TestSubmissionsAreForgottenAfterAMonth(t *testing.T) { // B15
 }
 
 func TestAReceiptOfABannerVerifiesOnItsOwn(t *testing.T) { // B6
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		for i := range 7 {
 			must(t, db.Audit().Append(ctx, tenant, audit.Entry{Act: "test.act", Object: fmt.Sprint(i)}))
@@ -419,6 +430,7 @@ func TestAReceiptOfABannerVerifiesOnItsOwn(t *testing.T) { // B6
 }
 
 func TestATrailIsReadByItsIndex(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		// So many of others that reading all of them would be dear.
 		for i := range 40 {
@@ -440,6 +452,7 @@ func TestATrailIsReadByItsIndex(t *testing.T) {
 }
 
 func TestChoicesWhileTheDeviceIsLinkedAndUnlinked(t *testing.T) { // B28, B29
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		v := asks()
 		v.Categories[1].Purposes = []string{"analytics"}

@@ -202,6 +202,7 @@ func countAll(t testing.TB, db *storetest.Database, of string, limit int) {
 }
 
 func TestCountersAreWhatTheLogSays(t *testing.T) { // B24
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		addSites(t, db, tenant, shopSite, blog)
 		wantCounted(t, db, nil)
@@ -248,6 +249,7 @@ func TestCountersAreWhatTheLogSays(t *testing.T) { // B24
 }
 
 func TestCountersSayWhatTheRowsSay(t *testing.T) { // B24
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		addSites(t, db, tenant, siteID)
 		c := db.SiteConsents()
@@ -299,6 +301,7 @@ func number(yes bool) int64 {
 }
 
 func TestCountersSayHowFreshTheyAre(t *testing.T) { // B24
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		addSites(t, db, tenant, shopSite)
 		if c := read(t, db, tenant, shopSite, site.ByDay); c.Through != -1 || c.Behind != 0 {
@@ -321,6 +324,7 @@ func TestCountersSayHowFreshTheyAre(t *testing.T) { // B24
 }
 
 func TestAPeriodIsCountedByItsDays(t *testing.T) { // B24
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		addSites(t, db, tenant, shopSite)
 		before := time.Now()
@@ -352,6 +356,7 @@ func TestAPeriodIsCountedByItsDays(t *testing.T) { // B24
 }
 
 func TestSpansMakeUpEachDayOfAPeriodOnce(t *testing.T) { // F14
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		first := rapid.Int64Range(0, 65535).Draw(t, "first")
 		last := min(65535, first+rapid.OneOf(rapid.Int64Range(0, 20), rapid.Int64Range(0, 800), rapid.Int64Range(0, 65535)).Draw(t, "days"))
@@ -375,6 +380,7 @@ func TestSpansMakeUpEachDayOfAPeriodOnce(t *testing.T) { // F14
 
 // Two processes, where the database allows it, and two counters in each.
 func TestNothingIsCountedTwiceByMany(t *testing.T) { // B24
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		addSites(t, db, tenant, shopSite, blog)
 		counters := []*store.DB{db.DB, db.DB}
@@ -431,6 +437,7 @@ func countForever(db *store.DB) error {
 }
 
 func TestAKillCountsNothingTwice(t *testing.T) { // B24
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		addSites(t, db, tenant, shopSite)
 		must(t, db.Close())

@@ -46,6 +46,7 @@ func publishSite(t testing.TB, db *storetest.Database, tenant, id string, revisi
 var material = site.Publication{Material: true, Summary: map[string]string{"en": "It is wider."}}
 
 func TestSiteIsPublishedWithItsDocumentsAndItsEntry(t *testing.T) { // B17, B21
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db, tenant)
 		at, err := db.Sites().Place(ctx, s.Key)
@@ -104,6 +105,7 @@ func TestSiteIsPublishedWithItsDocumentsAndItsEntry(t *testing.T) { // B17, B21
 }
 
 func TestVersionsOfASiteAreNeverChanged(t *testing.T) { // B17
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db, tenant)
 		publishSite(t, db, tenant, s.ID, 1, site.Publication{})
@@ -119,6 +121,7 @@ func TestVersionsOfASiteAreNeverChanged(t *testing.T) { // B17
 }
 
 func TestSnapshotThatIsNotWhatItsDigestSaysIsRefused(t *testing.T) { // B17
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db, tenant)
 		publishSite(t, db, tenant, s.ID, 1, site.Publication{})
@@ -142,6 +145,7 @@ func TestSnapshotThatIsNotWhatItsDigestSaysIsRefused(t *testing.T) { // B17
 }
 
 func TestDraftIsChangedOnlyByWhoHasSeenIt(t *testing.T) { // W7
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db, tenant)
 		d := shop()
@@ -174,6 +178,7 @@ func TestDraftIsChangedOnlyByWhoHasSeenIt(t *testing.T) { // W7
 }
 
 func TestDraftWithProblemsIsKeptAndNotPublished(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db, tenant)
 		// The ledger is asked in the same commit: the purpose is gone since.
@@ -192,6 +197,7 @@ func TestDraftWithProblemsIsKeptAndNotPublished(t *testing.T) {
 }
 
 func TestSameContentAgainOnlyMovesTheOrigins(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db, tenant)
 		first := publishSite(t, db, tenant, s.ID, 1, site.Publication{})
@@ -216,6 +222,7 @@ func TestSameContentAgainOnlyMovesTheOrigins(t *testing.T) {
 }
 
 func TestVersionsSayWhichAskedAgain(t *testing.T) { // B17
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db, tenant)
 		publishSite(t, db, tenant, s.ID, 1, site.Publication{})
@@ -238,6 +245,7 @@ func TestVersionsSayWhichAskedAgain(t *testing.T) { // B17
 }
 
 func TestOriginsOfADraftHoldUntilItIsPublished(t *testing.T) { // B19
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db, tenant)
 		origins := func(want ...string) {
@@ -263,6 +271,7 @@ func TestOriginsOfADraftHoldUntilItIsPublished(t *testing.T) { // B19
 }
 
 func TestOfManyPublishersOneWins(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db, tenant)
 		errs := make(chan error, 50)
@@ -293,6 +302,7 @@ func TestOfManyPublishersOneWins(t *testing.T) {
 }
 
 func TestVisitorsAtTheMomentOfPublishingSeeOneVersionWhole(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db, tenant)
 		publishSite(t, db, tenant, s.ID, 1, site.Publication{})
@@ -334,6 +344,7 @@ func TestVisitorsAtTheMomentOfPublishingSeeOneVersionWhole(t *testing.T) {
 }
 
 func TestWhatWasReadBeforeAPublicationIsNotKeptAfterIt(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db, tenant)
 		before, err := db.Sites().Place(ctx, s.Key)
@@ -348,6 +359,7 @@ func TestWhatWasReadBeforeAPublicationIsNotKeptAfterIt(t *testing.T) {
 
 // Another process publishes: this one shows it within a second.
 func TestVersionOfAnotherProcessIsSeen(t *testing.T) {
+	t.Parallel()
 	db := storetest.Postgres(t)
 	s := newSite(t, db, tenant)
 	publishSite(t, db, tenant, s.ID, 1, site.Publication{})
@@ -373,6 +385,7 @@ func TestVersionOfAnotherProcessIsSeen(t *testing.T) {
 }
 
 func TestSiteOfAnotherTenantIsAsIfItDidNotExist(t *testing.T) { // B33
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		const other = "other"
 		must(t, db.CreateTenant(ctx, other))

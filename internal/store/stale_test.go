@@ -26,6 +26,7 @@ import (
 // began after a withdrawal was acknowledged, ended before the next grant was
 // asked for, and said yes.
 func TestNoProcessGivesAStaleYes(t *testing.T) { // A27
+	t.Parallel()
 	checks := uint64(20_000)
 	if os.Getenv("SOAK") != "" {
 		checks = 1_000_000
@@ -39,6 +40,7 @@ func TestNoProcessGivesAStaleYes(t *testing.T) { // A27
 
 // A process that goes by states which it has read once is found out.
 func TestAProcessThatRemembersStatesGivesAStaleYes(t *testing.T) { // A27
+	t.Parallel()
 	r := race(t, "remember", 4_000)
 	if r.stale == 0 {
 		t.Errorf("%+v", r)

@@ -44,6 +44,7 @@ func given(t *testing.T, db *storetest.Database, id, connection string) store.Gi
 }
 
 func TestLastAnswerLetsTheRequestGoOnInItsCommit(t *testing.T) { // X4, R1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		id := awaitingInput(t, db, "archive", "cellar")
 		resumed, err := db.Tasks().Answer(ctx, tenant, id, given(t, db, id, "archive"), entry("task.answer"))
@@ -82,6 +83,7 @@ func TestLastAnswerLetsTheRequestGoOnInItsCommit(t *testing.T) { // X4, R1
 }
 
 func TestOfManyWhoAnswerByLinkTheFirstIsKept(t *testing.T) { // X4, R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		id := awaitingInput(t, db, "archive", "cellar")
 		var wait sync.WaitGroup
@@ -114,6 +116,7 @@ func TestOfManyWhoAnswerByLinkTheFirstIsKept(t *testing.T) { // X4, R4
 }
 
 func TestFilesOfAnAnswerAreThereWholeOrTheAnswerIsRefused(t *testing.T) { // SE7
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Tasks()
 		id := awaitingInput(t, db, "archive", "cellar")
@@ -160,6 +163,7 @@ func TestFilesOfAnAnswerAreThereWholeOrTheAnswerIsRefused(t *testing.T) { // SE7
 }
 
 func TestOpenTasksComeByTheirDueDates(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Tasks()
 		first := awaitingInput(t, db, "a", "b", "c")
@@ -188,6 +192,7 @@ func TestOpenTasksComeByTheirDueDates(t *testing.T) {
 }
 
 func TestReminderIsWrittenOnceByHoweverMany(t *testing.T) { // X4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := db.Tasks()
 		id := awaitingInput(t, db, "archive", "cellar")

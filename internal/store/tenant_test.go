@@ -11,6 +11,7 @@ import (
 
 // What another tenant has looks like what does not exist.
 func TestOtherTenantFindsNothing(t *testing.T) { // SE14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		const other = "other"
 		must(t, db.CreateTenant(ctx, other))
@@ -67,6 +68,7 @@ func notFound(t *testing.T, what string, err error) {
 }
 
 func TestTenantIsMadeOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		if err := db.CreateTenant(ctx, tenant); !errors.Is(err, store.ErrExists) {
 			t.Errorf("made again: %v", err)

@@ -17,6 +17,7 @@ import (
 )
 
 func TestViewsAreTheirOperators(t *testing.T) { // W2
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		hire := func(email string) (id string) {
 			t.Helper()

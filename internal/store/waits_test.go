@@ -56,6 +56,7 @@ func isDue(t *testing.T, db *storetest.Database, l request.Lease) bool {
 }
 
 func TestARequestThatWaitsIsInNobodysHandsAndDueInItsTime(t *testing.T) { // H14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		l, _, key := awaiting(t, db, time.Hour)
 		db.Reopen(t)
@@ -91,6 +92,7 @@ func TestARequestThatWaitsIsInNobodysHandsAndDueInItsTime(t *testing.T) { // H14
 }
 
 func TestTheFirstReplyCountsAndLetsTheRequestGoOn(t *testing.T) { // H14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		l, p, key := awaiting(t, db, time.Hour)
 		must(t, db.Requests().Reply(ctx, p, l.Request, reply(key, l, "first"), entry("request.reply")))
@@ -116,6 +118,7 @@ func TestTheFirstReplyCountsAndLetsTheRequestGoOn(t *testing.T) { // H14
 // It was not handed to who let the request wait, so that nobody would look at it
 // before the time limit.
 func TestAReplyThatComesBeforeTheRequestWaitsIsNotLost(t *testing.T) { // H14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		l, p, key := awaiting(t, db, 0)
 		must(t, db.Requests().Reply(ctx, p, l.Request, reply(key, l, "early"), entry("request.reply")))
@@ -134,6 +137,7 @@ func TestAReplyThatComesBeforeTheRequestWaitsIsNotLost(t *testing.T) { // H14
 }
 
 func TestWhatIsWaitedForGoesWithTheRequest(t *testing.T) { // H14, X16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		l, p, key := awaiting(t, db, 0)
 		must(t, db.Requests().Reply(ctx, p, l.Request, reply(key, l, "first"), entry("request.reply")))
@@ -156,6 +160,7 @@ func TestWhatIsWaitedForGoesWithTheRequest(t *testing.T) { // H14, X16
 }
 
 func TestWhatHasFailedIsAskedAnew(t *testing.T) { // H14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		l, p, key := awaiting(t, db, 0)
 		must(t, db.Requests().Reply(ctx, p, l.Request, reply(key, l, "nonsense"), entry("request.reply")))
@@ -176,6 +181,7 @@ func TestWhatHasFailedIsAskedAnew(t *testing.T) { // H14
 }
 
 func TestOnlyWhatWaitsIsSkippedWhileARequestIsCarriedOut(t *testing.T) { // H14, X23
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		l, _, _ := awaiting(t, db, 0)
 		skip := func(address string) error {
@@ -198,6 +204,7 @@ func TestOnlyWhatWaitsIsSkippedWhileARequestIsCarriedOut(t *testing.T) { // H14,
 }
 
 func TestWhoPostsAboutASkippedCollectionIsRefused(t *testing.T) { // H14, X23
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		l, p, key := awaiting(t, db, 0)
 		other, _, err := auth.NewPass(tenant, auth.PostReply, request.ReplyObject(l.Request, "other", 1), 1, time.Now().Add(time.Hour), rand.Reader)
@@ -220,6 +227,7 @@ func TestWhoPostsAboutASkippedCollectionIsRefused(t *testing.T) { // H14, X23
 }
 
 func TestARequestThatWaitsIsFinalisedAndOneThatIsCarriedOutIsNot(t *testing.T) { // H14, X23
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		l, p, key := awaiting(t, db, 0)
 		finalise := func() error {

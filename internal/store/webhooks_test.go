@@ -36,6 +36,7 @@ func claimed(t testing.TB, db *storetest.Database, id, owner string) (webhook.Le
 }
 
 func TestWebhookIsKeptWithItsSecretsSealed(t *testing.T) { // SE9
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		give(t, db, says("anna@example.com", "analytics", true))
 		e, first := hook(t, db, tenant, "https://a.example/hook")
@@ -83,6 +84,7 @@ func TestWebhookIsKeptWithItsSecretsSealed(t *testing.T) { // SE9
 }
 
 func TestWhatACourierReportsIsWhatTheNextOneFinds(t *testing.T) { // R1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		e, _ := hook(t, db, tenant, "https://a.example/hook")
 		give(t, db, says("anna@example.com", "analytics", true), says("ben@example.com", "analytics", true))
@@ -118,6 +120,7 @@ func TestWhatACourierReportsIsWhatTheNextOneFinds(t *testing.T) { // R1
 }
 
 func TestLeaseThatIsOverWritesNothing(t *testing.T) { // R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		e, s := hook(t, db, tenant, "https://a.example/hook")
 		w := db.Webhooks()
@@ -161,6 +164,7 @@ func TestLeaseThatIsOverWritesNothing(t *testing.T) { // R4
 
 // Of many processes one delivers for an endpoint.
 func TestEndpointIsClaimedOnce(t *testing.T) { // R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		e, _ := hook(t, db, tenant, "https://a.example/hook")
 		if db.Embedded() { // its leases of other owners are dead ones
@@ -196,6 +200,7 @@ func TestEndpointIsClaimedOnce(t *testing.T) { // R4
 }
 
 func TestReplayForgetsWhatWaitsBehindItAndGoesNeverAhead(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		e, _ := hook(t, db, tenant, "https://a.example/hook")
 		give(t, db, says("anna@example.com", "analytics", true), says("ben@example.com", "analytics", true))
@@ -214,6 +219,7 @@ func TestReplayForgetsWhatWaitsBehindItAndGoesNeverAhead(t *testing.T) {
 }
 
 func TestSoManyWebhooksAndNoMore(t *testing.T) { // SE7
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		secret, err := webhook.NewSecret(rand.Reader)
 		must(t, err)
@@ -238,6 +244,7 @@ func TestSoManyWebhooksAndNoMore(t *testing.T) { // SE7
 }
 
 func TestOldLinesOfTheDeliveryLogGo(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		e, _ := hook(t, db, tenant, "https://a.example/hook")
 		for _, at := range []time.Time{time.Now().Add(-31 * 24 * time.Hour), time.Now().Add(-29 * 24 * time.Hour), time.Now()} {
@@ -252,6 +259,7 @@ func TestOldLinesOfTheDeliveryLogGo(t *testing.T) {
 }
 
 func TestOtherTenantsWebhooksAreNotThere(t *testing.T) { // SE14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		const other = "other"
 		must(t, db.CreateTenant(ctx, other))
@@ -286,6 +294,7 @@ func TestOtherTenantsWebhooksAreNotThere(t *testing.T) { // SE14
 
 // A change of a webhook and its entry in the log stand together or not at all.
 func TestNoWebhookIsChangedWithoutItsEntry(t *testing.T) { // SE16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		e, s := hook(t, db, tenant, "https://a.example/hook")
 		l, _, _ := claimed(t, db, e.ID, owner)

@@ -19,6 +19,7 @@ import (
 const people = "shop:people"
 
 func TestProgressOutcomesAndLogComeBackAsSaved(t *testing.T) { // X24
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w, l := db.Work(), running(t, db)
 		p := request.Progress{
@@ -60,6 +61,7 @@ func TestProgressOutcomesAndLogComeBackAsSaved(t *testing.T) { // X24
 }
 
 func TestMessageOfAnyBytesIsKeptReadable(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		const bytes, text = "a\x00b\xffc", "a\ufffdb\ufffdc"
 		l := running(t, db)
@@ -100,6 +102,7 @@ func same(t *testing.T, db *storetest.Database, l request.Lease, want request.Pr
 }
 
 func TestChunksComeInOrderAndANewAttemptForgetsThem(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w, l := db.Work(), running(t, db)
 		const n = 37
@@ -141,6 +144,7 @@ func chunks(t *testing.T, db *storetest.Database, l request.Lease) (n int) {
 
 // A reader must never take what is left of destroyed data for all there was.
 func TestChunksDestroyedWhileTheyAreReadAreAnError(t *testing.T) { // X16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w, l := db.Work(), running(t, db)
 		for i := range 20 {
@@ -159,6 +163,7 @@ func TestChunksDestroyedWhileTheyAreReadAreAnError(t *testing.T) { // X16
 }
 
 func TestMissingChunkIsAnError(t *testing.T) { // X16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w, l := db.Work(), running(t, db)
 		must(t, w.Chunk(ctx, l, request.Chunk{Address: people, N: 0, Rows: 1, Sealed: []byte("x")}))
@@ -170,6 +175,7 @@ func TestMissingChunkIsAnError(t *testing.T) { // X16
 }
 
 func TestFencedWorkerWritesNothing(t *testing.T) { // R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w, s := db.Work(), db.Requests()
 		old := running(t, db)
@@ -206,6 +212,7 @@ func TestFencedWorkerWritesNothing(t *testing.T) { // R4
 // Sixteen workers take one request from each other while all of them write:
 // the log holds what its holder wrote and no line of one who had lost it.
 func TestWorkersThatTakeOverFromEachOtherLeaveOneStory(t *testing.T) { // R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		id := running(t, db).Request
 		var all sync.WaitGroup
@@ -250,6 +257,7 @@ func TestWorkersThatTakeOverFromEachOtherLeaveOneStory(t *testing.T) { // R4
 }
 
 func TestIntentIsLoggedOnceAndBeforeItCounts(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w, l := db.Work(), running(t, db)
 		before := records(t, db)
@@ -265,6 +273,7 @@ func TestIntentIsLoggedOnceAndBeforeItCounts(t *testing.T) {
 }
 
 func TestRestOfTheRowsIsStoredWithTheOutcome(t *testing.T) { // X16, X24
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w, l := db.Work(), running(t, db)
 		done := request.Progress{Address: people, Action: request.Access, Status: request.Done, Attempt: 1, Took: time.Minute}
@@ -285,6 +294,7 @@ func TestRestOfTheRowsIsStoredWithTheOutcome(t *testing.T) { // X16, X24
 }
 
 func TestHourlyAllowanceIsNeverExceeded(t *testing.T) { // X27
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w := db.Work()
 		leases := make([]request.Lease, 8)

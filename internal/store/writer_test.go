@@ -14,6 +14,7 @@ import (
 )
 
 func TestWritesThatWaitShareACommitAndABadOneFailsAlone(t *testing.T) {
+	t.Parallel()
 	db := storetest.SQLite(t)
 	const writers = 64
 	before := db.Commits()
@@ -41,6 +42,7 @@ func TestWritesThatWaitShareACommitAndABadOneFailsAlone(t *testing.T) {
 // One of them moves the request, and the others are told so; but when their
 // commit fails, none of this has happened.
 func TestWritesWhoseCommitFailsAllFail(t *testing.T) {
+	t.Parallel()
 	db := storetest.SQLite(t)
 	id := create(t, db)
 	_, err := db.Raw(t).Exec(`ALTER TABLE audit_hashes RENAME TO broken`)
@@ -77,6 +79,7 @@ func atOnce(t *testing.T, db *storetest.Database, n int, write func(i int)) {
 }
 
 func TestAbandonedWriteIsNotDone(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		before := records(t, db)
 		gone, cancel := context.WithCancel(ctx)
@@ -91,6 +94,7 @@ func TestAbandonedWriteIsNotDone(t *testing.T) {
 }
 
 func TestWriteAfterCloseIsRefused(t *testing.T) { // R8
+	t.Parallel()
 	db := storetest.SQLite(t)
 	var all sync.WaitGroup
 	acknowledged := make(chan string, 1000)
@@ -124,6 +128,7 @@ func TestWriteAfterCloseIsRefused(t *testing.T) { // R8
 }
 
 func TestFullDiskRefusesWritesAndNeedsNoRepair(t *testing.T) { // R5
+	t.Parallel()
 	db := storetest.SQLite(t)
 	l := running(t, db)
 	must(t, db.Statement(ctx, "PRAGMA max_page_count = 600")) // of 4 KiB
