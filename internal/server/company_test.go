@@ -53,7 +53,7 @@ func newCompany(t *testing.T, store, binary string) *company {
 		slices.Reverse(kinds)
 	}
 	shop, archive := newWorld(t, store, kinds[0]), newWorld(t, "sqlite", kinds[1])
-	c := &company{&story{shop, binary}, archive, map[*world][]string{}, map[*world]*strings.Builder{}, map[*world]*strings.Builder{}}
+	c := &company{&story{world: shop, binary: binary}, archive, map[*world][]string{}, map[*world]*strings.Builder{}, map[*world]*strings.Builder{}}
 	for w, name := range map[*world]string{shop: "shop", archive: "archive"} {
 		c.script[w], c.datasets[w] = &strings.Builder{}, &strings.Builder{}
 		fmt.Fprintf(c.datasets[w], "dataset:\n- fides_key: %s\n  collections:\n", name)
@@ -259,9 +259,8 @@ type undisturbed struct {
 func runUndisturbed(t *testing.T, store, binary string) undisturbed {
 	c := newCompany(t, store, binary)
 	tally := filepath.Join(c.dir, "tally")
-	t.Setenv("VOLENTI_CRASH_TALLY", tally)
+	c.tally = tally
 	c.run("", 0)
-	t.Setenv("VOLENTI_CRASH_TALLY", "")
 	u := undisturbed{c.outcome(), map[string]int{}}
 	b, err := os.ReadFile(tally)
 	if err != nil {

@@ -76,6 +76,7 @@ func TestKilledAtEveryBoundaryEndsAsIfNothingHadHappened(t *testing.T) {
 type story struct {
 	*world
 	binary string
+	tally  string // the file that counts the points that are passed, "" for none
 }
 
 func newStory(t *testing.T, store, binary string) *story {
@@ -94,7 +95,7 @@ func newStory(t *testing.T, store, binary string) *story {
 	w.exec(late)
 	// A constant in place of the hash, whose secret is another in every request.
 	w.configure(shopDataset, strings.Replace(shopPolicies, "{strategy: hash, configuration: {algorithm: SHA-256}}", "{strategy: string_rewrite, configuration: {rewrite_value: gone}}", 1))
-	return &story{w, binary}
+	return &story{world: w, binary: binary}
 }
 
 // killed runs the command until it ends well, at first killed at each of the
@@ -119,7 +120,7 @@ func (s *story) run(crash string, code int) bool {
 		args = append(args, "--database", s.house.Database)
 	}
 	cmd := exec.Command(s.binary, args...)
-	cmd.Env = append(os.Environ(), "VOLENTI_CRASH="+crash)
+	cmd.Env = append(os.Environ(), "VOLENTI_CRASH="+crash, "VOLENTI_CRASH_TALLY="+s.tally)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	err := cmd.Run()

@@ -218,7 +218,7 @@ func TestKilledCycleGoesOn(t *testing.T) { // D9, R1
 			w := newWorld(t, store, "sqlite")
 			ladder(w, 40)
 			w.exec("INSERT INTO staff WITH RECURSIVE s(n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM s WHERE n < 4500) SELECT n, 'anna@example.com', 1, 'name' FROM s;\n")
-			s := &story{w, binary}
+			s := &story{world: w, binary: binary}
 			s.run("chunk.stored", -1)
 			s.run("", 0)
 			w.equal("found", len(w.access()["shop:staff"]), 40+3501)

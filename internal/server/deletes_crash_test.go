@@ -48,7 +48,7 @@ func newThreads(t *testing.T, store, binary string) *story {
 		w.exec(fmt.Sprintf(threadTables, " REFERENCES post (id)"))
 	}
 	w.configure(threadDataset, puzzlePolicy)
-	return &story{w, binary}
+	return &story{world: w, binary: binary}
 }
 
 // TestKilledBetweenNullsAndDeletesLeavesNoRowHalfErased kills the program

@@ -24,6 +24,7 @@ import (
 	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/internal/mariadbtest"
 	"volenti.dev/volenti/internal/pgtest"
+	"volenti.dev/volenti/internal/store/storetest"
 	"volenti.dev/volenti/request"
 	"volenti.dev/volenti/request/fulfill"
 	"volenti.dev/volenti/request/graph"
@@ -48,6 +49,11 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	// Tests run beside each other, and so none has an environment of its own.
+	if err := errors.Join(os.Setenv("AWS_ACCESS_KEY_ID", "key"), os.Setenv("AWS_SECRET_ACCESS_KEY", "secret")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	code := pgtest.Run(m)
 	mariadbtest.Stop()
@@ -104,10 +110,15 @@ func newWorld(t testing.TB, store, target string) *world {
 	w := &world{t: t, dir: t.TempDir(), target: target, log: &safeBuffer{}, limits: fulfill.Limits{Backoff: 20 * time.Millisecond}}
 	w.house = Config{Data: filepath.Join(w.dir, "state")}
 	w.out = filepath.Join(w.dir, "out")
-	if store == "postgres" {
-		w.house.Database = pgtest.URL(t)
+	err := errors.Join(os.Mkdir(w.house.Data, 0o700), os.WriteFile(filepath.Join(w.house.Data, "master.key"), []byte(childsKey), 0o600))
+	if err != nil {
+		t.Fatal(err)
 	}
-	var err error
+	if store == "postgres" {
+		w.house.Database = storetest.URL(t)
+	} else {
+		storetest.WriteFile(t, filepath.Join(w.house.Data, "volenti.db"))
+	}
 	switch target {
 	case "postgres":
 		w.url = pgtest.URL(t)

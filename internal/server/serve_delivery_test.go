@@ -111,7 +111,7 @@ func (s *site) deliver(policy, more string) (api.Request, []sentLetter) {
 	return r, s.sentAbout(r.ID)
 }
 
-// inBucket keeps packages in a bucket.
+// inBucket keeps packages in a bucket, by the keys that TestMain sets.
 func inBucket(t *testing.T) string {
 	t.Helper()
 	objects := s3mem.New()
@@ -120,8 +120,6 @@ func inBucket(t *testing.T) string {
 	}
 	server := httptest.NewServer(gofakes3.New(objects).Server())
 	t.Cleanup(server.Close)
-	t.Setenv("AWS_ACCESS_KEY_ID", "key")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	return "s3://packages/volenti?region=eu-central-1&endpoint=" + server.URL
 }
 
@@ -497,7 +495,7 @@ func TestKilledAroundTheEndThePersonIsToldOnce(t *testing.T) { // R1, X15
 			t.Run(point, func(t *testing.T) {
 				w := newWorld(t, kind, "sqlite")
 				s := &site{t: t, log: w.log, world: w}
-				data := filepath.Join(w.dir, "data")
+				data := w.house.Data
 				open := func() func() {
 					house, err := Open(t.Context(), Config{Data: data, Database: w.house.Database})
 					s.must(err)

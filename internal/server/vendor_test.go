@@ -282,7 +282,7 @@ func TestARequestThatWasKilledAtAVendorRepeatsItsCallsUnderTheSameKeys(t *testin
 	}
 	t.Parallel()
 	w, c := member(t, clubDescription)
-	s := &story{w, binary}
+	s := &story{world: w, binary: binary}
 	s.run("batch.written", -1)
 	s.run("", 0)
 	var patches []string

@@ -40,23 +40,36 @@ func Each(t *testing.T, f func(t *testing.T, db *Database)) {
 	t.Run("postgres", func(t *testing.T) { f(t, Postgres(t)) })
 }
 
-// SQLite opens a new embedded store that is closed at the end of the test. It
-// and Postgres copy a store that the process has opened once, since to migrate
-// takes longer than most tests do.
+// SQLite opens a new embedded store that is closed at the end of the test.
 func SQLite(t testing.TB) *Database {
 	t.Helper()
-	data, err := file()
 	path := filepath.Join(t.TempDir(), "volenti.db")
-	if err = errors.Join(err, os.WriteFile(path, data, 0o600)); err != nil {
-		t.Fatal(err)
-	}
+	WriteFile(t, path)
 	return Open(t, "sqlite:"+path)
 }
 
 // Postgres opens a new store on the test's PostgreSQL.
 func Postgres(t testing.TB) *Database {
 	t.Helper()
-	return Open(t, model.URL(t))
+	return Open(t, URL(t))
+}
+
+// WriteFile writes a new embedded store, under the key Master and not open. It
+// and URL copy one that the process has opened once, since to migrate takes
+// longer than most tests do.
+func WriteFile(t testing.TB, path string) {
+	t.Helper()
+	data, err := file()
+	if err = errors.Join(err, os.WriteFile(path, data, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// URL gives the address of a new store on the test's PostgreSQL, under the key
+// Master and not open.
+func URL(t testing.TB) string {
+	t.Helper()
+	return model.URL(t)
 }
 
 // What new stores are copied from; they belong to the process, as the server of
