@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -225,8 +226,8 @@ func TestErasureOfWhatIsHeldIsRefusedAndAccessIsNot(t *testing.T) { // X28
 	})
 }
 
-// heldChild makes this test binary a process that erases Anna, slowly, and
-// says on its output when a batch is about to commit.
+// heldChild makes this test binary a process that erases Anna, slowly, when
+// its input ends, and says on its output when a batch is about to commit.
 const heldChild = "SERVER_TEST_HELD_CHILD"
 
 // eraseInChild carries the request out that heldChild names: "data database config id".
@@ -245,8 +246,10 @@ func eraseInChild() error {
 	l := &Local{House: house, Systems: NewSystems(cfg, builtin.Registry()), Log: slog.New(slog.DiscardHandler), Now: time.Now, Out: filepath.Join(words[0], "out")}
 	e := l.slowly(func() {
 		once.Do(func() { fmt.Println("guarded") })
-		<-time.After(time.Millisecond)
+		<-time.After(50 * time.Millisecond)
 	})
+	fmt.Println("ready")
+	_, _ = io.Copy(io.Discard, os.Stdin) // until all are
 	err = e.Run(ctx, "default", words[3], false)
 	if errors.Is(err, fulfill.ErrPaused) {
 		fmt.Println("paused")
@@ -265,6 +268,7 @@ func TestHoldStopsOtherProcesses(t *testing.T) { // X28
 			w.exec(annasOrders + "INSERT INTO orders WITH RECURSIVE s(n) AS (SELECT 200 UNION ALL SELECT n + 1 FROM s WHERE n < 239) SELECT n, 1, 'Weg', 1 FROM s;\n")
 			d := w.open()
 			var outputs []*bufio.Scanner
+			var inputs []io.Closer
 			var children []*exec.Cmd
 			for i, email := range []string{"anna@example.com", "ben@example.com"} {
 				data := filepath.Join(w.dir, fmt.Sprint("node", i))
@@ -282,17 +286,30 @@ func TestHoldStopsOtherProcesses(t *testing.T) { // X28
 				if err != nil {
 					t.Fatal(err)
 				}
+				in, err := c.StdinPipe()
+				if err != nil {
+					t.Fatal(err)
+				}
 				if err := c.Start(); err != nil {
 					t.Fatal(err)
 				}
 				t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
-				outputs, children = append(outputs, bufio.NewScanner(out)), append(children, c)
+				outputs, inputs, children = append(outputs, bufio.NewScanner(out)), append(inputs, in), append(children, c)
 			}
-			for _, out := range outputs {
-				if !out.Scan() || out.Text() != "guarded" {
-					t.Fatalf("a process said %q", out.Text())
+			all := func(word string) {
+				for _, out := range outputs {
+					if !out.Scan() || out.Text() != word {
+						t.Fatalf("a process said %q, not %q", out.Text(), word)
+					}
 				}
 			}
+			all("ready")
+			for _, in := range inputs { // they begin together
+				if err := in.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			all("guarded")
 			if _, err := d.Place(t.Context(), Holding{Addresses: []string{"shop"}, Ground: "a dispute"}); err != nil {
 				t.Fatal(err)
 			}

@@ -46,7 +46,7 @@ func TestWhatAMailServerAnswersIsTheOutcomeOfTheCall(t *testing.T) { // P4, SE10
 			t.Run(name, func(t *testing.T) {
 				caught, tr := mailServer(t, mailcatch.Config{Behave: func(int) mailcatch.Fault { return test.fault }})
 				if test.fault != mailcatch.None {
-					tr.Patience = 500 * time.Millisecond
+					tr.Patience = 2 * time.Second
 				}
 				got := writer(db, tr).writeNow(t.Context(), store.DefaultTenant, choiceLetter("vc_1"), nil)
 				if got.Outcome != test.want || (got.Reason == "") != (test.want == connector.Arrived) || strings.Contains(got.Reason, mailbox) {

@@ -39,10 +39,10 @@ func TestRequestsHandOutAndForgetWhatWasChosenInBanners(t *testing.T) { // B27, 
 		s.world = newWorld(t, "sqlite", "sqlite")
 		s.world.configureFor(c, "    pre: [{key: ask-crm, connection: crm, direction: two_way, derives: [email]}]\n")
 		s.openShop()
+		s.makeConsent(store.DefaultTenant, "anna@example.com", "analytics", true) // as her devices say, which follow her
 		s.linkedTo("anna@example.com")
 		s.linkedTo("anna@example.com")
 		s.linkedTo("ben@example.com") // whose address a webhook adds
-		s.makeConsent(store.DefaultTenant, "anna@example.com", "analytics", false)
 		s.makeConsent(store.DefaultTenant, "ben@example.com", "research", true)
 
 		r := s.submit("access", "anna@example.com")

@@ -164,7 +164,7 @@ func TestWhateverTheMailServerDoesTheLetterSaysWhatBecameOfIt(t *testing.T) { //
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				caught, tr := mailServer(t, mailcatch.Config{Behave: test.behave})
-				tr.Patience = 300 * time.Millisecond
+				tr.Patience = 2 * time.Second
 				s := mailing(t, fresh(t, db), tr)
 				about := s.makeRequest(store.DefaultTenant, "p", request.Approved)
 				l := s.post(store.DefaultTenant, about, message.Denial, "en")

@@ -154,7 +154,7 @@ func exported() int {
 }
 
 // An export holds one page in memory, however many there are and however slow
-// its reader is.
+// its reader is. The test runs alone: others would be counted along.
 func TestAnExportOfManyIsStreamed(t *testing.T) { // X25
 	s := newSite(t, storetest.SQLite(t))
 	n := exported()
