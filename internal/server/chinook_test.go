@@ -14,6 +14,7 @@ import (
 // TestChinookGivesTheSameOnAllDatabases runs access and erasure for several
 // customers of the Chinook sample database on PostgreSQL, MariaDB and SQLite.
 func TestChinookGivesTheSameOnAllDatabases(t *testing.T) {
+	t.Parallel()
 	data := filepath.Join("..", "..", "..", "shared", "data", "chinook")
 	if _, err := os.Stat(data); err != nil {
 		t.Skip("the Chinook scripts are not beside this checkout; TestErasureMasksKeepsAndVerifies compares the databases on a smaller shop") //nolint:forbidigo // data that a fresh clone does not have

@@ -293,6 +293,7 @@ var matrix = []string{
 // chance, each time runs the same command again, and compares what there is then
 // with a run that nobody disturbed. Without SOAK it is a few of them.
 func TestCompanyKilledAnywhereEndsAsIfNothingHadHappened(t *testing.T) { // R1
+	t.Parallel()
 	binary, err := crashing()
 	if err != nil {
 		t.Fatal(err)

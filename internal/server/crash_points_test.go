@@ -15,6 +15,7 @@ import (
 // TestEveryCrashPointIsDriven compares the points in the code with what the suites name
 // that kill the program. A suite fails where it does not come to a point that it names.
 func TestEveryCrashPointIsDriven(t *testing.T) { // R1
+	t.Parallel()
 	points, driven := map[string]bool{}, map[string]bool{}
 	for _, f := range parsed(t, "../../request/fulfill/*.go") {
 		ast.Inspect(f, func(n ast.Node) bool {

@@ -47,6 +47,7 @@ var crashPoints = []string{
 // SIGKILL at each boundary, runs the same command again, and compares what
 // there is then with a run that nobody disturbed (R1, X16).
 func TestKilledAtEveryBoundaryEndsAsIfNothingHadHappened(t *testing.T) {
+	t.Parallel()
 	binary, err := crashing()
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 // on which team, and holds what access finds, and in how many rounds, against
 // a walk from row to row.
 func TestCyclesFindWhatCanBeReachedAndNoMore(t *testing.T) { // D9, D19
+	t.Parallel()
 	seeds := 12
 	if os.Getenv("SOAK") != "" {
 		seeds = 1000
@@ -186,6 +187,7 @@ INSERT INTO badge VALUES (1, 1, 'photo'), (2, 2, 'photo');
 }
 
 func TestChainBeyondTheRoundsFailsBeforeAnythingIsMasked(t *testing.T) { // D9
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		ladder(w, 101)
 		d := w.open()
@@ -200,6 +202,7 @@ func TestChainBeyondTheRoundsFailsBeforeAnythingIsMasked(t *testing.T) { // D9
 }
 
 func TestChainWithinTheRoundsIsFollowedToItsEnd(t *testing.T) { // D9
+	t.Parallel()
 	w := newWorld(t, "sqlite", "sqlite")
 	ladder(w, 99)
 	w.equal("masked", line(w.open().run("erasure", "p1@example.com"), "shop:staff", request.Erasure).RowsMasked, int64(99))
@@ -208,6 +211,7 @@ func TestChainWithinTheRoundsIsFollowedToItsEnd(t *testing.T) { // D9
 // A cycle that is killed while it is read begins anew; what it had stored is
 // not found twice.
 func TestKilledCycleGoesOn(t *testing.T) { // D9, R1
+	t.Parallel()
 	binary, err := crashing()
 	if err != nil {
 		t.Fatal(err)

@@ -55,6 +55,7 @@ func newThreads(t *testing.T, store, binary string) *story {
 // while it opens a circle of foreign keys and while it deletes, and runs the
 // same command again.
 func TestKilledBetweenNullsAndDeletesLeavesNoRowHalfErased(t *testing.T) { // D12, R1
+	t.Parallel()
 	binary, err := crashing()
 	if err != nil {
 		t.Fatal(err)
@@ -81,6 +82,7 @@ func TestKilledBetweenNullsAndDeletesLeavesNoRowHalfErased(t *testing.T) { // D1
 }
 
 func TestRowThatWasNulledAndNotDeletedIsNamed(t *testing.T) { // D12, D24
+	t.Parallel()
 	for _, target := range []string{"sqlite", "postgres"} {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()

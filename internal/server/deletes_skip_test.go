@@ -44,6 +44,7 @@ func (w *world) club() []string {
 }
 
 func TestSkippedCollectionIsNotDeletedAlong(t *testing.T) { // X23, D12
+	t.Parallel()
 	for _, target := range []string{"sqlite", "postgres"} {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()
@@ -67,6 +68,7 @@ func TestSkippedCollectionIsNotDeletedAlong(t *testing.T) { // X23, D12
 }
 
 func TestCircleIsNotNulledWhereOneOfItIsSkipped(t *testing.T) { // X23, D12
+	t.Parallel()
 	for _, target := range []string{"sqlite", "postgres"} {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()

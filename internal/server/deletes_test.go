@@ -18,6 +18,7 @@ import (
 // are gone and everybody else's are as they were; or it was said beforehand,
 // or of each row, why not.
 func TestDeletesReachThePersonsRowsAndNobodyElses(t *testing.T) { // D12, D24, X10
+	t.Parallel()
 	seeds := 25
 	if os.Getenv("SOAK") != "" {
 		seeds = 500

@@ -230,6 +230,7 @@ func TestADraftOfTheDemoShopIsNearlyWhatAPersonWrote(t *testing.T) { // D5
 }
 
 func TestADraftOfChinookIsNearlyWhatAPersonWrote(t *testing.T) { // D5
+	t.Parallel()
 	data := filepath.Join("..", "..", "..", "shared", "data", "chinook")
 	if _, err := os.Stat(data); err != nil {
 		t.Skip("the Chinook scripts are not beside this checkout; of drafts from real databases only that of the demo shop is judged then") //nolint:forbidigo // data that a fresh clone does not have
@@ -291,6 +292,7 @@ func chinookInMariaDB(t *testing.T, script string) string {
 }
 
 func TestACommentOnAColumnSaysWhatItIs(t *testing.T) {
+	t.Parallel()
 	pg := newWorld(t, "sqlite", "postgres")
 	pg.exec("COMMENT ON COLUMN customer.vip IS 'the Sozialversicherungsnummer, since 2019';\n")
 	maria := mariadbtest.URL(t)
@@ -311,6 +313,7 @@ func TestACommentOnAColumnSaysWhatItIs(t *testing.T) {
 }
 
 func TestATableThatMayNotBeReadIsJudgedByItsNames(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "sqlite", "postgres")
 	w.exec("CREATE ROLE describer LOGIN PASSWORD 'canary';\nGRANT SELECT ON orders TO describer;\n")
 	t.Cleanup(func() { w.exec("DROP OWNED BY describer;\nDROP ROLE describer;\n") })

@@ -140,6 +140,7 @@ func texts(t testing.TB, chats []bson.D) []string {
 }
 
 func TestDocumentsAndTablesFeedEachOther(t *testing.T) { // X18, D14, D18, D19
+	t.Parallel()
 	w, db := newChats(t)
 	chat := func(text any) bson.D {
 		return bson.D{{Key: "_id", Value: int64(7)}, {Key: "members", Value: bson.A{
@@ -173,6 +174,7 @@ func TestDocumentsAndTablesFeedEachOther(t *testing.T) { // X18, D14, D18, D19
 }
 
 func TestDocumentsThatOthersHaveAPartInAreNotDeleted(t *testing.T) { // D18, D24
+	t.Parallel()
 	w, db := newChats(t)
 	post := func(by int) bson.D { return bson.D{{Key: "by", Value: by}, {Key: "text", Value: "hi"}} }
 	shared := bson.D{{Key: "_id", Value: "shared"}, {Key: "posts", Value: bson.A{post(0), post(1)}}}
@@ -187,6 +189,7 @@ func TestDocumentsThatOthersHaveAPartInAreNotDeleted(t *testing.T) { // D18, D24
 }
 
 func TestDocumentsThatDoNotFitTheirDescription(t *testing.T) { // D24
+	t.Parallel()
 	w, db := newChats(t)
 	fill(t, db, bson.D{{Key: "_id", Value: "1"}, {Key: "owner", Value: bson.D{{Key: "mail", Value: "anna@example.com"}, {Key: "name", Value: bson.A{"Anna", bson.D{{Key: "last", Value: "A."}}}}}},
 		{Key: "members", Value: "nobody"}, {Key: "posts", Value: bson.A{int32(5), bson.D{{Key: "by", Value: int32(0)}, {Key: "text", Value: bson.D{{Key: "html", Value: "hi"}}}}, bson.D{{Key: "by", Value: nil}}}}},
@@ -218,6 +221,7 @@ func TestDocumentsThatDoNotFitTheirDescription(t *testing.T) { // D24
 }
 
 func TestElementsThatAppearInAKnownDocumentAreErasedToo(t *testing.T) { // X17
+	t.Parallel()
 	w, db := newChats(t)
 	post := func(text any) bson.D { return bson.D{{Key: "by", Value: int32(0)}, {Key: "text", Value: text}} }
 	other := bson.D{{Key: "by", Value: int32(1)}, {Key: "text", Value: "Ben's"}}
@@ -244,6 +248,7 @@ func TestElementsThatAppearInAKnownDocumentAreErasedToo(t *testing.T) { // X17
 }
 
 func TestErasureOfDocumentsGoesOnWhereItWasInterrupted(t *testing.T) { // D23, X7
+	t.Parallel()
 	w, db := newChats(t)
 	w.limits.Batch = 1
 	chat := func(id int, text any) bson.D {
@@ -282,6 +287,7 @@ func TestErasureOfDocumentsGoesOnWhereItWasInterrupted(t *testing.T) { // D23, X
 // A document with many elements of others: Anna's are found, handed out and
 // masked, and nothing is kept of it but what is needed.
 func TestLongArraysOfOthersAreNotTheDataSubjects(t *testing.T) { // D18
+	t.Parallel()
 	const n = 10_000
 	w, db := newChats(t)
 	likes := func(hers string) bson.A {
@@ -465,6 +471,7 @@ func (c talk) handedOut() map[string]any {
 }
 
 func TestOnlyThePersonsOwnElementsAreHandedOutOrMasked(t *testing.T) { // D14, D18, D20, D21, D28
+	t.Parallel()
 	rounds := 8
 	if os.Getenv("SOAK") != "" {
 		rounds = 100

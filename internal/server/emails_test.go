@@ -143,6 +143,7 @@ func collections(t *testing.T, l message.Letter) string {
 }
 
 func TestEachThirdPartyIsToldInOneLetter(t *testing.T) { // E1 E3 E6 E7 X13
+	t.Parallel()
 	bothStores(t, func(t *testing.T, store string) {
 		m := told(t, store)
 		m.exec("UPDATE customer SET phone = NULL WHERE id = 0;\n") // so that nothing finds her in the archive
@@ -174,6 +175,7 @@ func TestEachThirdPartyIsToldInOneLetter(t *testing.T) { // E1 E3 E6 E7 X13
 }
 
 func TestAnErasureByLetterIsInstructedAndNotVerified(t *testing.T) { // E3 E4 E5
+	t.Parallel()
 	bothStores(t, func(t *testing.T, store string) {
 		m := told(t, store)
 		id, err := m.begin("erasure", "anna@example.com")
@@ -212,6 +214,7 @@ func TestAnErasureByLetterIsInstructedAndNotVerified(t *testing.T) { // E3 E4 E5
 }
 
 func TestNobodyIsToldWhereNothingIsFound(t *testing.T) { // E2 E6
+	t.Parallel()
 	bothStores(t, func(t *testing.T, store string) {
 		m := told(t, store, "fides_meta: {identity: email}}\n    - {name: full_name", "fides_meta: {}}\n    - {name: full_name")
 		id, err := m.begin("erasure", "nobody@example.com")
@@ -223,6 +226,7 @@ func TestNobodyIsToldWhereNothingIsFound(t *testing.T) { // E2 E6
 }
 
 func TestNobodyIsToldWithoutWriteAccess(t *testing.T) { // E2 D26
+	t.Parallel()
 	bothStores(t, func(t *testing.T, store string) {
 		m := told(t, store, "type: email, access: write", "type: email, access: read")
 		id, err := m.begin("erasure", "anna@example.com")
@@ -245,6 +249,7 @@ func TestNobodyIsToldWithoutWriteAccess(t *testing.T) { // E2 D26
 }
 
 func TestALetterIsTheSameWhenTheStepIsRepeated(t *testing.T) { // E18
+	t.Parallel()
 	bothStores(t, func(t *testing.T, store string) {
 		m := told(t, store)
 		m.refuse = errors.New("the database took it not")
@@ -287,6 +292,7 @@ func TestALetterIsTheSameWhenTheStepIsRepeated(t *testing.T) { // E18
 
 // A collection of which nothing is erased leads to the club.
 func TestRowsThatAppearMeanwhileAreInTheLetter(t *testing.T) { // X17 E6
+	t.Parallel()
 	bothStores(t, func(t *testing.T, store string) {
 		m := told(t, store, "\nconnection:", "\npolicy:\n- key: names\n  rules:\n  - {key: all, action: erasure, targets: [user.name], masking: {strategy: null_rewrite}}\nconnection:")
 		m.at(begins("verification"), "INSERT INTO orders VALUES (77, 0, 'Spätweg', 1);\n")
@@ -301,6 +307,7 @@ func TestRowsThatAppearMeanwhileAreInTheLetter(t *testing.T) { // X17 E6
 }
 
 func TestALetterIsHeldBackByALegalHold(t *testing.T) { // X28
+	t.Parallel()
 	bothStores(t, func(t *testing.T, store string) {
 		m := told(t, store)
 		var placed error
@@ -320,6 +327,7 @@ func TestALetterIsHeldBackByALegalHold(t *testing.T) { // X28
 }
 
 func TestALetterWithMoreValuesThanTheCapWaits(t *testing.T) { // X27
+	t.Parallel()
 	bothStores(t, func(t *testing.T, store string) {
 		m := told(t, store)
 		m.Limits.RowsPerCollection = 1
@@ -335,6 +343,7 @@ func TestALetterWithMoreValuesThanTheCapWaits(t *testing.T) { // X27
 }
 
 func TestTheCommandLineRefusesWhatNeedsLetters(t *testing.T) { // E6
+	t.Parallel()
 	m := told(t, "sqlite")
 	who := person(t, "email", "anna@example.com")
 	plan, err := m.plan("erasure", who)

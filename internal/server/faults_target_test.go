@@ -71,6 +71,7 @@ func (w *world) blocked() {
 // TestDeadlockIsTriedAgainAndCountsOnce has another writer hold a row in the
 // middle of a batch, and then reach for one that the batch has locked before.
 func TestDeadlockIsTriedAgainAndCountsOnce(t *testing.T) { // R6
+	t.Parallel()
 	servers(t, func(t *testing.T, w *world) {
 		code, heavy := "40P01", "SET LOCAL deadlock_timeout = '60s'" // that the other's comes first
 		if w.target == "postgres" {
@@ -106,6 +107,7 @@ func TestDeadlockIsTriedAgainAndCountsOnce(t *testing.T) { // R6
 }
 
 func TestLockThatIsHeldTooLongIsTriedAgain(t *testing.T) { // R6
+	t.Parallel()
 	for name, c := range map[string]struct{ target, limits, code string }{
 		"postgres, lock":      {"postgres", "lock_timeout=100", "55P03"},
 		"postgres, statement": {"postgres", "lock_timeout=0&statement_timeout=300", "57014"},
@@ -136,6 +138,7 @@ func TestLockThatIsHeldTooLongIsTriedAgain(t *testing.T) { // R6
 // TestAnswerThatBreaksOffIsReadAnew ends the connection in the middle of the
 // letters, twice.
 func TestAnswerThatBreaksOffIsReadAnew(t *testing.T) { // R6
+	t.Parallel()
 	servers(t, func(t *testing.T, w *world) {
 		var wire *wiretest.Wire
 		wire, w.url = wiretest.New(t, w.url)
@@ -161,6 +164,7 @@ func TestAnswerThatBreaksOffIsReadAnew(t *testing.T) { // R6
 // TestTargetThatAnswersSlowlyIsWaitedFor delays every answer, and holds all
 // back for longer than the lease once.
 func TestTargetThatAnswersSlowlyIsWaitedFor(t *testing.T) { // R6
+	t.Parallel()
 	servers(t, func(t *testing.T, w *world) {
 		var wire *wiretest.Wire
 		wire, w.url = wiretest.New(t, w.url)
@@ -189,6 +193,7 @@ func TestTargetThatAnswersSlowlyIsWaitedFor(t *testing.T) { // R6
 // in ways that no waiting mends: it says why, after one try, what does not
 // depend on it goes on, and the same request completes later.
 func TestPermanentFailureStopsAtOnceAndCompletesWhenItIsMended(t *testing.T) { // R6, X11
+	t.Parallel()
 	for name, c := range map[string]struct {
 		hinder, mend map[string]string // by target
 		before       bool              // the start, or else in the middle of the letters

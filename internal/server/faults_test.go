@@ -145,6 +145,7 @@ func (d *desk) recorded(id string) []string {
 // each piece of progress: on the way to the database that is erased from, or on
 // the way to the store.
 func TestCommitWhoseAnswerIsLostCountsOnce(t *testing.T) { // R3, R1
+	t.Parallel()
 	for _, link := range []struct{ store, target, cut string }{
 		{"sqlite", "postgres", "target"}, {"sqlite", "mysql", "target"}, {"postgres", "sqlite", "store"}, {"postgres", "mysql", "store"},
 	} {

@@ -94,6 +94,7 @@ const masked = "SELECT (SELECT count(*) FROM orders WHERE street IS NULL), (SELE
 // erasure, again and again: what the databases hold when Place returns, they
 // hold when the request has stopped.
 func TestNoRowIsWrittenOnceAHoldIsPlaced(t *testing.T) { // X28
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		w.exec(strings.Replace(annasOrders, "139", "539", 1)) // more than are written while nine holds are placed, slowly
 		d := w.open()
@@ -153,6 +154,7 @@ func TestNoRowIsWrittenOnceAHoldIsPlaced(t *testing.T) { // X28
 
 // Before rows of a circle are deleted, columns of them are nulled.
 func TestNothingIsNulledOnceAHoldIsPlaced(t *testing.T) { // X28, D12
+	t.Parallel()
 	bothStores(t, func(t *testing.T, store string) {
 		w := newThreads(t, store, "").world
 		w.limits.RowsPerCollection = 10_000
@@ -197,6 +199,7 @@ func TestNothingIsNulledOnceAHoldIsPlaced(t *testing.T) { // X28, D12
 }
 
 func TestErasureOfWhatIsHeldIsRefusedAndAccessIsNot(t *testing.T) { // X28
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		d := w.open()
 		for what, holding := range map[string]Holding{
@@ -261,6 +264,7 @@ func eraseInChild() error {
 // TestHoldStopsOtherProcesses erases two people in processes of their own,
 // and places a hold in this one.
 func TestHoldStopsOtherProcesses(t *testing.T) { // X28
+	t.Parallel()
 	for _, target := range []string{"sqlite", "postgres"} {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()

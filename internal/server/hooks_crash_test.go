@@ -11,6 +11,7 @@ import (
 // A program of the company is called again at most under the same id, and what the
 // person agreed to is withdrawn once.
 func TestKilledAroundWebhooksAndWithdrawalsDoesEachOnce(t *testing.T) { // R1, X5, X12
+	t.Parallel()
 	if _, err := crashing(); err != nil {
 		t.Fatal(err)
 	}

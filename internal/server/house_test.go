@@ -8,6 +8,7 @@ import (
 )
 
 func TestDataDirectoryInUseIsRefusedAndLeftAlone(t *testing.T) {
+	t.Parallel()
 	c := Config{Data: t.TempDir()}
 	first, err := Open(t.Context(), c)
 	if err != nil {

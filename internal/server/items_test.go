@@ -191,6 +191,7 @@ func plain(a types.AttributeValue) any {
 }
 
 func TestItemsAndTablesFeedEachOther(t *testing.T) { // X18, D14, D19, D21
+	t.Parallel()
 	w, client := newCarts(t)
 	d := w.open()
 	plan, err := d.plan("erasure", person(t, subject.Email, "anna@example.com"))

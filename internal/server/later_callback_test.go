@@ -60,6 +60,7 @@ func (s *site) skips(r api.Request, address string) {
 }
 
 func TestWhatAVendorPostsIsHandedOutAndNothingElseIsTaken(t *testing.T) { // H14, SE10
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, v := newVaultSite(t, db)
 		anna, hers := s.waitsFor(v, "anna@example.com")
@@ -114,6 +115,7 @@ func TestWhatAVendorPostsIsHandedOutAndNothingElseIsTaken(t *testing.T) { // H14
 
 // The answer overtakes the call: what waits for it begins only then.
 func TestAnAnswerThatComesBeforeTheCallReturnsCounts(t *testing.T) { // H14
+	t.Parallel()
 	s, v := newVaultSite(t, storetest.SQLite(t))
 	answers := make(chan int, 10)
 	v.early = func(c vaultCall) { answers <- s.replyTo(c.token, c.answer()).status }
@@ -131,6 +133,7 @@ func TestAnAnswerThatComesBeforeTheCallReturnsCounts(t *testing.T) { // H14
 }
 
 func TestWhatIsWaitedForIsShownAndCanBeGivenUp(t *testing.T) { // H14, X23
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, v := newVaultSite(t, db)
 		before := time.Now().Add(-time.Second)

@@ -18,6 +18,7 @@ var waitPoints = []string{"reply.expected", "wait.begun", "wait.begun:3", "wait.
 // asked again at most under the same key, and the end is that of one that nobody
 // disturbed.
 func TestKilledAroundAnAnswerThatComesLaterAsksUnderTheSameKey(t *testing.T) { // H14, R1
+	t.Parallel()
 	if _, err := crashing(); err != nil {
 		t.Fatal(err)
 	}

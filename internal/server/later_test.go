@@ -240,6 +240,7 @@ const anyAnswer = `{"access_results":[]}`
 // Customers are polled, leads are called back; each is ready in its own time, and
 // the server holds nothing meanwhile.
 func TestARequestWaitsForSystemsInNobodysHandsAndGoesOnWithEach(t *testing.T) { // H14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newLateSite(t, db)
 		s.world.later("customer", "polling")
@@ -311,6 +312,7 @@ func problemDetail(body string) string {
 
 // Masks are asked for once, too, and what follows them waits.
 func TestAnErasureWaitsForSystemsAndIsVerified(t *testing.T) { // H14, X10
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newLateSite(t, db)
 		s.openShop()
@@ -344,6 +346,7 @@ func TestAnErasureWaitsForSystemsAndIsVerified(t *testing.T) { // H14, X10
 }
 
 func TestASystemThatNeverAnswersStopsTheRequestAndIsAskedAnew(t *testing.T) { // H14, E10
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newLateSite(t, db)
 		s.openShop()
@@ -363,6 +366,7 @@ func TestASystemThatNeverAnswersStopsTheRequestAndIsAskedAnew(t *testing.T) { //
 }
 
 func TestWhatWaitsCanBeSkippedAndTheRequestCanceled(t *testing.T) { // H14, X23
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newLateSite(t, db)
 		s.openShop()
@@ -392,6 +396,7 @@ func TestWhatWaitsCanBeSkippedAndTheRequestCanceled(t *testing.T) { // H14, X23
 // The server is killed while a request waits. An embedded one is started again;
 // of two on one database the other goes on.
 func TestAKilledServersWaitingRequestLosesNothingAndAsksNothingTwice(t *testing.T) { // H14, R1
+	t.Parallel()
 	bothStores(t, func(t *testing.T, kind string) {
 		w := latecomers(t, kind)
 		w.later("customer", "polling")
@@ -440,6 +445,7 @@ func TestAKilledServersWaitingRequestLosesNothingAndAsksNothingTwice(t *testing.
 
 // The command line waits in place, and asks nobody who would call back.
 func TestTheCommandLineWaitsInPlace(t *testing.T) { // H14
+	t.Parallel()
 	bothStores(t, func(t *testing.T, kind string) {
 		w := latecomers(t, kind)
 		w.later("customer", "polling")

@@ -91,6 +91,7 @@ func (a *archive) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestTheCommandLinePollsAVendorAndCallsNoneThatWouldCallBack(t *testing.T) { // H14
+	t.Parallel()
 	bothStores(t, func(t *testing.T, kind string) {
 		w, a := newWorld(t, kind, "sqlite"), newArchive(t)
 		w.configure(archiveDescription, shopDataset, shopPolicies, fmt.Sprintf("connection:\n- {key: archive, type: archive, access: write, private: true, secrets: {domain: %q}}\n", strings.TrimPrefix(a.URL, "http://")))

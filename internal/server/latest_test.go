@@ -23,6 +23,7 @@ func (c closing) Close() error {
 }
 
 func TestConnectionsOfAnEarlierConfigurationAreClosedWhenNobodyUsesThem(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var open atomic.Int64
 		spec := builtin.Registry()["sqlite"]

@@ -15,6 +15,7 @@ import (
 // and one cancellation; who is told that it was done finds it in the audit log,
 // and nobody else does. A cancellation is the last that happens to a request.
 func TestOfManyWhoApproveAndCancelAtTheSameMomentOneOfEachCountsAtMost(t *testing.T) { // X22, X23, R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openShop()

@@ -436,6 +436,7 @@ func (l *lives) audited() {
 // the target, in the letters, in the audit log. An embedded server that was
 // killed is started again; of two on one database, the other goes on.
 func TestServersThatAreStruckAmidManyRequestsLoseNothingAndDoNothingTwice(t *testing.T) { // R1, R4, R8, E18, X5, X15
+	t.Parallel()
 	_, blows := sizes()
 	t.Logf("to have the same again: SEED=%d", seed())
 	bothStores(t, func(t *testing.T, kind string) {

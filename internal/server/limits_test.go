@@ -23,6 +23,7 @@ func (w *world) orders(annas, others int) {
 }
 
 func TestCapsHoldAtTheirBoundaries(t *testing.T) { // X27
+	t.Parallel()
 	const annas = 2 // orders that the shop has of Anna, of 4
 	for name, c := range map[string]struct {
 		annas, others int
@@ -86,6 +87,7 @@ func (d *desk) takeOfTheHour(rows int64) {
 
 // A cap is for the request: rows of later rounds are no others.
 func TestCapsCountTheRowsOfAllRounds(t *testing.T) { // X27, X17
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		w.limits.RowsPerCollection = 3 // Anna has 2 orders and 2 notes
 		no := 100
@@ -106,6 +108,7 @@ func TestCapsCountTheRowsOfAllRounds(t *testing.T) { // X27, X17
 
 // What appears between access and erasure counts before anything is written.
 func TestCapsCountRowsThatAppearedSinceAccess(t *testing.T) { // X27, X17
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		w.limits.RowsPerCollection = 2
 		w.at(begins("erasure"), "INSERT INTO orders VALUES (99, 0, 'Spätweg 3', 1);\n")
@@ -119,6 +122,7 @@ func TestCapsCountRowsThatAppearedSinceAccess(t *testing.T) { // X27, X17
 }
 
 func TestKeptUntilADayIsMaskedByANewRequestOnTheNext(t *testing.T) { // X28
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		w.configure(shopDataset, `
 policy:

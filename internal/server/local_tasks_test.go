@@ -20,6 +20,7 @@ func archived(t *testing.T, store string) *world {
 }
 
 func TestPlanThatAsksPeopleReadsNothingWhereNobodyCanBeAsked(t *testing.T) { // X4
+	t.Parallel()
 	d := archived(t, "sqlite").open()
 	id := d.submit("access", "anna@example.com")
 	e := d.executor()
@@ -39,6 +40,7 @@ func TestPlanThatAsksPeopleReadsNothingWhereNobodyCanBeAsked(t *testing.T) { // 
 }
 
 func TestRunWaitsForAnswersAndGoesOnWithThem(t *testing.T) { // X4, R1
+	t.Parallel()
 	bothStores(t, func(t *testing.T, store string) {
 		w := archived(t, store)
 		d := w.open()

@@ -384,6 +384,7 @@ func line(r fulfill.Report, address string, action request.Action) fulfill.Colle
 }
 
 func TestAccessFindsThePersonsRowsAndNobodyElses(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		report := w.open().run("access", " ANNA@example.com ")
 		w.equal("status", report.Status, request.Complete)
@@ -399,6 +400,7 @@ func TestAccessFindsThePersonsRowsAndNobodyElses(t *testing.T) {
 }
 
 func TestErasureMasksKeepsAndVerifies(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		d := w.open()
 		report := d.run("erasure", "anna@example.com")
@@ -431,6 +433,7 @@ func TestErasureMasksKeepsAndVerifies(t *testing.T) {
 }
 
 func TestEndedRequestsKeepNoPersonalData(t *testing.T) { // X16
+	t.Parallel()
 	w := newWorld(t, "sqlite", "sqlite")
 	d := w.open()
 	report := d.run("erasure", "anna@example.com")
@@ -443,6 +446,7 @@ func TestEndedRequestsKeepNoPersonalData(t *testing.T) { // X16
 }
 
 func TestIdentityThatMatchesNothingIsComplete(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		report := w.open().run("erasure", "nobody@example.com")
 		w.equal("status", report.Status, request.Complete)
@@ -453,6 +457,7 @@ func TestIdentityThatMatchesNothingIsComplete(t *testing.T) {
 }
 
 func TestDriftStopsTheRequestBeforeAnythingIsWritten(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]string{
 		"a table that vanished":    "DROP TABLE note;\n",
 		"a column of another type": "DROP TABLE note;\nCREATE TABLE note (id VARCHAR(20) PRIMARY KEY, order_no VARCHAR(9), body TEXT);\n",
@@ -506,6 +511,7 @@ func (d *desk) submitFails(policyKey, email, change string) string {
 }
 
 func TestReadOnlyConnectionEndsInErrorAndTheRestProceeds(t *testing.T) { // D26
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		archive := newWorld(t, "sqlite", "sqlite")
 		w.write(shopDataset, shopPolicies,
@@ -522,6 +528,7 @@ func TestReadOnlyConnectionEndsInErrorAndTheRestProceeds(t *testing.T) { // D26
 }
 
 func TestDatabaseThatRefusesWritesIsReported(t *testing.T) { // D26
+	t.Parallel()
 	w := newWorld(t, "sqlite", "sqlite")
 	w.exec("CREATE TRIGGER no_change BEFORE UPDATE ON orders BEGIN SELECT RAISE(ABORT, 'anna@example.com'); END;\n")
 	d := w.open()
@@ -546,6 +553,7 @@ func TestDatabaseThatDiesInTheMiddleIsAskedAgain(t *testing.T) { // R6
 }
 
 func TestCapsPauseBeforeAnythingIsWritten(t *testing.T) { // X27
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		w.limits.RowsPerCollection = 1
 		d := w.open()
@@ -568,6 +576,7 @@ func TestCapsPauseBeforeAnythingIsWritten(t *testing.T) { // X27
 }
 
 func TestHourlyAllowanceIsSharedByAllRequests(t *testing.T) { // X27
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		w.limits.RowsPerHour = 6 // Anna takes 5
 		d := w.open()
@@ -592,6 +601,7 @@ func TestHourlyAllowanceIsSharedByAllRequests(t *testing.T) { // X27
 }
 
 func TestShareOfALargeTableIsCapped(t *testing.T) { // X27
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		w.limits.RowsPerCollection = 100_000
 		series := "WITH RECURSIVE s(n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM s WHERE n < 10500) "
@@ -608,6 +618,7 @@ func TestShareOfALargeTableIsCapped(t *testing.T) { // X27
 }
 
 func TestManyRowsAreStreamedInBatchesWithExactCounts(t *testing.T) { // D23
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		series := "WITH RECURSIVE s(n) AS (SELECT 100 UNION ALL SELECT n + 1 FROM s WHERE n < 5099) "
 		w.exec("INSERT INTO orders " + series + "SELECT n, 0, CASE WHEN n % 2 = 0 THEN 'x' END, 1 FROM s;\n")
@@ -620,6 +631,7 @@ func TestManyRowsAreStreamedInBatchesWithExactCounts(t *testing.T) { // D23
 }
 
 func TestCyclesRunToAFixpoint(t *testing.T) { // D9
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		w.exec(`CREATE TABLE staff (id INTEGER PRIMARY KEY, mail VARCHAR(60), boss INTEGER, name VARCHAR(20));
 INSERT INTO staff VALUES (0, 'top@example.com', NULL, 'Top'), (1, 'mid@example.com', 0, 'Mid'), (2, 'low@example.com', 1, 'Low'), (3, 'x@example.com', 0, 'Other');
@@ -645,6 +657,7 @@ dataset:
 }
 
 func TestNothingPersonalInLogsErrorsOrReports(t *testing.T) { // SE10
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		const canary = "kanari"
 		w.exec("INSERT INTO customer VALUES (7, 'kanari@example.com', 'kanari-name', 'kanari-fon', 1);\nINSERT INTO orders VALUES (70, 7, 'kanari-weg', 1);\n")
@@ -679,6 +692,7 @@ func TestNothingPersonalInLogsErrorsOrReports(t *testing.T) { // SE10
 }
 
 func TestRequestIsCarriedOutByOneHolderAtATime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "postgres", "sqlite")
 	d := w.open()
 	id := d.submit("erasure", "anna@example.com")
@@ -710,6 +724,7 @@ func TestRequestIsCarriedOutByOneHolderAtATime(t *testing.T) {
 // the request ends in error, and a retry continues where it failed without
 // visiting what is finished (X7, X11, X24).
 func TestPermanentFailureStopsItsDependentsOnly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "sqlite", "postgres")
 	letter := func(body string) string {
 		return "CREATE OR REPLACE VIEW letter AS SELECT no AS id, customer_id, " + body + "::text AS body FROM orders;\n"
@@ -766,6 +781,7 @@ func TestPermanentFailureStopsItsDependentsOnly(t *testing.T) {
 }
 
 func TestTargetedFieldThatCannotBeMaskedIsNamedAndNeverComplete(t *testing.T) { // D24, D25
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		// email is NOT NULL, so null_rewrite is refused beforehand.
 		w.configure(shopDataset, strings.Replace(shopPolicies, "{strategy: hash, configuration: {algorithm: SHA-256}}", "{strategy: null_rewrite}", 1))
@@ -793,6 +809,7 @@ func TestTargetedFieldThatCannotBeMaskedIsNamedAndNeverComplete(t *testing.T) { 
 }
 
 func TestRowsWithoutAKeyAreAddressedByWhatTheyAreFoundBy(t *testing.T) { // D22
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		w.exec("CREATE TABLE mail (address VARCHAR(60), body TEXT);\nINSERT INTO mail VALUES ('anna@example.com', 'one'), ('anna@example.com', 'one'), ('anna@example.com', 'two'), ('ben@example.com', 'one');\n")
 		w.configure(`
@@ -825,6 +842,7 @@ dataset:
 `
 
 func TestDeclaredKeyThatIsNotUniqueTouchesNobodyElse(t *testing.T) { // D22, D23
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		w.exec("CREATE TABLE mail (kind VARCHAR(9), sender VARCHAR(60), receiver VARCHAR(60));\nINSERT INTO mail VALUES ('note', 'anna@example.com', NULL), ('note', 'ben@example.com', NULL), ('note', NULL, NULL), ('memo', 'ben@example.com', 'anna@example.com'), ('memo', 'anna@example.com', 'ben@example.com'), ('memo', 'anna@example.com', 'ben@example.com');\n")
 		w.configure(mailDataset, shopPolicies)
@@ -840,6 +858,7 @@ func TestDeclaredKeyThatIsNotUniqueTouchesNobodyElse(t *testing.T) { // D22, D23
 }
 
 func TestTableWithoutAKeyGivesAllItsRows(t *testing.T) { // X6, D16
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		w.exec("CREATE TABLE mail (kind VARCHAR(9), sender VARCHAR(60), receiver VARCHAR(60));\nINSERT INTO mail VALUES ('a', 'anna@example.com', 'anna@example.com'), ('b', 'anna@example.com', 'anna@example.com'), ('c', 'anna@example.com', 'x'), ('c', 'anna@example.com', 'x'), ('d', 'x', 'x');\n")
 		w.configure(strings.Replace(mailDataset, ", fides_meta: {primary_key: true}", ", data_categories: [user.content]", 1), shopPolicies)

@@ -59,6 +59,7 @@ func bothStores(t *testing.T, test func(t *testing.T, store string)) {
 }
 
 func TestOneCollectionIsRetriedAloneAndWhatIsDoneIsNotVisitedAgain(t *testing.T) { // X23, X11
+	t.Parallel()
 	bothStores(t, func(t *testing.T, store string) {
 		w, mend := broken(t, store)
 		d := w.open()
@@ -93,6 +94,7 @@ func TestOneCollectionIsRetriedAloneAndWhatIsDoneIsNotVisitedAgain(t *testing.T)
 }
 
 func TestSkippedCollectionIsToldWithItsReasonAndNeverPlainComplete(t *testing.T) { // X23
+	t.Parallel()
 	bothStores(t, func(t *testing.T, store string) {
 		w, mend := broken(t, store)
 		mend("parcel")
@@ -120,6 +122,7 @@ func TestSkippedCollectionIsToldWithItsReasonAndNeverPlainComplete(t *testing.T)
 }
 
 func TestCollectionSkippedBeforeItsErasureStaysAsItIs(t *testing.T) { // X23, X27
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		w.limits.RowsPerCollection = 1 // orders and notes have 2
 		d := w.open()
@@ -141,6 +144,7 @@ func TestCollectionSkippedBeforeItsErasureStaysAsItIs(t *testing.T) { // X23, X2
 }
 
 func TestFinalisedRequestIsNotGoneOnWith(t *testing.T) { // X23
+	t.Parallel()
 	bothStores(t, func(t *testing.T, store string) {
 		w, mend := broken(t, store)
 		d := w.open()
@@ -169,6 +173,7 @@ func TestFinalisedRequestIsNotGoneOnWith(t *testing.T) { // X23
 }
 
 func TestExecutionLogHasAttemptsFieldsRowsAndTimes(t *testing.T) { // X24
+	t.Parallel()
 	w, mend := broken(t, "sqlite")
 	mend("parcel")
 	d := w.open()
@@ -220,6 +225,7 @@ func (forgetful) Renew(context.Context, request.Lease, time.Duration) error { re
 // from each other while its batches take longer than a lease lasts: every row
 // is masked and counted once, and the request ends once.
 func TestWorkersWithLeasesShorterThanTheirPauses(t *testing.T) { // R4
+	t.Parallel()
 	for _, target := range []string{"sqlite", "postgres"} {
 		t.Run(target, func(t *testing.T) {
 			t.Parallel()

@@ -13,6 +13,7 @@ import (
 // Whatever stops a request, it says at which step and collection, and what has
 // to happen.
 func TestStoppedRequestSaysWhereAndWhatIsNeeded(t *testing.T) { // E10, X7, X27
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSiteWith(t, db, func(srv *Server) { srv.limits = fulfill.Limits{RowsPerCollection: 1} })
 		s.openShop()

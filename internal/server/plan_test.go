@@ -12,6 +12,7 @@ import (
 // TestSamePlanWhateverTheFilesAreCalled spreads a configuration over files by
 // chance, in any order.
 func TestSamePlanWhateverTheFilesAreCalled(t *testing.T) { // X19
+	t.Parallel()
 	w := newWorld(t, "sqlite", "sqlite")
 	w.exec("CREATE TABLE ticket (id INTEGER PRIMARY KEY, mail VARCHAR(40), order_no INTEGER REFERENCES orders (no), body TEXT);\n")
 	lists := map[string][]string{"dataset": {

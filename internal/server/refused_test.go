@@ -15,6 +15,7 @@ import (
 // the database knows, with the row; the request never ends as plain complete,
 // and the field beside it is masked.
 func TestEveryFieldThatCannotBeMaskedIsAnOutcomeOfItsOwn(t *testing.T) { // D22, D24, D25, D26
+	t.Parallel()
 	const constant = "strategy: string_rewrite, configuration: {rewrite_value: erased}"
 	for _, c := range []struct {
 		name     string

@@ -63,6 +63,7 @@ func (d *desk) acts(act string) (n int) {
 }
 
 func TestRowsThatAppearWhileARequestRunsAreErasedWithWhatDependsOnThem(t *testing.T) { // X17
+	t.Parallel()
 	for point, meant := range map[string]func(fulfill.Event) bool{
 		"between access and erasure": begins("erasure"),
 		"during erasure":             erased("shop:customer"),
@@ -96,6 +97,7 @@ func TestRowsThatAppearWhileARequestRunsAreErasedWithWhatDependsOnThem(t *testin
 }
 
 func TestRowThatChangesMeanwhileIsReadAnewAndMasked(t *testing.T) { // X17, D28
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		// By a digest, so that the mask of what was there before is another one.
 		w.configure(shopDataset, strings.Replace(shopPolicies, "user.contact.address, ", "", 1)+
@@ -118,6 +120,7 @@ func TestRowThatChangesMeanwhileIsReadAnewAndMasked(t *testing.T) { // X17, D28
 }
 
 func TestMaskedColumnsOfARowThatChangesAreNotMaskedAgain(t *testing.T) { // X11, D28
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		var once sync.Once
 		var mask []string
@@ -138,6 +141,7 @@ func TestMaskedColumnsOfARowThatChangesAreNotMaskedAgain(t *testing.T) { // X11,
 }
 
 func TestRowThatChangesAndGoesToSomebodyElseIsLeftAlone(t *testing.T) { // X17, D28
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		w.at(begins("erasure"), "UPDATE orders SET street = 'Benweg 9', customer_id = 1 WHERE no = 10;\n")
 		report := w.open().run("erasure", "anna@example.com")
@@ -148,6 +152,7 @@ func TestRowThatChangesAndGoesToSomebodyElseIsLeftAlone(t *testing.T) { // X17, 
 }
 
 func TestWriterThatNeverStopsLeavesCountedResidue(t *testing.T) { // X17
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		no := 100
 		w.tell = func(e fulfill.Event) {
@@ -165,6 +170,7 @@ func TestWriterThatNeverStopsLeavesCountedResidue(t *testing.T) { // X17
 }
 
 func TestNewRowsOfACollectionThatOnlyLeadsOnAreFollowed(t *testing.T) { // X17
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		w.configure(shopDataset, strings.NewReplacer(
 			"- {key: email, action: erasure, targets: [user.contact.email], masking: {strategy: hash, configuration: {algorithm: SHA-256}}}", "",
@@ -177,6 +183,7 @@ func TestNewRowsOfACollectionThatOnlyLeadsOnAreFollowed(t *testing.T) { // X17
 }
 
 func TestNewRowsInCyclesAreFollowed(t *testing.T) { // X17, D9
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		w.exec(`CREATE TABLE staff (id INTEGER PRIMARY KEY, mail VARCHAR(60), boss INTEGER, name VARCHAR(20));
 INSERT INTO staff VALUES (0, 'top@example.com', NULL, 'Top'), (1, 'low@example.com', 0, 'Low'), (3, 'x@example.com', NULL, 'Other'), (4, 'y@example.com', NULL, 'Stranger');
@@ -200,6 +207,7 @@ dataset:
 }
 
 func TestParentThatANewChildHoldsIsDeletedInTheNextRound(t *testing.T) { // X17
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		del := "fides_meta: {masking_strategy_override: {strategy: delete}}\n    fields:"
 		w.configure(strings.NewReplacer("name: customer\n    fields:", "name: customer\n    "+del, "name: orders\n    fields:", "name: orders\n    "+del).Replace(shopDataset),
@@ -215,6 +223,7 @@ func TestParentThatANewChildHoldsIsDeletedInTheNextRound(t *testing.T) { // X17
 // A delete that would take a row along that access did not find is refused;
 // one that has appeared since is the person's, and is found before.
 func TestNewChildThatADeleteWouldTakeAlongIsReadBeforeAnythingIsWritten(t *testing.T) { // X17, D12
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		w.exec("CREATE TABLE parent (id INTEGER PRIMARY KEY, mail VARCHAR(40));\nCREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent (id) ON DELETE CASCADE, body VARCHAR(9));\n" +
 			"INSERT INTO parent VALUES (1, 'anna@example.com'), (2, 'ben@example.com');\nINSERT INTO child VALUES (10, 1, 'old'), (20, 2, 'old');\n")
@@ -245,6 +254,7 @@ dataset:
 }
 
 func TestRowsThatCannotBeToldApartGoThroughRoundsToo(t *testing.T) { // X17, D22
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		w.exec("CREATE TABLE mail (address VARCHAR(60), body TEXT);\nINSERT INTO mail VALUES ('anna@example.com', 'one'), ('anna@example.com', 'one'), ('anna@example.com', 'two'), ('ben@example.com', 'one');\n")
 		w.configure(`

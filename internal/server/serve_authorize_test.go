@@ -117,6 +117,7 @@ func newConsentScreen(t *testing.T) *consentScreen {
 }
 
 func TestAPersonLetsAConnectionBeUsed(t *testing.T) { // H8
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, vendor := newSiteWith(t, db, func(srv *Server) {
 			latest := srv.worker().latest
@@ -233,6 +234,7 @@ func (s *site) actsOf(object string) string {
 }
 
 func TestNobodyIsSentWhereNothingIsToBeAllowed(t *testing.T) { // H8
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	latest := NewLatest(s.db.DB, config.Options{Registry: kinds(t)})
 	defer func() { s.must(latest.Close()) }()

@@ -118,6 +118,7 @@ func newShop(t *testing.T, db *storetest.Database) (*site, *visitor) {
 }
 
 func TestAVisitorChoosesSeesTakesAndWithdraws(t *testing.T) { // B1 B2 B5 B6 B23 B33 W17
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, v := newShop(t, db)
 		if v.current() != nil {
@@ -173,6 +174,7 @@ func TestAVisitorChoosesSeesTakesAndWithdraws(t *testing.T) { // B1 B2 B5 B6 B23
 }
 
 func TestOnlyPagesOfTheSiteMayChoose(t *testing.T) {
+	t.Parallel()
 	s, v := newShop(t, storetest.SQLite(t))
 	at := "/api/v1/public/sites/" + v.key + "/consents"
 	for what, headers := range map[string][]string{
@@ -208,6 +210,7 @@ func TestOnlyPagesOfTheSiteMayChoose(t *testing.T) {
 }
 
 func TestAChoiceIsTakenWholeOrRefused(t *testing.T) { // B8 B18
+	t.Parallel()
 	s, v := newShop(t, storetest.SQLite(t))
 	many := map[string]bool{}
 	for i := range 2000 {
@@ -260,6 +263,7 @@ func TestAChoiceIsTakenWholeOrRefused(t *testing.T) { // B8 B18
 }
 
 func TestASiteThatHasPublishedNothingTakesChoices(t *testing.T) { // B13 B19
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	id, key := s.makeSite(store.DefaultTenant, false)
 	v := &visitor{s, key, banner.Place{Tenant: store.DefaultTenant, ID: id}, &banner.Published{Version: banner.Version{Regions: []banner.Region{{}}}}, strings.ReplaceAll(uuid.NewString(), "-", "")}
@@ -290,6 +294,7 @@ func TestASiteThatHasPublishedNothingTakesChoices(t *testing.T) { // B13 B19
 }
 
 func TestOnlyTheExactSignalIsOne(t *testing.T) {
+	t.Parallel()
 	_, v := newShop(t, storetest.SQLite(t))
 	for _, c := range []struct {
 		headers []string
@@ -310,6 +315,7 @@ func TestOnlyTheExactSignalIsOne(t *testing.T) {
 }
 
 func TestPagesThatChooseAtOnce(t *testing.T) { // B3 B18
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, v := newShop(t, db)
 		var all sync.WaitGroup
@@ -368,6 +374,7 @@ func TestPagesThatChooseAtOnce(t *testing.T) { // B3 B18
 }
 
 func TestVisitorsAreBoundedByNetworkAndDevice(t *testing.T) { // SE15
+	t.Parallel()
 	s := newSiteWith(t, storetest.SQLite(t), func(server *Server) {
 		noon := time.Now().Truncate(time.Minute)
 		server.Limiter = &api.Limiter{Most: 4, Now: func() time.Time { return noon }}
@@ -422,6 +429,7 @@ func linkedShop(t *testing.T, db *storetest.Database) (s *site, v *visitor, gate
 }
 
 func TestTheGateHeedsALinkedDeviceAtOnce(t *testing.T) { // B6 B29
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, v, gate := linkedShop(t, db)
 		gate("linked", true)
@@ -443,6 +451,7 @@ func TestTheGateHeedsALinkedDeviceAtOnce(t *testing.T) { // B6 B29
 }
 
 func TestTheServerKeepsDevicesUp(t *testing.T) { // B15 B29
+	t.Parallel()
 	s, v, gate := linkedShop(t, storetest.SQLite(t))
 	s.makeConsent(store.DefaultTenant, "anna@example.org", "analytics", false)
 	for until := time.Now().Add(time.Minute); v.current().Categories["statistics"].Granted; <-time.After(10 * time.Millisecond) {

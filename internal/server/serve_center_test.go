@@ -13,6 +13,7 @@ import (
 )
 
 func TestLookingAtAPackageLinkSpendsNothing(t *testing.T) { // SE3
+	t.Parallel()
 	s := newPagesSite(t, storetest.SQLite(t))
 	link := "/packages/" + s.link()
 	for range 5 { // programs that look at mail follow every link
@@ -41,6 +42,7 @@ func TestLookingAtAPackageLinkSpendsNothing(t *testing.T) { // SE3
 }
 
 func TestColleagueAnswersByTheLinkOfTheLetterOnce(t *testing.T) { // W4
+	t.Parallel()
 	s := newPagesSite(t, storetest.SQLite(t))
 	link := "/tasks/" + s.taskToken(store.DefaultTenant)
 	b := s.browser()

@@ -27,6 +27,7 @@ func choiceLetter(id string) message.Letter {
 }
 
 func TestWhatAMailServerAnswersIsTheOutcomeOfTheCall(t *testing.T) { // P4, SE10
+	t.Parallel()
 	tests := map[string]struct {
 		fault  mailcatch.Fault
 		want   connector.CallOutcome
@@ -61,6 +62,7 @@ func TestWhatAMailServerAnswersIsTheOutcomeOfTheCall(t *testing.T) { // P4, SE10
 }
 
 func TestATableForSpreadsheetsCalculatesNothing(t *testing.T) { // SE6, P7
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		caught, tr := mailServer(t, mailcatch.Config{})
 		table := [][]string{

@@ -32,6 +32,7 @@ func (s *site) devicesOf(email string) int {
 }
 
 func TestRequestsHandOutAndForgetWhatWasChosenInBanners(t *testing.T) { // B27, SE1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		c := newPrograms(t)
 		c.on("crm", says(`{"derived_identity": {"email": "ben@example.com"}}`))

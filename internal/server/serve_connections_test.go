@@ -22,6 +22,7 @@ import (
 )
 
 func TestConnectionsAreTriedOutOverHTTP(t *testing.T) { // E14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openShop()
@@ -61,6 +62,7 @@ func TestConnectionsAreTriedOutOverHTTP(t *testing.T) { // E14
 }
 
 func TestAConnectionIsTriedOutBeforeItIsKept(t *testing.T) { // W8
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	s.openShop()
 	s.world.configure(shopDataset, shopPolicies, others)
@@ -84,6 +86,7 @@ func TestAConnectionIsTriedOutBeforeItIsKept(t *testing.T) { // W8
 }
 
 func TestTypesOfConnectionsAreThoseOfTheTenant(t *testing.T) { // W8, H1
+	t.Parallel()
 	s := newSiteWith(t, storetest.SQLite(t), func(srv *Server) { srv.Configuration.Describe = builtin.Describe })
 	of := func(tenant string) map[string]api.ConnectorType {
 		t.Helper()

@@ -28,6 +28,7 @@ func (s *site) allowed(id consent.SubjectID, purpose string) api.Decision {
 }
 
 func TestAChoiceGoesInAndTheGateHeedsIt(t *testing.T) { // A8 A12 A23 A24
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		var made api.Recorded
@@ -80,6 +81,7 @@ func TestAChoiceGoesInAndTheGateHeedsIt(t *testing.T) { // A8 A12 A23 A24
 // The address is that of the person, which the program that asks knows; what
 // headers say is that of the program, or of anybody.
 func TestWhereAChoiceCameFromIsWhatTheProgramSays(t *testing.T) { // A2 A25
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		recorded := func(body string) consent.Record {
@@ -104,6 +106,7 @@ func TestWhereAChoiceCameFromIsWhatTheProgramSays(t *testing.T) { // A2 A25
 }
 
 func TestSameChoicesUnderOneKeyAreRecordedOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		post := func(body, key string) reply {
@@ -139,6 +142,7 @@ func TestSameChoicesUnderOneKeyAreRecordedOnce(t *testing.T) {
 }
 
 func TestAllThatIsWrongWithAChoiceIsToldAndNothingIsRecorded(t *testing.T) { // A24 SE7 SE8
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		post := func(body string) reply {
@@ -178,6 +182,7 @@ func TestAllThatIsWrongWithAChoiceIsToldAndNothingIsRecorded(t *testing.T) { // 
 
 // The quick way takes nothing that the document does not allow.
 func TestTheQuickWayIsAsStrictAsTheDocument(t *testing.T) { // SE7
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	long := func(n int) string { return strings.Repeat("a", n) }
 	many := func(n int, one string) string { return strings.TrimSuffix(strings.Repeat(one+",", n), ",") }
@@ -198,6 +203,7 @@ func TestTheQuickWayIsAsStrictAsTheDocument(t *testing.T) { // SE7
 }
 
 func TestTenThousandAreCheckedAtOnceInTheirOrder(t *testing.T) { // A15
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		granted, refused := s.makeConsent("default", "a@example.com", "analytics", true), s.makeConsent("default", "b@example.com", "analytics", false)
@@ -241,6 +247,7 @@ func TestTenThousandAreCheckedAtOnceInTheirOrder(t *testing.T) { // A15
 }
 
 func TestAGateThatCannotReadAnswersUnavailable(t *testing.T) { // A15
+	t.Parallel()
 	s := newSite(t, storetest.Postgres(t))
 	o := s.makeConsent("default", "a@example.com", "analytics", true)
 	if d := s.allowed(o.Subject, "analytics"); !d.Allowed {
@@ -254,6 +261,7 @@ func TestAGateThatCannotReadAnswersUnavailable(t *testing.T) { // A15
 }
 
 func TestANoticeIsPublishedAndPeopleAreAskedAgain(t *testing.T) { // A17 A19 A21
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.ask("PUT", "/api/v1/purposes", `{"purposes":[{"key":"letters","title":"Letters","group":"marketing","block":true},{"key":"analytics","expires_days":30}],"sources":["kiosk"]}`, http.StatusOK, nil)
@@ -293,6 +301,7 @@ func TestANoticeIsPublishedAndPeopleAreAskedAgain(t *testing.T) { // A17 A19 A21
 }
 
 func TestChoicesFromElsewhereAreTakenOverOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		send := func(query, kind, body string) (got reply, report intake.Report) {
@@ -338,6 +347,7 @@ func TestChoicesFromElsewhereAreTakenOverOnce(t *testing.T) {
 }
 
 func TestAGroupIsAnsweredAtOnceAndAPurposeByItself(t *testing.T) { // A26
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	var made api.Recorded
 	who := `"identities":[{"type":"email","value":"a@example.org"}]`
@@ -355,6 +365,7 @@ func TestAGroupIsAnsweredAtOnceAndAPurposeByItself(t *testing.T) { // A26
 }
 
 func TestStatisticsTellNothingOfFew(t *testing.T) { // A30
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		for i := range 19 {
@@ -370,6 +381,7 @@ func TestStatisticsTellNothingOfFew(t *testing.T) { // A30
 // What a person is known by, and from where they came, is in no log, at debug
 // level neither, in no error, and not readable in the database.
 func TestNothingPersonalOfAChoiceIsShown(t *testing.T) { // SE10 SE11
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		who := `"identities":[{"type":"email","value":"` + personal + `"},{"type":"external_id","value":"canary-77"}]`
@@ -395,6 +407,7 @@ func TestNothingPersonalOfAChoiceIsShown(t *testing.T) { // SE10 SE11
 }
 
 func TestPurposesOfADirectoryAreChangedNowhereElse(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		of := []consent.Purpose{{Key: "letters"}}
@@ -412,6 +425,7 @@ func TestPurposesOfADirectoryAreChangedNowhereElse(t *testing.T) {
 }
 
 func TestAReceiptOverHTTPVerifiesAlsoAfterErasure(t *testing.T) { // A35 A31
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		o := s.makeConsent("default", "a@example.com", "analytics", true)
@@ -439,6 +453,7 @@ func TestAReceiptOverHTTPVerifiesAlsoAfterErasure(t *testing.T) { // A35 A31
 }
 
 func TestUpkeepRecordsWhatHasExpiredAndQueuesWhoIsDue(t *testing.T) { // A13 A18
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.must(db.Consents().Configure(t.Context(), otherTenant, []consent.Purpose{{Key: "analytics", Expires: time.Nanosecond}, {Key: "research"}}, nil, act("purposes.set")))

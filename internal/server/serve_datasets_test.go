@@ -65,6 +65,7 @@ func (s *site) makeUnsent(tenant string) string {
 }
 
 func TestDatasetsAreShownWithTheirTextAndNoSecret(t *testing.T) { // W9, SE9
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	const text = `policy: [{key: p, rules: [{key: r, action: access, targets: [user]}]}]
 connection:

@@ -37,6 +37,7 @@ func (s *site) openDesk(policies, more string) {
 }
 
 func TestARequestIsDueAsItsLawSays(t *testing.T) { // X21
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		received := time.Date(2026, 1, 31, 22, 30, 0, 0, time.UTC) // it is the 31st in Berlin, too
 		var now atomic.Pointer[time.Time]
@@ -60,6 +61,7 @@ func TestARequestIsDueAsItsLawSays(t *testing.T) { // X21
 }
 
 func TestTimeOfARequestIsChangedAsItsLawSays(t *testing.T) { // X21, SE16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openDesk(shopPolicies, calendar)
@@ -93,6 +95,7 @@ func TestTimeOfARequestIsChangedAsItsLawSays(t *testing.T) { // X21, SE16
 }
 
 func TestWhoAsksIsWrittenToWhereAnAddressIsKnown(t *testing.T) { // X21, SE1
+	t.Parallel()
 	db := storetest.SQLite(t)
 	s := newSite(t, db)
 	s.openDesk(strings.Replace(shopPolicies, "key: access", "key: access\n  name: Your data", 1), calendar)
@@ -133,6 +136,7 @@ func TestWhoAsksIsWrittenToWhereAnAddressIsKnown(t *testing.T) { // X21, SE1
 }
 
 func TestUpkeepSaysWhatIsOverdueInEveryTenant(t *testing.T) { // X21
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openShop()

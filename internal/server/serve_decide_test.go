@@ -26,6 +26,7 @@ func fourEyes(rows int) string {
 
 // Anna has one row of her own, two orders and two notes.
 func TestAuthorApprovesAlsoAnErasureOfFewRows(t *testing.T) { // X22
+	t.Parallel()
 	for rows, want := range map[int]int{0: http.StatusForbidden, 4: http.StatusForbidden, 5: http.StatusOK} {
 		t.Run(fmt.Sprint(rows), func(t *testing.T) {
 			s := newSite(t, storetest.SQLite(t))
@@ -55,6 +56,7 @@ func TestAuthorApprovesAlsoAnErasureOfFewRows(t *testing.T) { // X22
 
 // What cannot be counted needs a second person.
 func TestRowsThatCannotBeCountedNeedASecondPerson(t *testing.T) { // X22
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	s.openDesk(fourEyes(1000), calendar)
 	r := s.submit("erasure", "anna@example.com")
@@ -67,6 +69,7 @@ func TestRowsThatCannotBeCountedNeedASecondPerson(t *testing.T) { // X22
 }
 
 func TestManyAreDecidedOnEachByItself(t *testing.T) { // X22
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openDesk(shopPolicies, calendar)
@@ -124,6 +127,7 @@ func TestManyAreDecidedOnEachByItself(t *testing.T) { // X22
 }
 
 func TestADenialTellsThePersonInTheirLanguageAndTheLogItsKey(t *testing.T) { // X22, X15
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openDesk(shopPolicies, calendar)
@@ -157,6 +161,7 @@ func TestADenialTellsThePersonInTheirLanguageAndTheLogItsKey(t *testing.T) { // 
 }
 
 func TestOfApproveAndDenyAtTheSameMomentOneWins(t *testing.T) { // X22
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openDesk(shopPolicies, calendar)

@@ -145,6 +145,7 @@ func eachDepot(t *testing.T, d Downloads, f func(t *testing.T, s *site, h handin
 }
 
 func TestPersonGetsTheAnswerByMailAndThePackageByItsLink(t *testing.T) { // X9, X15, SE3, SE9, SE16
+	t.Parallel()
 	eachDepot(t, Downloads{}, func(t *testing.T, s *site, _ handing) {
 		s.openShop()
 		r, letters := s.deliver("erasure", "")
@@ -219,6 +220,7 @@ func TestPersonGetsTheAnswerByMailAndThePackageByItsLink(t *testing.T) { // X9, 
 }
 
 func TestNobodyIsWrittenToUnlessItWasAskedFor(t *testing.T) { // SE1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openShop()
@@ -238,6 +240,7 @@ func TestNobodyIsWrittenToUnlessItWasAskedFor(t *testing.T) { // SE1
 }
 
 func TestDenialIsToldWithItsReason(t *testing.T) { // X15
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openShop()
@@ -258,6 +261,7 @@ func TestDenialIsToldWithItsReason(t *testing.T) { // X15
 }
 
 func TestLinkIsUsedAsOftenAsItSaysByHoweverManyAtOnce(t *testing.T) { // SE3
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSiteWith(t, db, func(server *Server) {
 			all := &together{depot: blob.Directory{Path: server.Packages}}
@@ -304,6 +308,7 @@ func (d *together) Open(ctx context.Context, name string) (io.ReadCloser, error)
 }
 
 func TestWhateverIsWrongWithALinkIsAnsweredAlike(t *testing.T) { // SE3, SE14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		officer := auth.Caller{Tenant: store.DefaultTenant}
@@ -337,6 +342,7 @@ func TestWhateverIsWrongWithALinkIsAnsweredAlike(t *testing.T) { // SE3, SE14
 }
 
 func TestDownloadThatBreaksOffWasOneAllTheSame(t *testing.T) { // SE3, SE16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		h := &handing{db: db.DB, packages: s.packs}
@@ -353,6 +359,7 @@ func TestDownloadThatBreaksOffWasOneAllTheSame(t *testing.T) { // SE3, SE16
 }
 
 func TestNewLinksGoToTheSameAddressAndEndTheOldOnes(t *testing.T) { // SE3
+	t.Parallel()
 	eachDepot(t, Downloads{Keep: 1}, func(t *testing.T, s *site, _ handing) {
 		s.openShop()
 		r, letters := s.deliver("access", "")
@@ -395,6 +402,7 @@ func TestNewLinksGoToTheSameAddressAndEndTheOldOnes(t *testing.T) { // SE3
 }
 
 func TestPackageIsDestroyedWhenItsTimeIsOver(t *testing.T) { // SE3, X16
+	t.Parallel()
 	eachDepot(t, Downloads{}, func(t *testing.T, s *site, h handing) {
 		s.openShop()
 		r, letters := s.deliver("access", "")
@@ -443,6 +451,7 @@ type unremovable struct{ depot }
 func (unremovable) Remove(context.Context, string) error { return io.ErrClosedPipe }
 
 func TestPackageForARecipientIsOpenedByNobodyElse(t *testing.T) { // SE3
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openShop()
@@ -486,6 +495,7 @@ func TestPackageForARecipientIsOpenedByNobodyElse(t *testing.T) { // SE3
 // The server is killed before, in and after the commit that ends the request:
 // there is one letter, with links that work, and one package.
 func TestKilledAroundTheEndThePersonIsToldOnce(t *testing.T) { // R1, X15
+	t.Parallel()
 	binary, err := crashing()
 	if err != nil {
 		t.Fatal(err)

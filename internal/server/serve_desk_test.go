@@ -200,6 +200,7 @@ func (s *site) actsOn(object string) (acts []string) {
 }
 
 func TestAccessLivesFromItsSubmissionToTheEndOfItsPackage(t *testing.T) { // X1, X2, X22, SE16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openShop()
@@ -290,6 +291,7 @@ func filesBelow(t *testing.T, dir string) map[string][]byte {
 }
 
 func TestErasureIsCarriedOutWhenItsPlanIsApproved(t *testing.T) { // X1, X2, X22
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openShop()
@@ -313,6 +315,7 @@ func TestErasureIsCarriedOutWhenItsPlanIsApproved(t *testing.T) { // X1, X2, X22
 }
 
 func TestWhatCannotBeSubmittedIsToldAndNothingIsStored(t *testing.T) { // X1, X28
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		refused := func(what, body string, status int, says string) {
@@ -361,6 +364,7 @@ func TestWhatCannotBeSubmittedIsToldAndNothingIsStored(t *testing.T) { // X1, X2
 }
 
 func TestApprovalIsForThePlanAsItIsNow(t *testing.T) { // X22
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openShop()
@@ -389,6 +393,7 @@ func TestApprovalIsForThePlanAsItIsNow(t *testing.T) { // X22
 }
 
 func TestErasureNeedsASecondPerson(t *testing.T) { // X22
+	t.Parallel()
 	s := newSiteWith(t, storetest.SQLite(t), func(srv *Server) { srv.FourEyes = true })
 	s.openShop()
 	author := s.session(s.makeOperator(store.DefaultTenant, auth.PrivacyOfficer))
@@ -415,6 +420,7 @@ func TestErasureNeedsASecondPerson(t *testing.T) { // X22
 }
 
 func TestOfApproveAndCancelAtTheSameMomentWhatIsAnsweredHolds(t *testing.T) { // X22, X23
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openShop()
@@ -444,6 +450,7 @@ func TestOfApproveAndCancelAtTheSameMomentWhatIsAnsweredHolds(t *testing.T) { //
 }
 
 func TestSameSubmissionIsStoredOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openShop()
@@ -472,6 +479,7 @@ func TestSameSubmissionIsStoredOnce(t *testing.T) {
 }
 
 func TestOperatorGetsARequestThatHasStoppedToItsEnd(t *testing.T) { // X11, X23
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		w, mend := broken(t, "sqlite")
 		s := newSite(t, db)

@@ -70,6 +70,7 @@ func (s *site) deviceCode(tenant, id, known string) string {
 }
 
 func TestAVisitorProvesAnAddressAndTheirChoiceCounts(t *testing.T) { // B25, B26, B29
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		caught, tr := mailServer(t, mailcatch.Config{})
 		s := mailing(t, db, tr)

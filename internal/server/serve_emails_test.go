@@ -46,6 +46,7 @@ func to(address string) func(mailcatch.Message) bool {
 }
 
 func TestAnErasureByLetterLivesFromItsApprovalToTheAnswers(t *testing.T) { // E1 E6 E8 E19 E20 X13
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		caught, tr := mailServer(t, mailcatch.Config{})
 		s := telling(t, db, tr, usual)
@@ -101,6 +102,7 @@ func TestAnErasureByLetterLivesFromItsApprovalToTheAnswers(t *testing.T) { // E1
 }
 
 func TestInstructionsThatAreRefusedAreRetriedAndNothingElseIs(t *testing.T) { // E9
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		caught, tr := mailServer(t, mailcatch.Config{Behave: func(attempt int) mailcatch.Fault {
 			if attempt == 1 {
@@ -137,6 +139,7 @@ func TestInstructionsThatAreRefusedAreRetriedAndNothingElseIs(t *testing.T) { //
 }
 
 func TestACanceledRequestTellsNobody(t *testing.T) { // E19
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := telling(t, db, nil, func(server *Server) { server.Mail = nil })
 		r := s.submit("erasure", "anna@example.com")
@@ -164,6 +167,7 @@ func (s *site) lettersOf(id string) (states []string) {
 }
 
 func TestWhoDoesNotAnswerIsRemindedByTheServer(t *testing.T) { // E20
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		caught, tr := mailServer(t, mailcatch.Config{})
 		var server *Server
@@ -207,6 +211,7 @@ func TestWhoDoesNotAnswerIsRemindedByTheServer(t *testing.T) { // E20
 }
 
 func TestAMailboxIsTriedOutByALetter(t *testing.T) { // E14 E17
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		caught, tr := mailServer(t, mailcatch.Config{Behave: func(attempt int) mailcatch.Fault {
 			if attempt == 2 {
@@ -249,6 +254,7 @@ func (s *site) served(binary, data, database, smtp, crash string) *exec.Cmd {
 // The server is killed with SIGKILL around the step, and started again: each
 // third party is told once, and what was done before is not done again.
 func TestKilledAroundTheLettersEachIsToldOnce(t *testing.T) { // R1 E5 E9 E18
+	t.Parallel()
 	binary, err := crashing()
 	if err != nil {
 		t.Fatal(err)

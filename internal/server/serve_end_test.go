@@ -18,6 +18,7 @@ import (
 // A program, a mail server and two databases say nothing any more: the server ends in
 // time all the same, and gives back what it has taken.
 func TestServerThatEndsDoesNotWaitForSystemsThatAreToldOfChoices(t *testing.T) { // R8
+	t.Parallel()
 	db := storetest.SQLite(t)
 	for connection, working := range endAmidSilence(t, db, db, func() {}) {
 		if working {
@@ -28,6 +29,7 @@ func TestServerThatEndsDoesNotWaitForSystemsThatAreToldOfChoices(t *testing.T) {
 
 // Its own store says nothing any more, either.
 func TestServerThatEndsDoesNotWaitForItsStore(t *testing.T) { // R8
+	t.Parallel()
 	db := storetest.Postgres(t)
 	wire, address := wiretest.New(t, db.Config.URL)
 	endAmidSilence(t, db, storetest.Open(t, address), func() { t.Cleanup(wire.Stall()) })

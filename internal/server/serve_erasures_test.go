@@ -14,6 +14,7 @@ import (
 )
 
 func TestDeletionPageLeadsToTheErasureOfItsSite(t *testing.T) { // W13
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newPagesSite(t, db)
 		s.openShop()

@@ -111,6 +111,7 @@ func (p *tap) wants(sequences ...int64) {
 }
 
 func TestStreamTellsWhatIsRecordedAndGoesOnWhereItWasCut(t *testing.T) { // A9, A11
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		one := s.choose(store.DefaultTenant, personal, true)
@@ -137,6 +138,7 @@ func TestStreamTellsWhatIsRecordedAndGoesOnWhereItWasCut(t *testing.T) { // A9, 
 }
 
 func TestPagesOfEventsGoOnWhereTheLastOneEnded(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	var want, got []int64
 	for i := range 9 {
@@ -170,6 +172,7 @@ func TestPagesOfEventsGoOnWhereTheLastOneEnded(t *testing.T) {
 }
 
 func TestStreamEndsWithItsKeyAndSendsNothingMore(t *testing.T) { // SE12
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		token := s.makeKey(store.DefaultTenant, time.Time{}, auth.ReadEvents)
@@ -185,6 +188,7 @@ func TestStreamEndsWithItsKeyAndSendsNothingMore(t *testing.T) { // SE12
 }
 
 func TestStreamsEndInOrderWithTheServer(t *testing.T) { // R8
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	open := s.tap(stream, s.key)
 	open.wants(s.choose(store.DefaultTenant, "a@example.com", true))
@@ -200,6 +204,7 @@ func TestStreamsEndInOrderWithTheServer(t *testing.T) { // R8
 }
 
 func TestTenantHasSoManyStreamsAndNoMore(t *testing.T) { // SE7
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	const most = 64
 	var last *tap
@@ -219,6 +224,7 @@ func TestTenantHasSoManyStreamsAndNoMore(t *testing.T) { // SE7
 
 // Two processes share PostgreSQL: what one writes, who follows the other gets.
 func TestStreamTellsWhatAnotherNodeRecorded(t *testing.T) { // A11
+	t.Parallel()
 	s := newSite(t, storetest.Postgres(t))
 	other, err := store.Open(t.Context(), s.db.Config)
 	s.must(err)

@@ -135,6 +135,7 @@ func (s *site) provePublic(route api.Route) string {
 }
 
 func TestPersonAsksProvesAndFollowsARequestToItsEnd(t *testing.T) { // X1, SE1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSiteWith(t, db, func(srv *Server) { srv.PublicURL = "https://privacy.example.org" })
 		s.openShop()
@@ -182,6 +183,7 @@ func (s *site) withPolicies(dataset, policies string) {
 }
 
 func TestWhoAsksForTheSameAgainIsLedToTheEarlierRequest(t *testing.T) { // X20
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openShop()
@@ -211,6 +213,7 @@ func TestWhoAsksForTheSameAgainIsLedToTheEarlierRequest(t *testing.T) { // X20
 const agentsBody = `{"policy":"access","identities":[{"type":"email","value":"anna@example.com"}],"agent":{"name":"Adam Attorney","email":"adam@law.example","authority":"a power of attorney of May"}}`
 
 func TestAgentsRequestWaitsForThePersonOrAnOperator(t *testing.T) { // SE1, X1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openShop()
@@ -258,6 +261,7 @@ func TestAgentsRequestWaitsForThePersonOrAnOperator(t *testing.T) { // SE1, X1
 var peopleDataset = strings.Replace(shopDataset, "{name: phone, data_categories: [user.contact.phone_number]}", "{name: phone, data_categories: [user.contact.phone_number], fides_meta: {identity: phone_number}}", 1)
 
 func TestOnlyWhatWasProvenLeadsToData(t *testing.T) { // SE1
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	s.withPolicies(peopleDataset, shopPolicies)
 	reference := s.askFor(`{"policy":"access","identities":[{"type":"email","value":"ben@example.com"},{"type":"phone_number","value":"+49 30 123"}]}`)
@@ -273,6 +277,7 @@ func TestOnlyWhatWasProvenLeadsToData(t *testing.T) { // SE1
 }
 
 func TestPolicyApprovesByItselfWhereItSaysSo(t *testing.T) { // X1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSiteWith(t, db, func(srv *Server) { srv.FourEyes = true })
 		s.withPolicies(shopDataset, strings.ReplaceAll(shopPolicies, "{public: true}", "{public: true, approval: automatic}"))
@@ -290,6 +295,7 @@ func TestPolicyApprovesByItselfWhereItSaysSo(t *testing.T) { // X1
 }
 
 func TestWhatCannotBePlannedWaitsWithItsReason(t *testing.T) { // X1, X6
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openShop()
@@ -319,6 +325,7 @@ func TestWhatCannotBePlannedWaitsWithItsReason(t *testing.T) { // X1, X6
 }
 
 func TestPersonGivesARequestUp(t *testing.T) { // X23
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openShop()
@@ -349,6 +356,7 @@ func TestPersonGivesARequestUp(t *testing.T) { // X23
 // Whoever asks, the same is stored and answered, and no database of the
 // company is asked: here there is none that could be.
 func TestWhoIsKnownCannotBeToldFromOutside(t *testing.T) { // SE2
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openShop()
@@ -400,6 +408,7 @@ func TestWhoIsKnownCannotBeToldFromOutside(t *testing.T) { // SE2
 }
 
 func TestNothingPersonalOfWhoAsksIsLogged(t *testing.T) { // SE10
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.withPolicies(peopleDataset, strings.ReplaceAll(shopPolicies, "{public: true}", `{public: true, fields: [{key: where, label: Where, type: text}, {key: since, label: Since, type: date}]}`))
@@ -436,6 +445,7 @@ func TestNothingPersonalOfWhoAsksIsLogged(t *testing.T) { // SE10
 }
 
 func TestWhatIsAskedInABrokenWayIsRefusedAndLeavesNothing(t *testing.T) { // SE7, SE8
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.withPolicies(shopDataset, strings.Replace(shopPolicies, "intake: {public: true}", `intake: {public: true, fields: [{key: sure, label: Sure, type: boolean, required: true}]}`, 1))
@@ -483,6 +493,7 @@ func TestWhatIsAskedInABrokenWayIsRefusedAndLeavesNothing(t *testing.T) { // SE7
 }
 
 func TestPeopleSeeWhatTheyCanAskFor(t *testing.T) { // W12
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	s.withPolicies(shopDataset, strings.Replace(strings.Replace(shopPolicies, "  intake: {public: true}\n", "", 1), "{public: true}",
 		`{public: true, fields: [{key: why, label: {en: Why, de: Warum}, type: choice, choices: [{key: a, label: {en: Because, de: Darum}}]}]}`, 1))
@@ -495,6 +506,7 @@ func TestPeopleSeeWhatTheyCanAskFor(t *testing.T) { // W12
 }
 
 func TestOneNetworkDoesNotAskForAll(t *testing.T) { // SE15
+	t.Parallel()
 	s := newSiteWith(t, storetest.SQLite(t), func(srv *Server) {
 		srv.Limiter = &api.Limiter{Most: 3, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Now: func() time.Time { return time.Unix(1_800_000_020, 0) }}
 	})
@@ -519,6 +531,7 @@ func TestOneNetworkDoesNotAskForAll(t *testing.T) { // SE15
 }
 
 func TestManyAskAboutOneRequestAtOnce(t *testing.T) { // R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openShop()
@@ -572,6 +585,7 @@ func TestManyAskAboutOneRequestAtOnce(t *testing.T) { // R4
 }
 
 func TestWhoSubmitsForSomebodySaysHowItCameIn(t *testing.T) { // X1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.withPolicies(shopDataset, strings.Replace(shopPolicies, "intake: {public: true}", `intake: {public: true, fields: [{key: number, label: N, type: text, required: true}, {key: sure, label: Sure, type: boolean}]}`, 1))

@@ -162,6 +162,7 @@ func (s *site) resume(token, body string) reply {
 }
 
 func TestWebhookAddsIdentitiesThatLeadToDataAndNowhereElse(t *testing.T) { // X5, X17, SE1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		c := newPrograms(t)
 		c.on("crm", says(`{"derived_identity": {"external_id": "13"}}`))
@@ -213,6 +214,7 @@ func TestWebhookAddsIdentitiesThatLeadToDataAndNowhereElse(t *testing.T) { // X5
 }
 
 func TestHaltedRequestIsResumedOnceByTheTokenOfItsWebhook(t *testing.T) { // X5, E10
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		c := newPrograms(t)
 		c.on("crm", says(`{"halt": true}`))
@@ -287,6 +289,7 @@ func TestHaltedRequestIsResumedOnceByTheTokenOfItsWebhook(t *testing.T) { // X5,
 // What a webhook that is two_way answers wrongly stops the request; what is
 // told to one that is one_way is recorded, and the request goes on.
 func TestWebhooksThatFail(t *testing.T) { // X5, E12, SE4, R6
+	t.Parallel()
 	private := httptest.NewServer(http.NotFoundHandler()) // elsewhere in the network
 	t.Cleanup(private.Close)
 	for name, test := range map[string]struct {
@@ -361,6 +364,7 @@ func flood(w http.ResponseWriter, _ *http.Request) {
 }
 
 func TestRetryGoesOnBehindTheLastWebhookThatAnswered(t *testing.T) { // X5, X14, E11
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		c := newPrograms(t)
 		s := hookedSite(t, db, c, strings.Replace(halting, "connection: told", "connection: told, direction: two_way", 1))
@@ -394,6 +398,7 @@ func TestRetryGoesOnBehindTheLastWebhookThatAnswered(t *testing.T) { // X5, X14,
 }
 
 func TestAnswerThatComesAfterACancellationChangesNothing(t *testing.T) { // X5, X16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		c := newPrograms(t)
 		arrived, answer, gone := make(chan struct{}), make(chan struct{}), make(chan struct{})
@@ -431,6 +436,7 @@ func TestAnswerThatComesAfterACancellationChangesNothing(t *testing.T) { // X5, 
 }
 
 func TestTokenOfAWebhookThatHasNotAnsweredYetIsKept(t *testing.T) { // X5
+	t.Parallel()
 	c := newPrograms(t)
 	arrived, answer := make(chan struct{}), make(chan struct{})
 	c.on("crm", func(w http.ResponseWriter, _ *http.Request) {
@@ -456,6 +462,7 @@ func TestTokenOfAWebhookThatHasNotAnsweredYetIsKept(t *testing.T) { // X5
 }
 
 func TestWebhookInAPrivateNetworkIsNotCalledUnlessItIsAllowed(t *testing.T) { // SE4
+	t.Parallel()
 	for what, set := range map[string]func(*site, *Server){
 		"by the server":     func(_ *site, srv *Server) { srv.AllowPrivateWebhooks = false },
 		"by the connection": func(*site, *Server) {},
@@ -482,6 +489,7 @@ func TestWebhookInAPrivateNetworkIsNotCalledUnlessItIsAllowed(t *testing.T) { //
 // recorded. Who goes on calls it again, with the same id and the same token;
 // one whose answer is recorded is not called again.
 func TestKilledServerCallsWebhooksAgainUnderTheSameID(t *testing.T) { // R1, E18, X5
+	t.Parallel()
 	bothStores(t, func(t *testing.T, kind string) {
 		c := newPrograms(t)
 		w := newWorld(t, kind, "sqlite")
@@ -530,6 +538,7 @@ func TestKilledServerCallsWebhooksAgainUnderTheSameID(t *testing.T) { // R1, E18
 
 // In another round nobody is called again.
 func TestWebhooksAreCalledInTheFirstRoundOnly(t *testing.T) { // X5, X17
+	t.Parallel()
 	c := newPrograms(t)
 	s := hookedSite(t, storetest.SQLite(t), c, halting)
 	s.world.exec(`CREATE TRIGGER more AFTER UPDATE ON note BEGIN INSERT INTO note SELECT 'late', 10, 'call again' WHERE NOT EXISTS (SELECT 1 FROM note WHERE id = 'late'); END`)
@@ -543,6 +552,7 @@ func TestWebhooksAreCalledInTheFirstRoundOnly(t *testing.T) { // X5, X17
 }
 
 func TestCommandLineSaysThatItCallsNoWebhooks(t *testing.T) {
+	t.Parallel()
 	c := newPrograms(t)
 	w := newWorld(t, "sqlite", "sqlite")
 	w.configureFor(c, halting)

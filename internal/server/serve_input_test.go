@@ -27,6 +27,7 @@ func (s *site) note(key, idempotency, body string) reply {
 }
 
 func TestSamePostGetsTheSameAnswerAndIsDoneOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		first := s.note(s.key, "k", `{"name":"a","count":1}`)
@@ -58,6 +59,7 @@ func TestSamePostGetsTheSameAnswerAndIsDoneOnce(t *testing.T) {
 }
 
 func TestPostsWithOneKeyAtTheSameTimeAreDoneOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		slow := func() reply { return s.send("POST", "/api/v1/test/slow", s.key, nil, "Idempotency-Key", "k") }
@@ -84,6 +86,7 @@ func TestPostsWithOneKeyAtTheSameTimeAreDoneOnce(t *testing.T) {
 }
 
 func TestPostWithoutIdempotencyKeyIsRefused(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	body := func() io.Reader { return strings.NewReader(`{"name":"a","count":1}`) }
 	for _, headers := range [][]string{
@@ -98,6 +101,7 @@ func TestPostWithoutIdempotencyKeyIsRefused(t *testing.T) {
 }
 
 func TestMalformedInputIsRefusedAndLeavesNothing(t *testing.T) { // SE7
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		before := s.entries()
@@ -141,6 +145,7 @@ func TestMalformedInputIsRefusedAndLeavesNothing(t *testing.T) { // SE7
 }
 
 func TestAllViolationsAreToldAtOnce(t *testing.T) { // SE7
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	for where, got := range map[string]reply{
 		"query.limit query.status query.email":      s.get("/api/v1/requests?limit=0&status=x&email=a"),
@@ -156,6 +161,7 @@ func TestAllViolationsAreToldAtOnce(t *testing.T) { // SE7
 }
 
 func TestBodiesAreLimited(t *testing.T) { // SE7
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	body := func(size int) string {
 		frame := `{"name":"a","count":1}`
@@ -174,6 +180,7 @@ func TestBodiesAreLimited(t *testing.T) { // SE7
 }
 
 func TestEndlessBodyIsNotReadToItsEnd(t *testing.T) { // SE7
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	s.must(err)
@@ -192,6 +199,7 @@ func TestEndlessBodyIsNotReadToItsEnd(t *testing.T) { // SE7
 }
 
 func TestBrokenHTTPDoesNotStopTheServer(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	for _, raw := range []string{
 		"\x00\x01\x02\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET * HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -216,6 +224,7 @@ func TestBrokenHTTPDoesNotStopTheServer(t *testing.T) {
 }
 
 func TestOpenAPIDocumentNamesEveryRoute(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	got := s.send("GET", "/api/v1/openapi.json", "", nil)
 	var doc struct {

@@ -60,6 +60,7 @@ func (s *site) openly(path, body string) reply {
 }
 
 func TestAThirdPartyAnswersWithoutAnAccount(t *testing.T) { // E20
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.must(db.Consents().Describe(t.Context(), store.DefaultTenant, consent.Controller{Name: "Example GmbH", Withdraw: "https://example.com/privacy", Jurisdictions: []string{"EU"}}, act("controller.set")))

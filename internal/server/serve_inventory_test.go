@@ -58,6 +58,7 @@ func (s *site) inventory(key, method, path, body string, status int) string {
 }
 
 func TestLinksOverHTTP(t *testing.T) { // C24, C25, C26, C27, C29, C32
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		ask := func(method, path, body string, status int, want string) {
@@ -109,6 +110,7 @@ func TestLinksOverHTTP(t *testing.T) { // C24, C25, C26, C27, C29, C32
 }
 
 func TestLinksHavePermissionsOfTheirOwn(t *testing.T) { // C31
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	route := api.Route{Path: "/api/v1/connections/{key}/links"}
 	for _, c := range []struct {
@@ -136,6 +138,7 @@ func TestLinksHavePermissionsOfTheirOwn(t *testing.T) { // C31
 }
 
 func TestSecretsOfConnectionsGoInAndNeverComeOut(t *testing.T) { // SE9, SE10
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		const canary = "canary5c1d"
@@ -189,6 +192,7 @@ func TestSecretsOfConnectionsGoInAndNeverComeOut(t *testing.T) { // SE9, SE10
 }
 
 func TestAConnectionMadeOverHTTPServesARequestAtOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		w := newWorld(t, "sqlite", "postgres")
@@ -214,6 +218,7 @@ func TestAConnectionMadeOverHTTPServesARequestAtOnce(t *testing.T) {
 }
 
 func TestWhatADirectoryDeclaresIsChangedThere(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	for _, c := range [][3]string{
 		{"PUT", "/systems/crm", `{}`}, {"DELETE", "/systems/crm", ""}, {"PUT", "/connections/hook", `{"type":"webhook"}`},

@@ -106,6 +106,7 @@ func (s *site) settledLetter(about, id string, ready func(message.Posted) bool) 
 func ended(p message.Posted) bool { return !p.Ended.IsZero() }
 
 func TestLettersAreSentAsTheyArePosted(t *testing.T) { // X15, E8
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		caught, tr := mailServer(t, mailcatch.Config{})
 		s := mailing(t, db, tr)
@@ -135,6 +136,7 @@ func TestLettersAreSentAsTheyArePosted(t *testing.T) { // X15, E8
 // A letter is sent, or it is said why it is not: whatever the mail server does
 // (R6). The pauses between attempts are milliseconds here.
 func TestWhateverTheMailServerDoesTheLetterSaysWhatBecameOfIt(t *testing.T) { // R6, E18
+	t.Parallel()
 	first := func(n int, f mailcatch.Fault) func(int) mailcatch.Fault {
 		return func(attempt int) mailcatch.Fault {
 			if attempt > n {
@@ -224,6 +226,7 @@ func (s *site) silent() {
 }
 
 func TestLetterIsGivenUpWhenItIsTooLate(t *testing.T) { // R6
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		_, tr := mailServer(t, mailcatch.Config{Behave: func(int) mailcatch.Fault { return mailcatch.Defer }})
 		s := mailing(t, db, tr)
@@ -241,6 +244,7 @@ func TestLetterIsGivenUpWhenItIsTooLate(t *testing.T) { // R6
 }
 
 func TestCodeThatIsNotGoodAnyMoreIsNotSent(t *testing.T) {
+	t.Parallel()
 	db := storetest.SQLite(t)
 	caught, tr := mailServer(t, mailcatch.Config{})
 	s := mailing(t, db, nil)
@@ -281,6 +285,7 @@ func sendingOn(t *testing.T, db *storetest.Database, tr *mail.Transport) *site {
 }
 
 func TestWithoutAMailServerLettersWait(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := mailing(t, db, nil)
 		about := s.makeRequest(store.DefaultTenant, "p", request.Approved)
@@ -307,6 +312,7 @@ func TestWithoutAMailServerLettersWait(t *testing.T) {
 }
 
 func TestMailServerIsTriedWhenTheServerStarts(t *testing.T) { // E17
+	t.Parallel()
 	gone, tr := mailServer(t, mailcatch.Config{User: "volenti", Password: "hunter2"})
 	wrong, err := mail.Parse(strings.Replace(gone.URL(), "hunter2", "hunter3", 1), "privacy@example.com")
 	if err != nil {
@@ -328,6 +334,7 @@ func TestMailServerIsTriedWhenTheServerStarts(t *testing.T) { // E17
 }
 
 func TestLetterThatLacksAValueFailsAndNamesIt(t *testing.T) { // issue: a template with a missing variable
+	t.Parallel()
 	caught, tr := mailServer(t, mailcatch.Config{})
 	s := mailing(t, storetest.SQLite(t), tr)
 	about := s.makeRequest(store.DefaultTenant, "p", request.Approved)
@@ -342,6 +349,7 @@ func TestLetterThatLacksAValueFailsAndNamesIt(t *testing.T) { // issue: a templa
 // Whatever is in the address or in a value of a letter of any kind, no mail
 // gets another header or another recipient by it.
 func TestNoValueBecomesAHeader(t *testing.T) { // SE6
+	t.Parallel()
 	caught, tr := mailServer(t, mailcatch.Config{})
 	s := mailing(t, storetest.SQLite(t), tr)
 	about := s.makeRequest(store.DefaultTenant, "p", request.Approved)
@@ -374,6 +382,7 @@ func TestNoValueBecomesAHeader(t *testing.T) { // SE6
 }
 
 func TestTemplatesOfTheConfigurationAreUsedOnceTheyAreApplied(t *testing.T) { // E16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		caught, tr := mailServer(t, mailcatch.Config{})
 		s := mailing(t, db, tr)
@@ -462,6 +471,7 @@ func TestServerKilledBetweenAcceptanceAndRecordSendsItAgainAndSaysSo(t *testing.
 // What a server is sending when it ends has a moment, and is cut off then: it
 // was not accepted, and is sent by the next one.
 func TestServerThatEndsDoesNotWaitForASlowMailServer(t *testing.T) { // R8
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		begun := make(chan struct{})
 		_, slow := mailServer(t, mailcatch.Config{Behave: func(n int) mailcatch.Fault {
@@ -490,6 +500,7 @@ func TestServerThatEndsDoesNotWaitForASlowMailServer(t *testing.T) { // R8
 // A store that does not take the outcome is asked until it does: the letter
 // goes out once.
 func TestOutcomeThatCannotBeRecordedIsRecordedLater(t *testing.T) { // R3
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		raw := db.Raw(t)
 		spoil, mend := `CREATE TRIGGER spoilt BEFORE INSERT ON audit_hashes BEGIN SELECT RAISE(ABORT, 'spoilt'); END`, `DROP TRIGGER spoilt`
@@ -521,6 +532,7 @@ func TestOutcomeThatCannotBeRecordedIsRecordedLater(t *testing.T) { // R3
 }
 
 func TestSeveralServersSendEachLetterOnce(t *testing.T) { // R4
+	t.Parallel()
 	db := storetest.Postgres(t)
 	caught, tr := mailServer(t, mailcatch.Config{})
 	s := mailing(t, db, tr)
@@ -554,6 +566,7 @@ func TestSeveralServersSendEachLetterOnce(t *testing.T) { // R4
 // An attempt that takes longer than its lease is not made by another server
 // beside it.
 func TestSlowAttemptIsHeld(t *testing.T) { // R4
+	t.Parallel()
 	db := storetest.Postgres(t)
 	_, tr := mailServer(t, mailcatch.Config{Behave: func(n int) mailcatch.Fault {
 		if n == 1 {
@@ -628,6 +641,7 @@ func TestLettersSurviveADatabaseThatIsRestarted(t *testing.T) { // R3
 }
 
 func TestPreviewAndTrialShowWhatPeopleGet(t *testing.T) { // E14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		refusing := make(chan mailcatch.Fault, 1)
 		caught, tr := mailServer(t, mailcatch.Config{Behave: func(int) mailcatch.Fault {

@@ -125,6 +125,7 @@ func (h *mailHouse) itIs(connection string) {
 // or not. The fourth gets it twice, since nobody knows whether the first has arrived:
 // it is the same.
 func TestMailboxesAreToldEachByItself(t *testing.T) { // P7, P4, R6
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		var mute atomic.Int64
 		h := newMailHouse(t, db, mailcatch.Config{Mailbox: func(to string) mailcatch.Fault {

@@ -20,6 +20,7 @@ import (
 )
 
 func TestNumbersTellWhatTheServerDoesAndNothingPersonal(t *testing.T) { // promise 8
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

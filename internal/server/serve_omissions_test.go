@@ -38,6 +38,7 @@ func (s *site) unpacked(id string, rules ...string) map[string]string {
 // Of Anna's two orders the street of one is left out, and her telephone number. Both
 // are seen in the package of one rule, and are in that of the other as well.
 func TestWhatAnOperatorLeavesOutIsInNoPackage(t *testing.T) { // W3
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openDesk(strings.Replace(shopPolicies, "- key: access\n  intake: {public: true}\n  rules:\n", "- key: access\n  review: true\n  intake: {public: true}\n  rules:\n  - {key: where, action: access, targets: [user.contact]}\n", 1), calendar)

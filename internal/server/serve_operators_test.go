@@ -156,6 +156,7 @@ func (s *site) provenBody(route api.Route) string {
 }
 
 func TestFirstOwnerComesByInvitation(t *testing.T) { // SE12
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		h := &House{Store: db.DB}
@@ -202,6 +203,7 @@ func (s *site) token(email, password string) string {
 }
 
 func TestSessionEndsWithItsReason(t *testing.T) { // SE12
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		owner := s.session(s.makeOperator(store.DefaultTenant, auth.Owner))
@@ -241,6 +243,7 @@ func TestSessionEndsWithItsReason(t *testing.T) { // SE12
 }
 
 func TestOwnersStayInOwnersHands(t *testing.T) { // SE13
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		owner, admin := s.makeOperator(store.DefaultTenant, auth.Owner), s.makeOperator(store.DefaultTenant, auth.Admin)
@@ -279,6 +282,7 @@ func TestOwnersStayInOwnersHands(t *testing.T) { // SE13
 // TestGuessesOfAPasswordAreFew tries at the same moment: a count that is read
 // and then written would let all of them through. SE12, R4
 func TestGuessesOfAPasswordAreFew(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.makeOperatorAt(store.DefaultTenant, auth.Viewer, "olga@example.org")
@@ -317,6 +321,7 @@ func TestGuessesOfAPasswordAreFew(t *testing.T) {
 }
 
 func TestWhoIsNotKnownIsAnsweredAlike(t *testing.T) { // SE2
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	s.makeOperatorAt(store.DefaultTenant, auth.Viewer, "olga@example.org")
 	known, unknown := s.signIn("olga@example.org", "wrong wrong wrong"), s.signIn("eve@example.org", "wrong wrong wrong")
@@ -326,6 +331,7 @@ func TestWhoIsNotKnownIsAnsweredAlike(t *testing.T) { // SE2
 }
 
 func TestDumpTellsNoOperator(t *testing.T) { // SE10, SE11
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.makeOperatorAt(store.DefaultTenant, auth.Viewer, personal)
@@ -361,6 +367,7 @@ func TestDumpTellsNoOperator(t *testing.T) { // SE10, SE11
 
 // A key of a key cannot do more, is shown once, and ends where it is revoked.
 func TestKeyIsMadeAndRevokedOverHTTP(t *testing.T) { // SE12, SE13
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	var made api.APIKeyWithToken
 	s.ask("POST", "/api/v1/apikeys", `{"scopes":["access:manage","requests:read"],"name":"shop","days":7}`, http.StatusCreated, &made)
@@ -397,6 +404,7 @@ func TestKeyIsMadeAndRevokedOverHTTP(t *testing.T) { // SE12, SE13
 // Entries are found behind more others than are read at once; whoever reads them is
 // among them.
 func TestLogIsReadAndVerifiedOverHTTP(t *testing.T) { // SE16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		for n := range 700 {

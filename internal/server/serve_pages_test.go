@@ -203,6 +203,7 @@ func (b *browser) upload(path string, parts map[string]string) reply {
 }
 
 func TestEveryPageIsForTheRolesThatItsScopeHas(t *testing.T) { // SE13
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newPagesSite(t, db)
 		for _, page := range web.Table() {
@@ -229,6 +230,7 @@ func TestEveryPageIsForTheRolesThatItsScopeHas(t *testing.T) { // SE13
 }
 
 func TestPagesOfOtherTenantsAreAsIfTheyDidNotExist(t *testing.T) { // SE14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newPagesSite(t, db)
 		b, theirs := s.as(s.makeOperator(store.DefaultTenant, auth.Owner)), s.as(s.makeOperator(otherTenant, auth.Owner))
@@ -266,6 +268,7 @@ func TestPagesOfOtherTenantsAreAsIfTheyDidNotExist(t *testing.T) { // SE14
 }
 
 func TestFormsOfOthersChangeNothing(t *testing.T) { // SE15
+	t.Parallel()
 	s := newPagesSite(t, storetest.SQLite(t))
 	o := s.makeOperator(store.DefaultTenant, auth.Owner)
 	acts := func() (n int) { // of the operator: choices are carried on meanwhile
@@ -325,6 +328,7 @@ func TestFormsOfOthersChangeNothing(t *testing.T) { // SE15
 }
 
 func TestCookiesAreForThisHostAndTLSOnly(t *testing.T) { // SE15
+	t.Parallel()
 	db := storetest.SQLite(t)
 	plain, secure := "volenti-form=x; Path=/; HttpOnly; SameSite=Lax", "__Host-volenti-form=x; Path=/; HttpOnly; Secure; SameSite=Lax"
 	for public, want := range map[string]string{
@@ -342,6 +346,7 @@ func TestCookiesAreForThisHostAndTLSOnly(t *testing.T) { // SE15
 }
 
 func TestPagesLetNothingBeLoadedNorFramedNorKept(t *testing.T) { // SE15
+	t.Parallel()
 	s := newPagesSite(t, storetest.SQLite(t))
 	b := s.as(s.makeOperator(store.DefaultTenant, auth.Owner))
 	for _, path := range []string{"/", "/sign-in", "/set-up/vi_x", "/admin/requests", "/admin/requests/new", "/nothing", "/admin/requests/" + uuid.NewString(), "/a/../b"} {
@@ -364,6 +369,7 @@ func TestPagesLetNothingBeLoadedNorFramedNorKept(t *testing.T) { // SE15
 }
 
 func TestSetUpLinkMakesAnOperatorOnce(t *testing.T) { // SE12
+	t.Parallel()
 	s := newPagesSite(t, storetest.SQLite(t))
 	link := "/set-up/" + s.invitation(store.DefaultTenant, auth.Owner)
 	b := s.browser()
@@ -411,6 +417,7 @@ func TestSetUpLinkMakesAnOperatorOnce(t *testing.T) { // SE12
 }
 
 func TestOfficerSubmitsApprovesAndDownloads(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newPagesSite(t, db)
 		s.openShop()
@@ -464,6 +471,7 @@ func TestOfficerSubmitsApprovesAndDownloads(t *testing.T) {
 }
 
 func TestPagesSayWhatIsWrongInPlainWords(t *testing.T) { // SE7
+	t.Parallel()
 	s := newPagesSite(t, storetest.SQLite(t))
 	b := s.as(s.makeOperator(store.DefaultTenant, auth.Owner))
 	for path, want := range map[string]int{"/nothing": 404, "/admin/requests/x": 404, "/admin/requests/%00": 404, "/sign-out": 405, "/admin//requests": 404, "/set-up/": 404} {
@@ -490,6 +498,7 @@ func TestPagesSayWhatIsWrongInPlainWords(t *testing.T) { // SE7
 }
 
 func TestPagesSayWhenNothingCanBeStored(t *testing.T) { // SE16, R5
+	t.Parallel()
 	db := storetest.SQLite(t)
 	s := newPagesSite(t, db)
 	b := s.as(s.makeOperator(store.DefaultTenant, auth.Owner))
@@ -518,6 +527,7 @@ func TestPagesSayWhenNothingCanBeStored(t *testing.T) { // SE16, R5
 }
 
 func TestListShowsWhatWasNotProvenOnlyWhenAskedTo(t *testing.T) { // W2
+	t.Parallel()
 	s := newPagesSite(t, storetest.SQLite(t))
 	b := s.as(s.makeOperator(store.DefaultTenant, auth.Viewer))
 	claimed, proven := s.makeRequest(store.DefaultTenant, "access", request.IdentityUnverified), s.makeRequest(store.DefaultTenant, "access", request.AwaitingApproval)
@@ -530,6 +540,7 @@ func TestListShowsWhatWasNotProvenOnlyWhenAskedTo(t *testing.T) { // W2
 }
 
 func TestPagesOfTheListLeadThroughAllOfIt(t *testing.T) { // W2
+	t.Parallel()
 	s := newPagesSite(t, storetest.SQLite(t))
 	b := s.as(s.makeOperator(store.DefaultTenant, auth.Viewer))
 	all := map[string]bool{}

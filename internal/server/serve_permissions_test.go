@@ -20,6 +20,7 @@ import (
 // A choice over HTTP reaches the permission table of a connection, and a withdrawal
 // of it; who has changed the table by hand has it mended.
 func TestAChoiceReachesThePermissionTable(t *testing.T) { // C7
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	path := filepath.Join(t.TempDir(), "warehouse.db")
 	s.must(os.WriteFile(path, nil, 0o600)) // an empty file is an empty database

@@ -22,6 +22,7 @@ var preferencesLink = regexp.MustCompile(`https://privacy\.example\.com/preferen
 // with her. Who is not known gets no letter, and everybody the same answer. Nobody sees
 // what is another's, and a link is worth nothing once she is nobody.
 func TestPersonSeesAndChangesWhatTheyChoseByALink(t *testing.T) { // W12
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		caught, tr := mailServer(t, mailcatch.Config{})
 		s := mailing(t, db, tr)
@@ -90,6 +91,7 @@ func TestPersonSeesAndChangesWhatTheyChoseByALink(t *testing.T) { // W12
 
 // No more letters than codes go to one address.
 func TestLinksToPreferencesAreNotMailedWithoutEnd(t *testing.T) { // SE15
+	t.Parallel()
 	caught, tr := mailServer(t, mailcatch.Config{})
 	s := mailing(t, storetest.SQLite(t), tr)
 	s.makeConsent(store.DefaultTenant, "anna@example.org", "analytics", true)

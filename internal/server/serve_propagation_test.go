@@ -128,6 +128,7 @@ func (c called) preference(t *testing.T) (p preference) {
 }
 
 func TestTwoConnectionsOfOneSystemEachAnswerForThemselves(t *testing.T) { // C5, C17, P4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		c := newPrograms(t)
 		c.on("crm-us", func(w http.ResponseWriter, r *http.Request) { // it refuses, and says the name
@@ -198,6 +199,7 @@ func (s *site) discreet(c *programs) {
 }
 
 func TestPersonWhoWasErasedIsNeverSentOut(t *testing.T) { // P10
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		c := newPrograms(t)
 		held, proceed := make(chan struct{}, 10), make(chan struct{})
@@ -227,6 +229,7 @@ var notPublic = []string{
 }
 
 func TestChoiceIsToldToNobodyInANetworkThatIsNotPublic(t *testing.T) { // SE4
+	t.Parallel()
 	asked := make(chan struct{}, 100)
 	c := newPrograms(t)
 	c.on("here", func(http.ResponseWriter, *http.Request) { asked <- struct{}{} })
@@ -270,6 +273,7 @@ func TestChoiceIsToldToNobodyInANetworkThatIsNotPublic(t *testing.T) { // SE4
 
 // Two servers share a database: each choice is told once, whichever of them does.
 func TestTwoServersTellEachChoiceOnce(t *testing.T) { // P2, P6
+	t.Parallel()
 	db := storetest.Postgres(t)
 	c := newPrograms(t)
 	s := choosing(t, db, c)
@@ -315,6 +319,7 @@ var launchKey = base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)
 // The process is killed between the call and the note of its outcome: the call is
 // made again under the same key, and the attempt says so.
 func TestKilledBetweenACallAndItsOutcomeItIsToldAgainUnderTheSameKey(t *testing.T) { // R1, P2
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		_ = db.Close()
 		database, dir := "", filepath.Join(t.TempDir(), "one")

@@ -16,6 +16,7 @@ import (
 )
 
 func TestAnOperatorLooksBeforeThePersonIsTold(t *testing.T) { // X23
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openDesk(strings.Replace(shopPolicies, "- key: erasure\n", "- key: erasure\n  review: true\n", 1), calendar)
@@ -46,6 +47,7 @@ func TestAnOperatorLooksBeforeThePersonIsTold(t *testing.T) { // X23
 }
 
 func TestAnEndedRequestIsSubmittedAgainWithItsHistory(t *testing.T) { // X23, X20
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openDesk(shopPolicies, calendar)

@@ -24,6 +24,7 @@ func fetchScript(path string, headers ...string) *httptest.ResponseRecorder {
 }
 
 func TestScriptIsServedToEveryPageAndKeptByBrowsers(t *testing.T) { // F12
+	t.Parallel()
 	want := sdkFiles()["core.js"]
 	plain := fetchScript("GET /sdk/core.js")
 	if body, err := io.ReadAll(plain.Body); err != nil || !bytes.Equal(body, want.plain) || len(body) == 0 {
@@ -57,6 +58,7 @@ func TestScriptIsServedToEveryPageAndKeptByBrowsers(t *testing.T) { // F12
 }
 
 func TestScriptsThatAreNotThereAreNotKept(t *testing.T) {
+	t.Parallel()
 	for _, path := range []string{"/sdk/", "/sdk/none.js", "/sdk/0000000000000000/core.js", "/sdk/" + sdkFiles()["core.js"].hash + "/banner.js", "/sdk/../sdk.go"} {
 		if got := fetchScript("GET " + path); got.Code != http.StatusNotFound || got.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d, kept %q", path, got.Code, got.Header().Get("Cache-Control"))
@@ -72,6 +74,7 @@ func TestScriptsThatAreNotThereAreNotKept(t *testing.T) {
 }
 
 func TestGzipIsSentToWhoTakesIt(t *testing.T) {
+	t.Parallel()
 	for header, want := range map[string]bool{
 		"": false, "br": false, "gzip": true, "GZIP": true, "gzip;q=0": false, "gzip; q=0.0": false, "*": true, "*;q=0": false,
 		"*, gzip;q=0": false, "br;q=1, gzip;q=0.1": true, "gzip;q=x": false, "identity": false,

@@ -28,6 +28,7 @@ func (s *site) postAs(key, path, body string) reply {
 }
 
 func TestRequestsAreLookedForByIdentityAndThatIsLogged(t *testing.T) { // X25, SE14, SE16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openDesk(shopPolicies, calendar)
@@ -71,6 +72,7 @@ func TestRequestsAreLookedForByIdentityAndThatIsLogged(t *testing.T) { // X25, S
 }
 
 func TestInboxIsSortedByWhatIsDueFirst(t *testing.T) { // X21, W2
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	s.openDesk(shopPolicies, calendar)
 	first, second := s.submit("access", "anna@example.com"), s.submit("access", "ben@example.com")
@@ -96,6 +98,7 @@ func TestInboxIsSortedByWhatIsDueFirst(t *testing.T) { // X21, W2
 }
 
 func TestAnExportIsWholeHarmlessAndSaysWhoIsInItOnlyWhenAsked(t *testing.T) { // X25, SE6, SE16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openDesk(shopPolicies, calendar)

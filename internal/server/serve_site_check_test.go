@@ -50,6 +50,7 @@ func strange(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestPageThatCannotBeReadIsSaidInWords(t *testing.T) { // W7, SE4
+	t.Parallel()
 	shop := httptest.NewServer(http.HandlerFunc(strange))
 	t.Cleanup(shop.Close)
 	reader := sitePages{safehttp.NewClient(safehttp.Options{AllowPrivate: true}), time.Minute, ""}
@@ -97,6 +98,7 @@ func TestPageThatCannotBeReadIsSaidInWords(t *testing.T) { // W7, SE4
 }
 
 func TestOnlyPagesOfTheSiteAreRead(t *testing.T) { // W7, SE4
+	t.Parallel()
 	asked := make(chan string, 10)
 	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked <- r.URL.Path

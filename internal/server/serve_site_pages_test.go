@@ -30,6 +30,7 @@ func categoryForm(changed ...string) []string {
 }
 
 func TestDraftIsEditedPartByPartAndNobodysChangeIsLost(t *testing.T) { // W7
+	t.Parallel()
 	s := newPagesSite(t, storetest.SQLite(t))
 	b := s.as(s.makeOperator(store.DefaultTenant, auth.PrivacyOfficer))
 	id, _ := s.makeSite(store.DefaultTenant, false)
@@ -123,6 +124,7 @@ func TestDraftIsEditedPartByPartAndNobodysChangeIsLost(t *testing.T) { // W7
 }
 
 func TestFrameOfAPreviewIsAStrangerThatCanSendNothing(t *testing.T) { // W7, SE15
+	t.Parallel()
 	s := newPagesSite(t, storetest.SQLite(t))
 	b := s.as(s.makeOperator(store.DefaultTenant, auth.Auditor))
 	id, key := s.makeSite(store.DefaultTenant, false)
@@ -146,6 +148,7 @@ func TestFrameOfAPreviewIsAStrangerThatCanSendNothing(t *testing.T) { // W7, SE1
 }
 
 func TestVersionsOfASiteAreCompared(t *testing.T) { // W7
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		id, _ := s.makeSite(store.DefaultTenant, true)

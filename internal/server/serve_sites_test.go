@@ -21,6 +21,7 @@ const shopDraft = `{"origins":["https://shop.example"],"languages":["en","de"],
 
 // From a draft with problems to what visitors get, and to a second version.
 func TestSiteIsMadePublishedAndShown(t *testing.T) { // W7, B21, B22, B30
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSiteWith(t, db, func(server *Server) {
 			server.CountryHeader = "CF-IPCountry"
@@ -143,6 +144,7 @@ func (s *site) unpublished() string {
 }
 
 func TestHostileDraftsAreRefusedWithAReason(t *testing.T) { // SE7
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	id, _ := s.makeSite(store.DefaultTenant, false)
 	put := func(body string) reply {

@@ -20,6 +20,7 @@ import (
 )
 
 func TestServerCountsWhatVisitorsChoose(t *testing.T) { // B24
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		id, _ := s.makeSite(store.DefaultTenant, false)

@@ -151,6 +151,7 @@ func (s *site) tokens(id, kind string) map[string]string {
 func atPublicURL(srv *Server) { srv.PublicURL = "https://privacy.example.org" }
 
 func TestRequestWaitsForColleaguesAndGivesWhatTheyEnter(t *testing.T) { // X4, X9, SE3, SE16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSiteWith(t, db, atPublicURL)
 		s.openArchive()
@@ -256,6 +257,7 @@ func left(t *testing.T, db *storetest.Database) (all []string) {
 }
 
 func TestWhatIsEnteredLocatesNoData(t *testing.T) { // X4
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	s.openArchive()
 	r := s.begun("access")
@@ -276,6 +278,7 @@ func TestWhatIsEnteredLocatesNoData(t *testing.T) { // X4
 }
 
 func TestAnswerThatNobodyWaitsForIsRefused(t *testing.T) { // E13
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.openArchive()
@@ -310,6 +313,7 @@ func TestAnswerThatNobodyWaitsForIsRefused(t *testing.T) { // E13
 }
 
 func TestAnswerIsTakenWholeOrNotAtAll(t *testing.T) { // SE7
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSiteWith(t, db, func(srv *Server) { srv.Uploads = 4 << 20 })
 		s.openArchive()
@@ -376,6 +380,7 @@ func TestAnswerIsTakenWholeOrNotAtAll(t *testing.T) { // SE7
 }
 
 func TestOfColleaguesWhoAnswerAtOnceOneIsHeard(t *testing.T) { // X4, R4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSiteWith(t, db, atPublicURL)
 		s.openArchive()
@@ -411,6 +416,7 @@ func TestOfColleaguesWhoAnswerAtOnceOneIsHeard(t *testing.T) { // X4, R4
 }
 
 func TestTokenOfATaskIsForThatTaskAlone(t *testing.T) { // SE3, SE14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSiteWith(t, db, atPublicURL)
 		s.openArchive()
@@ -443,6 +449,7 @@ func TestTokenOfATaskIsForThatTaskAlone(t *testing.T) { // SE3, SE14
 }
 
 func TestErasureThatIsNotConfirmedIsCounted(t *testing.T) { // X4
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	s.openArchive()
 	s.world.write(shopDataset, fmt.Sprintf("connection:\n- {key: db, type: %s, access: write, datasets: [shop], secrets: {url: %q}}\n", s.world.target, s.world.url),
@@ -467,6 +474,7 @@ func TestErasureThatIsNotConfirmedIsCounted(t *testing.T) { // X4
 }
 
 func TestColleaguesAreRemindedOnceBeforeTheirTimeIsOver(t *testing.T) { // X4
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSiteWith(t, db, atPublicURL)
 		s.openArchive()

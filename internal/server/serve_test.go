@@ -20,6 +20,7 @@ import (
 )
 
 func TestEveryRouteAsksForItsScope(t *testing.T) { // SE13
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		close(s.proceed)
@@ -73,6 +74,7 @@ func TestEveryRouteAsksForItsScope(t *testing.T) { // SE13
 }
 
 func TestOtherTenantsObjectsAreAsIfTheyDidNotExist(t *testing.T) { // SE14
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		theirKey := s.makeKey(otherTenant, time.Time{}, auth.Scopes()...)
@@ -111,6 +113,7 @@ func TestOtherTenantsObjectsAreAsIfTheyDidNotExist(t *testing.T) { // SE14
 }
 
 func TestNothingIsRevealedWithoutItsAuditEntry(t *testing.T) { // SE16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		raw := db.Raw(t)
@@ -181,6 +184,7 @@ func TestNothingIsRevealedWithoutItsAuditEntry(t *testing.T) { // SE16
 }
 
 func TestPagesGiveEveryRequestOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		var all []string
@@ -214,6 +218,7 @@ func TestPagesGiveEveryRequestOnce(t *testing.T) {
 }
 
 func TestReportOfARunIsShown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "sqlite", "sqlite")
 	d := w.open()
 	report := d.run("erasure", "anna@example.com")
@@ -235,6 +240,7 @@ func TestReportOfARunIsShown(t *testing.T) {
 }
 
 func TestStopFinishesWhatIsUnderWay(t *testing.T) { // R8
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	answers := make(chan reply, 1)
 	go func() {
@@ -262,6 +268,7 @@ func TestStopFinishesWhatIsUnderWay(t *testing.T) { // R8
 }
 
 func TestAccessLogTellsWhatWasDoneAndNothingPersonal(t *testing.T) { // promise 8
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	s.problem("panic", s.get("/api/v1/test/panic"), http.StatusInternalServerError)
 	s.problem("conflict", s.get("/api/v1/test/refuse"), http.StatusConflict)
@@ -285,6 +292,7 @@ func TestAccessLogTellsWhatWasDoneAndNothingPersonal(t *testing.T) { // promise 
 }
 
 func TestAnswersRepeatNoValueAndNoDetailOfAMistake(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	got := s.send("POST", "/api/v1/test/notes", s.key, strings.NewReader(`{"name":"`+strings.Repeat(personal, 3)+`","count":77}`), "Idempotency-Key", "k")
 	s.problem("too long", got, http.StatusUnprocessableEntity)
@@ -305,6 +313,7 @@ func TestAnswersRepeatNoValueAndNoDetailOfAMistake(t *testing.T) {
 }
 
 func TestStoreThatIsClosedIsNotReady(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		if got := s.send("GET", "/readyz", "", nil); got.status != http.StatusOK {

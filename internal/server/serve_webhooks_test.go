@@ -138,6 +138,7 @@ func (s *site) settled(id string, n int, cursor int64) []api.Delivery {
 }
 
 func TestWebhookIsToldWhatHappensSignedAndInOrder(t *testing.T) { // A9, A10, SE9
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, h := newSite(t, db), newHook(t)
 		s.choose(store.DefaultTenant, personal, true) // before: it is not told of this
@@ -186,6 +187,7 @@ func TestWebhookIsToldWhatHappensSignedAndInOrder(t *testing.T) { // A9, A10, SE
 }
 
 func TestWhatFailsIsSentAgainWithTheSameID(t *testing.T) { // R6
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, h := newSite(t, db), newHook(t)
 		w := s.hooked(h, "")
@@ -217,6 +219,7 @@ func TestWhatFailsIsSentAgainWithTheSameID(t *testing.T) { // R6
 }
 
 func TestGoneEndpointIsDisabledAndGoesOnOnceItIsEnabled(t *testing.T) { // R6, SE16
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, h := newSite(t, db), newHook(t)
 		w := s.hooked(h, "")
@@ -264,6 +267,7 @@ func (s *site) acts(object string) (acts []string) {
 }
 
 func TestSecretIsExchangedWithoutAGapAndReplayKeepsIDs(t *testing.T) { // SE9
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, h := newSite(t, db), newHook(t)
 		w := s.hooked(h, "")
@@ -307,6 +311,7 @@ func TestSecretIsExchangedWithoutAGapAndReplayKeepsIDs(t *testing.T) { // SE9
 }
 
 func TestWebhookGetsNowhereIntoTheNetwork(t *testing.T) { // SE4
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	before := s.entries()
 	for _, body := range []string{
@@ -343,6 +348,7 @@ func TestWebhookGetsNowhereIntoTheNetwork(t *testing.T) { // SE4
 }
 
 func TestSlowReceiverDelaysNeitherWritersNorOtherReceivers(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s, slow, well := newSite(t, db), newHook(t), newHook(t)
 		s.hooked(slow, "")
@@ -405,6 +411,7 @@ func (p *program) kill() {
 // the same process, started again, and on PostgreSQL another one meanwhile,
 // makes the call again, with the same id.
 func TestKilledBetweenTheCallAndItsRecordItIsMadeAgain(t *testing.T) { // R1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		_ = db.Close()
 		database, dir := "", filepath.Join(t.TempDir(), "one")

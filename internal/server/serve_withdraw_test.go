@@ -31,6 +31,7 @@ func (s *site) chosen(email string) (lines []string) {
 }
 
 func TestRequestWithdrawsWhatStandsGranted(t *testing.T) { // X12
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.world = newWorld(t, "sqlite", "sqlite")
@@ -71,6 +72,7 @@ func TestRequestWithdrawsWhatStandsGranted(t *testing.T) { // X12
 // A webhook says that Ben's address is Anna's, too: his data is found, and what
 // he agreed to stands.
 func TestWhatAWebhookAddsWithdrawsNothing(t *testing.T) { // SE1, X12
+	t.Parallel()
 	c := newPrograms(t)
 	c.on("crm", says(`{"derived_identity": {"email": "ben@example.com"}}`))
 	s := newSite(t, storetest.SQLite(t))
@@ -92,6 +94,7 @@ func TestWhatAWebhookAddsWithdrawsNothing(t *testing.T) { // SE1, X12
 // Between the withdrawal and its record the process dies, and the person agrees
 // again: who goes on withdraws what was to be withdrawn, and not that.
 func TestWithdrawalThatIsDoneAgainAfterACrashIsTheSame(t *testing.T) { // X12, R1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.makeConsent(store.DefaultTenant, "anna@example.com", "analytics", true)

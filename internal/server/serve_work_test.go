@@ -132,6 +132,7 @@ const stalled = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_d
 // theirs sent and not committed. An embedded one is started again; of two on
 // one database, the other goes on when the lease has run out.
 func TestKilledServersRequestsAreCarriedOutOnceInEffect(t *testing.T) { // R1, X2
+	t.Parallel()
 	bothStores(t, func(t *testing.T, kind string) {
 		w := crowd(t, kind)
 		s := &site{t: t, log: w.log, world: w}
@@ -187,6 +188,7 @@ func TestKilledServersRequestsAreCarriedOutOnceInEffect(t *testing.T) { // R1, X
 }
 
 func TestServerThatStopsHandsItsWorkBack(t *testing.T) { // R8
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		s.world = crowd(t, "sqlite")
@@ -214,6 +216,7 @@ func TestServerThatStopsHandsItsWorkBack(t *testing.T) { // R8
 }
 
 func TestServerLeavesTheCommandLinesRequestsAlone(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	s.openShop()
 	theirs := s.makeRequest(store.DefaultTenant, "access", request.Approved)
@@ -225,6 +228,7 @@ func TestServerLeavesTheCommandLinesRequestsAlone(t *testing.T) {
 
 // At most so many requests are carried out at once, and the tenants take turns.
 func TestTenantsTakeTurns(t *testing.T) { // X2
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	s.world = crowd(t, "sqlite")
 	s.openShop()

@@ -28,6 +28,7 @@ func (w *world) down() {
 }
 
 func TestADatabaseThatIsDownDoesNotHinderPlanning(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		who := person(t, subject.Email, "anna@example.com")
 		d := w.open()
@@ -72,6 +73,7 @@ func TestADatabaseThatIsDownDoesNotHinderPlanning(t *testing.T) {
 }
 
 func TestADatabaseThatChangedIsReadAgainBeforeAnythingIsDone(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, w *world) {
 		who := person(t, subject.Email, "anna@example.com")
 		d := w.remembering(false)
@@ -117,6 +119,7 @@ func TestADatabaseThatChangedIsReadAgainBeforeAnythingIsDone(t *testing.T) {
 }
 
 func TestATableThatIsGoneFromTheStoredCatalogueSaysToRefresh(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "sqlite", "sqlite")
 	w.exec("DROP TABLE note;\n")
 	who := person(t, subject.Email, "anna@example.com")

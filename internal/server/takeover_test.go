@@ -114,6 +114,7 @@ func (r pausingRequests) Move(ctx context.Context, l request.Lease, turn request
 // TestProcessThatWasPausedWritesNothingInTheStoreAfterItWakes stops a process
 // for longer than its lease; this one takes the request over and ends it.
 func TestProcessThatWasPausedWritesNothingInTheStoreAfterItWakes(t *testing.T) { // R4, R1
+	t.Parallel()
 	for _, point := range []string{"chunk", "intent", "batch", "commit", "save", "end"} {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
@@ -134,6 +135,7 @@ func TestProcessThatWasPausedWritesNothingInTheStoreAfterItWakes(t *testing.T) {
 
 // TestProcessThatWasKilledIsTakenOver is the same with kill -9.
 func TestProcessThatWasKilledIsTakenOver(t *testing.T) { // R1
+	t.Parallel()
 	for _, point := range []string{"chunk", "intent", "batch", "commit", "save", "end"} {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()

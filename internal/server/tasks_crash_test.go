@@ -64,6 +64,7 @@ func (s *site) sendAndDie(path, body, kind string) {
 // their answers are being handed out; each time it is started again. Each of
 // them gets one letter, and the package has what they entered.
 func TestKilledWhileColleaguesAreAskedAsksThemOnce(t *testing.T) { // R1, X4
+	t.Parallel()
 	bothStores(t, func(t *testing.T, kind string) {
 		w := newWorld(t, kind, "sqlite")
 		w.configure(shopDataset, shopPolicies, manualConnections)

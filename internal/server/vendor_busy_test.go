@@ -13,6 +13,7 @@ import (
 
 // The minute is one of the test: nobody waits for it.
 func TestARequestOutlastsAVendorThatIsBusyForAMinuteAndThenBroken(t *testing.T) { // H16, R6
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, "sqlite", "sqlite")
 		w.configure(registryDescription, shopDataset, registryPolicies, "connection:\n- {key: registry, type: registry, access: write, secrets: {domain: registry.example}}\n")

@@ -123,6 +123,7 @@ func (d *desk) asks(policy, email, answers string) string {
 }
 
 func TestAVendorIsToldOfTheRequestAndItsAnswersAndTakesTheRowWhole(t *testing.T) { // H6, H12
+	t.Parallel()
 	bothStores(t, func(t *testing.T, kind string) {
 		w, g := newWorld(t, kind, "sqlite"), newRegistry(t)
 		w.configure(registryDescription, shopDataset, registryPolicies, fmt.Sprintf("connection:\n- {key: registry, type: registry, access: write, private: true, secrets: {domain: %q}}\n", strings.TrimPrefix(g.URL, "http://")))

@@ -161,6 +161,7 @@ func toVendor(kind, secrets, more string) string {
 }
 
 func TestChoicesReachTheVendorsThatTakeThem(t *testing.T) { // P11, H15, H19
+	t.Parallel()
 	const email, mapped = "anna@example.com", "identities: [email], purposes: {news: %s}"
 	member := vendortest.Mailchimp()
 	for _, list := range []string{"l7", "l9"} {
@@ -223,6 +224,7 @@ func TestChoicesReachTheVendorsThatTakeThem(t *testing.T) { // P11, H15, H19
 const toLetters = "identities: [email, external_id], purposes: {news: [l1, l2]}"
 
 func TestAVendorIsToldWhatItHasARequestFor(t *testing.T) { // P11
+	t.Parallel()
 	for name, c := range map[string]struct {
 		can     string
 		granted bool
@@ -247,6 +249,7 @@ func TestAVendorIsToldWhatItHasARequestFor(t *testing.T) { // P11
 }
 
 func TestAChoiceThatTheVendorDoesNotTakeSaysWhy(t *testing.T) { // P4, P11, H16
+	t.Parallel()
 	db := storetest.SQLite(t)
 	answers := []int{}
 	var mu sync.Mutex
@@ -302,6 +305,7 @@ func TestAChoiceThatTheVendorDoesNotTakeSaysWhy(t *testing.T) { // P4, P11, H16
 // Two processes count the calls of all connections with the same custom key together,
 // and one token is asked for by both of them.
 func TestProcessesShareTheirLimitsAndTokens(t *testing.T) { // H8, H11
+	t.Parallel()
 	const text = `
 saas_config:
   fides_key: letters
@@ -370,6 +374,7 @@ saas_config:
 // Hosts of a description, those of its tokens among them, and the next page and
 // redirects of a vendor lead to no network that is not public.
 func TestAVendorLeadsIntoNoNetworkThatIsNotPublic(t *testing.T) { // SE4, H18
+	t.Parallel()
 	asked := make(chan string, 1000)
 	inside := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path }))
 	defer inside.Close()
