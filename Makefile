@@ -21,9 +21,11 @@ build: ## Build one static binary, bin/volenti
 demo: ## Run the demo shop
 	$(GO) run ./cmd/volenti demo
 
+# Most of a test's time is spent on waiting, so that more run beside each other
+# than there are cores.
 .PHONY: test
 test: needs vet ## Install what tests need, check the form, run all tests (PACKAGES=./...)
-	GOTMPDIR="$${TMPDIR:-/tmp}" TMPDIR="$$(.ci/scratch)" $(GO) test -timeout 25m $(PACKAGES)
+	GOTMPDIR="$${TMPDIR:-/tmp}" TMPDIR="$$(.ci/scratch)" $(GO) test -timeout 25m -parallel 4 $(PACKAGES)
 
 # Two rules, no configuration: what gofmt would change, and what vet finds.
 .PHONY: vet
