@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
 // asset is a file that pages load. Its path has a digest of what is in it, so that
@@ -24,7 +25,9 @@ type asset struct {
 // the other, our own scripts (assets/js), and the libraries (assets/vendor).
 type assets map[string]asset
 
-func loadAssets() assets {
+// loadAssets reads and packs them, once for all servers of a process: nothing
+// changes them.
+var loadAssets = sync.OnceValue(func() assets {
 	all := assets{}
 	var style []byte
 	for _, name := range under("assets/css") {
@@ -40,7 +43,7 @@ func loadAssets() assets {
 		}
 	}
 	return all
-}
+})
 
 func under(dir string) (names []string) {
 	found, err := fs.ReadDir(files, dir)

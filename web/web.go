@@ -91,11 +91,10 @@ type Pages struct {
 func New(c Config, table []Page) *Pages {
 	paths := map[string]methods{}
 	p := &Pages{config: c, mux: http.NewServeMux(), secure: !plainLoopback(c.PublicURL), paths: paths}
-	assets := loadAssets()
-	for _, a := range assets {
+	for _, a := range loadAssets() {
 		p.mux.Handle("GET "+a.path, a)
 	}
-	p.languages = loadTongues(assets)
+	p.languages = learned()
 	for _, page := range table {
 		if err := page.check(); err != nil {
 			panic("web: " + err.Error())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -45,6 +46,10 @@ type tongues struct {
 	all     []*tongue
 	matcher language.Matcher
 }
+
+// learned are all languages, with every template in each, read once for all
+// servers of a process: nothing changes them.
+var learned = sync.OnceValue(func() tongues { return loadTongues(loadAssets()) })
 
 func loadTongues(a assets) tongues {
 	var all tongues
