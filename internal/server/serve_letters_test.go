@@ -431,9 +431,10 @@ func killingServer(t *testing.T) (s *mailcatch.Server, victim chan *exec.Cmd) {
 // server with SIGKILL when the mail server has a letter and the store does not
 // know it. Another server sends it again, with the same Message-ID.
 func TestServerKilledBetweenAcceptanceAndRecordSendsItAgainAndSaysSo(t *testing.T) { // E18, R1
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		caught, victim := killingServer(t)
-		t.Setenv("VOLENTI_SMTP", caught.URL())
+		mail := "VOLENTI_SMTP=" + caught.URL()
 		data, database := t.TempDir(), ""
 		if db.Embedded() {
 			db = storetest.Open(t, "sqlite:"+filepath.Join(data, "volenti.db"))
@@ -444,12 +445,12 @@ func TestServerKilledBetweenAcceptanceAndRecordSendsItAgainAndSaysSo(t *testing.
 		about := s.makeRequest(store.DefaultTenant, "p", request.Approved)
 		l := s.post(store.DefaultTenant, about, message.Approval, "de")
 		s.must(db.Close())
-		_, first := s.child(data, database)
+		_, first := s.child(data, database, mail)
 		victim <- first
 		if _, err := caught.Wait(t.Context(), 1, nil); err != nil {
 			t.Fatal(err)
 		}
-		_, second := s.child(data, database)
+		_, second := s.child(data, database, mail)
 		messages, err := caught.Wait(t.Context(), 2, nil)
 		s.must(err)
 		if messages[0].ID != messages[1].ID || messages[0].ID != "<"+l.ID+"@example.com>" {

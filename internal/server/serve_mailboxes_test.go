@@ -224,6 +224,7 @@ func TestMailboxesAreToldEachByItself(t *testing.T) { // P7, P4, R6
 // The process is killed when the mail server has taken a letter and nobody has noted
 // that yet: it is sent again with the same Message-ID, and the attempt says so.
 func TestLetterThatWasTakenBeforeAKillIsTheSameAgain(t *testing.T) { // R1, P7
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		_ = db.Close()
 		database, dir := "", filepath.Join(t.TempDir(), "one")
@@ -232,8 +233,7 @@ func TestLetterThatWasTakenBeforeAKillIsTheSameAgain(t *testing.T) { // R1, P7
 		}
 		held, answer := make(chan mailcatch.Message, 100), make(chan struct{})
 		caught, _ := mailServer(t, mailcatch.Config{Caught: func(m mailcatch.Message) { held <- m; <-answer }})
-		t.Setenv("VOLENTI_SMTP", caught.URL())
-		t.Setenv("VOLENTI_MAIL_FROM", "privacy@example.com")
+		mail := []string{"VOLENTI_SMTP=" + caught.URL(), "VOLENTI_MAIL_FROM=privacy@example.com"}
 		files := t.TempDir()
 		box := "connection:\n- {key: paper, type: email, secrets: {to_email: paper@house.example}, consent: {identities: [email], purposes: {analytics: [list_42]}}}\n"
 		if err := os.WriteFile(filepath.Join(files, "c.yml"), []byte(box), 0o600); err != nil {
@@ -245,7 +245,7 @@ func TestLetterThatWasTakenBeforeAKillIsTheSameAgain(t *testing.T) { // R1, P7
 		}
 		once(t, append([]string{"apply", files}, at...)...)
 		token := once(t, append([]string{"apikey", "create", "--scope", "consents:write"}, at...)...)
-		one := launch(t, dir, database)
+		one := launch(t, dir, database, mail...)
 		var first mailcatch.Message
 		for n := 0; first.ID == ""; n++ { // the first choice may come before the connection is known
 			one.choose(t, token, fmt.Sprintf("p%d@example.com", n))
@@ -256,7 +256,7 @@ func TestLetterThatWasTakenBeforeAKillIsTheSameAgain(t *testing.T) { // R1, P7
 		}
 		one.kill()
 		close(answer)
-		second := launch(t, dir, database)
+		second := launch(t, dir, database, mail...)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		again, err := caught.Wait(ctx, 2, func(m mailcatch.Message) bool { return m.ID == first.ID })

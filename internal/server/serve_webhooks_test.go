@@ -370,7 +370,7 @@ type program struct {
 }
 
 // launch starts a server and waits until it answers.
-func launch(t *testing.T, dir, database string) *program {
+func launch(t *testing.T, dir, database string, env ...string) *program {
 	t.Helper()
 	binary, err := crashing()
 	if err != nil {
@@ -381,7 +381,7 @@ func launch(t *testing.T, dir, database string) *program {
 		args = append(args, "--database", database)
 	}
 	p := &program{cmd: exec.Command(binary, args...)}
-	p.cmd.Env = append(os.Environ(), "VOLENTI_MASTER_KEY="+base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))))
+	p.cmd.Env = append(append(os.Environ(), env...), "VOLENTI_MASTER_KEY="+base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))))
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

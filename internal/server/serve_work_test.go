@@ -66,12 +66,12 @@ func serveInChild() error {
 }
 
 // child starts a server in a process of its own.
-func (s *site) child(data, database string) (url string, process *exec.Cmd) {
+func (s *site) child(data, database string, env ...string) (url string, process *exec.Cmd) {
 	s.t.Helper()
 	self, err := os.Executable()
 	s.must(err)
 	process = exec.Command(self)
-	process.Env = append(os.Environ(), servingChild+"="+data+" "+database+"-")
+	process.Env = append(append(os.Environ(), env...), servingChild+"="+data+" "+database+"-")
 	process.Stderr = s.log
 	out, err := process.StdoutPipe()
 	s.must(err)
