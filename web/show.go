@@ -242,7 +242,7 @@ func parse(l *tongue, a assets) map[string]*template.Template {
 		"asset":   a.at,
 		"in":      withChoice,
 		"kind":    kindOf,
-		"differs": l.differs, "written": l.written,
+		"differs": l.differs, "written": l.written, "byKind": byKind, "details": detailsOf,
 		"moving": movingKind, "sign": signOf,
 		"args":  func(of ...any) []any { return of },
 		"field": func(f *form, key, kind, autocomplete string) input { return l.input(f, key, kind, autocomplete, true) },

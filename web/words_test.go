@@ -32,7 +32,7 @@ var (
 		`^(omission|graph\.kind|size|error\.link)\.|^values\.(left|back)$`,
 		`^desk\.(connect|publish|mail|site|invite)(\.|$)|^desk\.(choices|records)$`,
 		`^(people\.(status|reason)|consent\.(choice|source|device))\.`,
-		`^sites\.(tally|found|weight|checked|snippet|position|tab|step|link|mode|width|scheme|look|differs|because|field|all)\.|^deletion\.(step|within|lacks)\.`,
+		`^sites\.(tally|found|weight|checked|snippet|position|tab|step|link|mode|width|scheme|look|differs|because|field|all|kind)\.|^deletion\.(step|within|lacks)\.`,
 		`^(delivery|choice|reason|outcome_of_call|trial|erases|type|rate|todo|severity|direction)\.`,
 		`^next\.`,
 	}, "|"))
