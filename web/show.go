@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -242,7 +243,7 @@ func parse(l *tongue, a assets) map[string]*template.Template {
 		"asset":   a.at,
 		"in":      withChoice,
 		"kind":    kindOf,
-		"differs": l.differs, "written": l.written,
+		"differs": l.differs, "written": l.written, "byKind": byKind, "details": detailsOf, "from": l.from, "address": addressOf,
 		"moving": movingKind, "sign": signOf,
 		"args":  func(of ...any) []any { return of },
 		"field": func(f *form, key, kind, autocomplete string) input { return l.input(f, key, kind, autocomplete, true) },
@@ -290,6 +291,23 @@ func withChoice(here, name, value string) string {
 	u.RawQuery = q.Encode()
 	return u.String()
 }
+
+// from says what a field of a plan is compared with: what the person is known by, or a
+// field that was read before.
+func (l *tongue) from(input string) string {
+	if kind, ok := strings.CutPrefix(input, "identity:"); ok {
+		return l.word("plan.of_person", l.name("identity", kind))
+	}
+	return input
+}
+
+// addressOf writes the name of a collection or a field so that a line may end where a
+// part of it does.
+func addressOf(name string) template.HTML {
+	return template.HTML(partsEnd.ReplaceAllString(template.HTMLEscapeString(name), "$0<wbr>"))
+}
+
+var partsEnd = regexp.MustCompile(`[:_.]+`)
 
 // kindOf groups statuses by what they ask of the operator.
 func kindOf(s request.Status) string {

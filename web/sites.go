@@ -104,6 +104,24 @@ func (s *siteView) Path(tab string) string {
 	return at + "/" + tab
 }
 
+// mending is one thing to mend before a draft can be published, in all fields that have it.
+type mending struct {
+	Text   string
+	Fields []string
+}
+
+// Todo puts the fields that have the same problem together.
+func (s *siteView) Todo() (all []mending) {
+	for _, wrong := range s.Problems {
+		i := slices.IndexFunc(all, func(t mending) bool { return t.Text == wrong.Text })
+		if i < 0 {
+			i, all = len(all), append(all, mending{Text: wrong.Text})
+		}
+		all[i].Fields = append(all[i].Fields, wrong.Field)
+	}
+	return all
+}
+
 // TabOf tells on which page what is wrong can be mended.
 func (s *siteView) TabOf(problem string) string {
 	first, _, _ := strings.Cut(problem, ".")
@@ -239,6 +257,10 @@ func (p draftPart) save(v *visit) error {
 	if p.take(v, s, f); f.Failed() {
 		s.Form = f
 		return v.show(http.StatusUnprocessableEntity, p.page, s, f)
+	}
+	if v.value("do") == "show" { // as it would be, without being kept
+		s.Form = f
+		return v.show(http.StatusOK, p.page, s, f)
 	}
 	revision, _ := strconv.ParseInt(v.value("revision"), 10, 64) // the API refuses what is none
 	err = v.ask(http.MethodPut, "/sites/"+s.ID+"/draft", map[string]any{"revision": revision, "name": s.Name, "draft": s.Draft}, nil)

@@ -12,6 +12,27 @@ import (
 type lookView struct {
 	Scheme string // of the preview
 	Frame  string // its address; "" where the draft cannot be shown
+	look   site.Look
+}
+
+// Contrasts are those of the light scheme with those of the dark one beside them.
+func (v lookView) Contrasts() (rows [][]site.Contrast) {
+	all := v.look.Contrasts()
+	light, dark := all[:len(all)/2], all[len(all)/2:]
+	for i, c := range light {
+		rows = append(rows, []site.Contrast{c, dark[i]})
+	}
+	return rows
+}
+
+// Poor counts the contrasts that are too little.
+func (v lookView) Poor() (n int) {
+	for _, c := range v.look.Contrasts() {
+		if !c.Enough {
+			n++
+		}
+	}
+	return n
 }
 
 // Properties are the names that a part of the form sets: light, dark or sizes.
@@ -43,7 +64,7 @@ func (lookView) Positions() []string { return site.LookPositions() }
 var lookPart = draftPart{
 	about: "how the banner looks", path: "/look", tab: "look", page: "admin/sites-look",
 	open: func(v *visit, s *siteView) (url.Values, error) {
-		kept, view := url.Values{}, lookView{}
+		kept, view := url.Values{}, lookView{look: s.Draft.Look}
 		for name, value := range s.Draft.Look {
 			kept.Set(lookField+name, value)
 		}
@@ -65,6 +86,11 @@ var lookPart = draftPart{
 	},
 	take: func(v *visit, s *siteView, _ *form) {
 		s.Draft.Look = lookOf(v.r.PostForm)
+		view := s.More.(lookView)
+		if view.look = s.Draft.Look; view.Frame != "" {
+			view.Frame += "&" + shownLook(s.Draft.Look).Encode()
+		}
+		s.More = view
 	},
 }
 
@@ -80,6 +106,15 @@ func lookOf(from url.Values) site.Look {
 		}
 	}
 	return look
+}
+
+// shownLook is a look in an address, as lookOf reads it.
+func shownLook(look site.Look) url.Values {
+	q := url.Values{"looks": {""}}
+	for name, value := range look {
+		q.Set(lookField+name, value)
+	}
+	return q
 }
 
 func (v lookView) all() []string {

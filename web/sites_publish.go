@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,6 +54,9 @@ type tally struct {
 func (c siteChanges) Tally() (all []tally) {
 	count := map[string]int{}
 	for _, d := range c.Differences {
+		if d.Longer() {
+			count["longer"]++
+		}
 		switch d.Kind {
 		case "vendor", "category":
 			count[d.Kind+"."+d.How]++
@@ -60,12 +64,33 @@ func (c siteChanges) Tally() (all []tally) {
 			count[d.Kind]++
 		}
 	}
-	for _, what := range []string{"vendor.added", "vendor.changed", "vendor.removed", "category.added", "category.changed", "category.removed", "text", "link", "look", "region", "language"} {
+	for _, what := range []string{"vendor.added", "vendor.changed", "vendor.removed", "category.added", "category.changed", "category.removed", "longer", "text", "link", "look", "region", "language"} {
 		if count[what] > 0 {
 			all = append(all, tally{"sites.tally." + what, count[what]})
 		}
 	}
 	return all
+}
+
+// differences are those of one kind.
+type differences struct {
+	Kind  string
+	Items []site.Difference
+}
+
+// Long says whether they are so many that they are folded.
+func (d differences) Long() bool { return len(d.Items) > 10 }
+
+// byKind puts differences of one kind together, in the order in which they come.
+func byKind(all []site.Difference) (kinds []differences) {
+	for _, d := range all {
+		i := slices.IndexFunc(kinds, func(k differences) bool { return k.Kind == d.Kind })
+		if i < 0 {
+			i, kinds = len(kinds), append(kinds, differences{Kind: d.Kind})
+		}
+		kinds[i].Items = append(kinds[i].Items, d)
+	}
+	return kinds
 }
 
 // Called is what a difference is about, as visitors know it: by its key where it is gone.
@@ -81,7 +106,12 @@ func (s *siteView) Called(d site.Difference) string {
 		}
 	}
 	if d.Kind == "look" {
-		return s.language.word("sites.look." + strings.TrimPrefix(d.Key, site.DarkLook))
+		plain, dark := strings.CutPrefix(d.Key, site.DarkLook)
+		word := s.language.word("sites.look." + plain)
+		if dark {
+			word = s.language.word("sites.look.on_dark", word)
+		}
+		return word
 	}
 	return d.Key
 }
@@ -171,6 +201,35 @@ func (v *visit) versionAsked(name string, unless int) int {
 		return unless
 	}
 	return n
+}
+
+// detail is what was and what is of a field, in one language where it has several.
+type detail struct {
+	site.Detail
+	Language string
+}
+
+// New says whether there was nothing before.
+func (d detail) New() bool { return d.Before == nil }
+
+// detailsOf gives of fields in several languages only the languages that differ.
+func detailsOf(fields []site.Detail) (all []detail) {
+	for _, f := range fields {
+		before, was := f.Before.(map[string]any)
+		after, is := f.After.(map[string]any)
+		if !was || !is {
+			all = append(all, detail{Detail: f})
+			continue
+		}
+		languages := maps.Clone(before)
+		maps.Copy(languages, after)
+		for _, l := range slices.Sorted(maps.Keys(languages)) {
+			if !reflect.DeepEqual(before[l], after[l]) {
+				all = append(all, detail{site.Detail{Field: f.Field, Before: before[l], After: after[l]}, l})
+			}
+		}
+	}
+	return all
 }
 
 // differs says in words what differs; called is what that is called.

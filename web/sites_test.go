@@ -61,7 +61,16 @@ func TestOfficerMakesASiteSeesItsBannerAndAsksAgainInABrowser(t *testing.T) { //
 	e.Press("Take")
 	e.says("Taken into the draft")
 
+	e.Press("Regions")
+	chromiumtest.Evaluate[bool](b, `Object.entries({"key.0": "us", "countries.0": "US", "mode.0": "opt_out", "key.1": "rest"}).every(([name, value]) => document.getElementsByName(name)[0].value = value)`)
+	e.Press("Save the draft")
+
 	e.Press("Look")
+	e.Fill("Buttons", "#777777")
+	e.Press("Show it, without saving")
+	e.says("4.47", "Too hard to see: 2.")
+	e.Press("Look")
+	e.says("Everything can be told from what it is on.") // nothing was saved
 	e.Fill("Buttons", "#777777")
 	e.Press("Save the draft")
 	e.says("Too little contrast in light colours: on-accent on accent has 4.47, and needs 4.5")
@@ -73,17 +82,28 @@ func TestOfficerMakesASiteSeesItsBannerAndAsksAgainInABrowser(t *testing.T) { //
 	// The preview is the banner, and says nothing to anybody. The page around it tells
 	// what may run, and follows without being loaded anew.
 	b.Scripts(true)
+	e.Press("Look")
+	e.Fill("Buttons", "#777777")
+	e.Await(`document.querySelector("#contrasts").textContent.includes("4.47")`)
 	e.Press("Preview")
 	e.look("sites-preview")
-	chromiumtest.Evaluate[bool](b, `addEventListener("message", ({source, data}) => { window.heard = source === document.querySelector("iframe").contentWindow && data }) || true`)
+	runs := func(category string, so bool) {
+		t.Helper()
+		e.Await(fmt.Sprintf(`document.querySelector("[data-category=%s] .status").textContent == %q`, category, map[bool]string{true: "may run", false: "held back"}[so]))
+	}
+	chromiumtest.Evaluate[bool](b, `Boolean(document.querySelector("iframe").dataset.same = "yes")`)
 	e.Choose("Language", "de")
 	e.Await(`location.search.includes("speaks=de")`)
+	runs("statistics", false)
+	e.Choose("Region", "us") // who is there is not asked before
+	runs("statistics", true)
+	runs("marketing", true)
 	e.Touch("The browser sends Global Privacy Control")
-	e.Await(`window.heard?.categories?.necessary && location.search.includes("gpc=yes")`)
-	const statistics = `document.querySelector("[data-category=statistics] .status").textContent`
-	e.is("nothing is allowed before a choice", statistics+` == "held back"`)
-	chromiumtest.Evaluate[bool](b, `dispatchEvent(new MessageEvent("message", {source: document.querySelector("iframe").contentWindow, data: {categories: {statistics: true}}}))`)
-	e.is("what the frame says is shown", statistics+` == "may run"`)
+	runs("marketing", false)
+	runs("statistics", true)
+	e.Choose("Width", "telephone, 320")
+	e.Await(`document.querySelector("iframe").clientWidth == 320`)
+	e.is("the page was not loaded anew", `document.querySelector("iframe").dataset.same == "yes" && location.search.includes("gpc=yes")`)
 	e.Open(at + "/preview/frame?speaks=en")
 	e.AwaitThing("button", "Accept all")
 	if !strings.Contains(e.Read(), "We ask first") {
@@ -147,4 +167,22 @@ func TestOfficerMakesASiteSeesItsBannerAndAsksAgainInABrowser(t *testing.T) { //
 	if !strings.Contains(visitor.Read(), "We count visits to make the shop better.") {
 		t.Errorf("the banner does not say what has changed: %s", visitor.Read())
 	}
+	visitor.Use("button", "Accept all")
+	visitor.AwaitThing("button", "Privacy settings")
+
+	// What is only said otherwise asks nobody.
+	e.Open(at + "/texts")
+	e.Fill("Your privacy settings", "We still ask first")
+	e.Press("Save the draft")
+	e.Press("Publish")
+	e.says("Nobody must be.")
+	e.Press("Publish version 3")
+	e.says("From version 2 to version 3")
+	visitor.Fresh(shop.URL)
+	visitor.AwaitThing("button", "Privacy settings")
+	if strings.Contains(visitor.Read(), "Accept all") {
+		t.Errorf("the banner asks again: %s", visitor.Read())
+	}
+	visitor.Use("button", "Privacy settings")
+	visitor.AwaitThing("heading", "We still ask first")
 }

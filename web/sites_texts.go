@@ -51,6 +51,9 @@ var textsPart = draftPart{
 		}
 		view.Builtin = usual != nil
 		meaning := site.Builtin(v.language.Tag)
+		if meaning == nil { // the fields are there in any language of operators
+			meaning = site.Builtin("en")
+		}
 		for _, key := range slices.Sorted(maps.Keys(meaning)) {
 			if !strings.HasPrefix(key, "category.") {
 				view.Texts = append(view.Texts, bannerText{key, usual[key], meaning[key]})

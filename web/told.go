@@ -1,7 +1,9 @@
 package web
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"volenti.dev/volenti/request"
@@ -208,6 +210,67 @@ func (p plan) rules() (rules []string) {
 	}
 	slices.Sort(rules)
 	return rules
+}
+
+// maskedBy is fields of a collection that are erased in one way.
+type maskedBy struct {
+	Strategy string
+	Fields   []string
+}
+
+// Masked puts the fields that are erased in one way together.
+func (n node) Masked() (ways []maskedBy) {
+	for _, field := range slices.Sorted(maps.Keys(n.FieldsMasked)) {
+		how := n.FieldsMasked[field]
+		i := slices.IndexFunc(ways, func(w maskedBy) bool { return w.Strategy == how })
+		if i < 0 {
+			i, ways = len(ways), append(ways, maskedBy{Strategy: how})
+		}
+		ways[i].Fields = append(ways[i].Fields, field)
+	}
+	return ways
+}
+
+// stays is fields of a collection that stay as they are for one reason: that of the first.
+type stays struct {
+	unmasked
+	Fields []string
+}
+
+// Stays puts the fields that stay for one reason together.
+func (n node) Stays() (all []stays) {
+	for _, u := range slices.Concat(n.Kept, n.Refused) {
+		i := slices.IndexFunc(all, func(s stays) bool {
+			return s.Reason == u.Reason && s.Ground == u.Ground && s.Until == u.Until
+		})
+		if i < 0 {
+			i, all = len(all), append(all, stays{unmasked: u})
+		}
+		all[i].Fields = append(all[i].Fields, u.Field)
+	}
+	return all
+}
+
+// Sum counts what the plan does, in collections: looked into, handed out, changed, of
+// which whole rows go, and kept in part.
+func (p plan) Sum() (s struct{ All, Datasets, Given, Changed, Gone, Kept int64 }) {
+	datasets := map[string]bool{}
+	add := func(to *int64, is bool) {
+		if is {
+			*to++
+		}
+	}
+	for _, n := range p.Nodes {
+		dataset, _, _ := strings.Cut(n.Address, ":")
+		datasets[dataset] = true
+		add(&s.All, true)
+		add(&s.Given, len(n.FieldsReturned) > 0)
+		add(&s.Changed, n.Blocked == "" && n.Delete == "" && len(n.FieldsMasked) > 0)
+		add(&s.Gone, n.Blocked == "" && n.Delete != "")
+		add(&s.Kept, n.Blocked != "" || len(n.Kept)+len(n.Refused) > 0)
+	}
+	s.Datasets = int64(len(datasets))
+	return s
 }
 
 // Writes counts the collections in which the plan writes.

@@ -16,6 +16,7 @@ import (
 	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/request"
+	"volenti.dev/volenti/request/masking"
 	"volenti.dev/volenti/subject"
 )
 
@@ -32,9 +33,9 @@ var (
 		`^(omission|graph\.kind|size|error\.link)\.|^values\.(left|back)$`,
 		`^desk\.(connect|publish|mail|site|invite)(\.|$)|^desk\.(choices|records)$`,
 		`^(people\.(status|reason)|consent\.(choice|source|device))\.`,
-		`^sites\.(tally|found|weight|checked|snippet|position|tab|step|link|mode|width|scheme|look|differs|because|field|all)\.|^deletion\.(step|within|lacks)\.`,
+		`^sites\.(tally|found|weight|checked|snippet|position|tab|step|link|mode|width|scheme|look|differs|because|field|all|kind)\.|^deletion\.(step|within|lacks)\.`,
 		`^(delivery|choice|reason|outcome_of_call|trial|erases|type|rate|todo|severity|direction)\.`,
-		`^next\.`,
+		`^(next|strategy)\.`,
 	}, "|"))
 )
 
@@ -120,6 +121,9 @@ func TestWhateverCanBeChosenHasAWord(t *testing.T) {
 		}
 		for _, s := range []request.CollectionStatus{request.Pending, request.Running, request.Waiting, request.Done, request.Skipped, request.Failed, request.Residual} {
 			keys = append(keys, "collection_status."+string(s))
+		}
+		for _, strategy := range masking.Names {
+			keys = append(keys, "strategy."+strategy)
 		}
 		for _, k := range message.Kinds() {
 			keys = append(keys, "letter."+string(k))

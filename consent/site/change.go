@@ -26,6 +26,11 @@ type Difference struct {
 	Fields   []Detail `json:"fields,omitempty"`  // of what changed, and of a text or link
 }
 
+// Longer says whether what is kept, or a yes, lasts longer.
+func (d Difference) Longer() bool {
+	return slices.Contains(d.Because, "retention_days") || slices.Contains(d.Because, "days")
+}
+
 // Detail is what was and what is, null for nothing.
 type Detail struct {
 	Field  string `json:"field"`

@@ -99,8 +99,10 @@ func (c *check) look() {
 			c.add(in("look", name), "%s", wrong)
 		}
 	}
-	for _, dark := range []bool{false, true} {
-		c.contrasts(dark)
+	for _, p := range c.draft.Look.Contrasts() { // a pair of which neither is set is as every banner has it
+		if scheme := map[bool]string{false: "light", true: "dark"}[p.Dark]; p.set != "" && p.Has != "" && !p.Enough {
+			c.add(in("look", p.set), "too little contrast in %s colours: %s on %s has %s, and needs %s (WCAG 2.2 AA)", scheme, p.Front, p.Ground, p.Has, p.Least)
+		}
 	}
 }
 
@@ -114,20 +116,31 @@ var pairs = []struct {
 	{"accent", "background", 3}, {"edge", "background", 3},
 }
 
-// contrasts looks at the colours of a scheme. A pair of which neither is set is as
-// every banner has it.
-func (c *check) contrasts(dark bool) {
-	for _, p := range pairs {
-		front, field := c.draft.Look.colour(p.front, dark)
-		ground, below := c.draft.Look.colour(p.ground, dark)
-		if field = cmp.Or(field, below); field == "" || !colour.MatchString(front) || !colour.MatchString(ground) {
-			continue
-		}
-		if has := contrast(front, ground); has < p.least {
-			scheme := map[bool]string{false: "light", true: "dark"}[dark]
-			c.add(in("look", field), "too little contrast in %s colours: %s on %s has %s, and needs %s (WCAG 2.2 AA)", scheme, p.front, p.ground, down(has), down(p.least))
+// Contrast is how well two colours of a scheme can be told from one another.
+type Contrast struct {
+	Front, Ground string // names of LookColours
+	Dark          bool
+	Has, Least    string // ratios from 1 to 21; Has is "" where one of them is no colour
+	Enough        bool
+	set           string // the property that one of them is set by; "" for what every banner has
+}
+
+// Contrasts are those of all colours that must be told from one another: the pairs of
+// the light scheme first, and then the same of the dark one.
+func (l Look) Contrasts() (all []Contrast) {
+	for _, dark := range []bool{false, true} {
+		for _, p := range pairs {
+			front, field := l.colour(p.front, dark)
+			ground, below := l.colour(p.ground, dark)
+			c := Contrast{Front: p.front, Ground: p.ground, Dark: dark, Least: down(p.least), set: cmp.Or(field, below)}
+			if colour.MatchString(front) && colour.MatchString(ground) {
+				has := contrast(front, ground)
+				c.Has, c.Enough = down(has), has >= p.least
+			}
+			all = append(all, c)
 		}
 	}
+	return all
 }
 
 // colour gives a colour in a scheme, and the name under which it, or what it is taken
