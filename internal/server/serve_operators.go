@@ -49,7 +49,7 @@ func (o Operators) SignIn(ctx context.Context, tenant string, email subject.Iden
 	if err != nil {
 		return none, "", err
 	}
-	return s, token, o.Begin(ctx, s, email, entryOf("session.begin", s.Caller()))
+	return s, token, o.Begin(ctx, s, email, hash, entryOf("session.begin", s.Caller()))
 }
 
 // SignOut ends the caller's session.
@@ -63,19 +63,28 @@ func entryOf(act string, caller auth.Caller) audit.Entry {
 }
 
 // ChangePassword exchanges the caller's password and ends all other sessions;
-// auth.ErrRefused when the old one is not right.
+// auth.ErrRefused when the old one is not right. A guess counts as one at signing
+// in does: who has taken a session has not the password.
 func (o Operators) ChangePassword(ctx context.Context, caller auth.Caller, old, fresh string) error {
-	hash, err := o.PasswordOf(ctx, caller.Tenant, caller.ID)
+	who, err := o.Get(ctx, caller.Tenant, caller.ID)
 	if err != nil {
 		return err
 	}
-	if !auth.PasswordMatches(hash, old) {
-		return auth.ErrRefused
-	}
-	if hash, err = auth.HashPassword(fresh, rand.Reader); err != nil {
+	if err := o.Try(ctx, caller.Tenant, who.Email); err != nil {
 		return err
 	}
-	return o.SetPassword(ctx, caller.Tenant, caller.ID, hash, caller.Session, entryOf("operator.password", caller))
+	was, err := o.PasswordOf(ctx, caller.Tenant, caller.ID)
+	if err != nil {
+		return err
+	}
+	if !auth.PasswordMatches(was, old) {
+		return auth.ErrRefused
+	}
+	hash, err := auth.HashPassword(fresh, rand.Reader)
+	if err != nil {
+		return err
+	}
+	return o.SetPassword(ctx, caller.Tenant, caller.ID, was, hash, caller.Session, entryOf("operator.password", caller))
 }
 
 // Invite makes an invitation and the token that is given once.

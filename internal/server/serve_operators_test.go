@@ -320,6 +320,49 @@ func TestGuessesOfAPasswordAreFew(t *testing.T) {
 	})
 }
 
+// TestASessionDoesNotOutliveThePasswordThatItBeganWith changes the password, and
+// disables the operator, between the moment at which the old one is compared and
+// that at which the session is stored. SE12
+func TestASessionDoesNotOutliveThePasswordThatItBeganWith(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
+		s := newSite(t, db)
+		operators, owner := db.Operators(), s.makeOperator(store.DefaultTenant, auth.Owner)
+		o := s.makeOperatorAt(store.DefaultTenant, auth.Viewer, "olga@example.org")
+		begin := func(hash string) error {
+			session, _, err := auth.NewSession(o, time.Now(), rand.Reader)
+			s.must(err)
+			return operators.Begin(t.Context(), session, o.Email, hash, act("session.begin"))
+		}
+		s.must(begin(hashed()))
+		s.must(operators.SetPassword(t.Context(), o.Tenant, o.ID, hashed(), "another hash", "", act("operator.password")))
+		if err := begin(hashed()); !errors.Is(err, auth.ErrRefused) {
+			t.Errorf("by a password that was changed meanwhile: %v", err)
+		}
+		if err := operators.SetPassword(t.Context(), o.Tenant, o.ID, hashed(), "a third hash", "", act("operator.password")); !errors.Is(err, auth.ErrRefused) {
+			t.Errorf("changed twice from the same one: %v", err)
+		}
+		by := auth.Session{Tenant: store.DefaultTenant, Operator: owner.ID, Role: auth.Owner}.Caller()
+		s.must(operators.Disable(t.Context(), by, o.ID, act("operator.disable")))
+		if err := begin("another hash"); !errors.Is(err, auth.ErrRefused) {
+			t.Errorf("of an operator who was disabled meanwhile: %v", err)
+		}
+	})
+}
+
+func TestWhoHasTakenASessionGuessesNoPassword(t *testing.T) { // SE12
+	s := newSite(t, storetest.SQLite(t))
+	session := s.session(s.makeOperatorAt(store.DefaultTenant, auth.Viewer, "olga@example.org"))
+	change := func(old string) reply {
+		body := fmt.Sprintf(`{"old":%q,"new":"another four words here"}`, old)
+		return s.send("POST", "/api/v1/sessions/current/password", session, strings.NewReader(body), "Content-Type", "application/json")
+	}
+	for i := range 10 {
+		s.problem("a guess", change(fmt.Sprintf("wrong password %d", i)), http.StatusUnprocessableEntity)
+	}
+	s.problem("the right one, too late", change(password), http.StatusTooManyRequests)
+	s.problem("at signing in", s.signIn("olga@example.org", password), http.StatusTooManyRequests)
+}
+
 func TestWhoIsNotKnownIsAnsweredAlike(t *testing.T) { // SE2
 	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))

@@ -153,10 +153,14 @@ func (o *Operators) Enable(ctx context.Context, by auth.Caller, id string, entry
 	return o.change(ctx, by, id, entry, `UPDATE operators SET disabled = 0 WHERE tenant = $1 AND id = $2`)
 }
 
-// SetPassword stores the hash of another password and ends all sessions but
-// one; "" ends them all.
-func (o *Operators) SetPassword(ctx context.Context, tenant, id, hash, but string, entry audit.Entry) error {
+// SetPassword exchanges the hash of a password for another and ends all sessions
+// but one; "" ends them all. It fails with auth.ErrRefused when the hash is not
+// that one any more.
+func (o *Operators) SetPassword(ctx context.Context, tenant, id, was, hash, but string, entry audit.Entry) error {
 	return o.db.write(ctx, tenant, func(ctx context.Context, t *tx) error {
+		if err := t.stillKnown(ctx, id, was); err != nil {
+			return err
+		}
 		if err := t.changeOperator(ctx, id, `UPDATE operators SET password = $3 WHERE tenant = $1 AND id = $2`, hash); err != nil {
 			return err
 		}
@@ -165,6 +169,24 @@ func (o *Operators) SetPassword(ctx context.Context, tenant, id, hash, but strin
 		}
 		return t.log(ctx, entry)
 	})
+}
+
+// stillKnown says auth.ErrRefused of an operator who was disabled, or has another
+// password, since the hash of theirs was read; and it stays so until the commit,
+// since whoever changes that takes the ledger's end as well.
+func (t *tx) stillKnown(ctx context.Context, id, hash string) error {
+	if _, _, err := t.growth.next(ctx, t, t.tenant); err != nil {
+		return fmt.Errorf("lock the ledger: %w", err)
+	}
+	var known int64
+	err := t.row(ctx, `SELECT COUNT(*) FROM operators WHERE tenant = $1 AND id = $2 AND password = $3 AND disabled = 0`, t.tenant, id, hash).Scan(&known)
+	if err != nil {
+		return fmt.Errorf("read a password: %w", err)
+	}
+	if known == 0 {
+		return auth.ErrRefused
+	}
+	return nil
 }
 
 // change changes an operator, and with them the sessions of those who may no
@@ -316,9 +338,14 @@ func (o *Operators) PasswordOf(ctx context.Context, tenant, id string) (hash str
 }
 
 // Begin stores a session with its entry, and forgets how often a password was
-// tried for the address.
-func (o *Operators) Begin(ctx context.Context, s auth.Session, email subject.Identity, entry audit.Entry) error {
+// tried for the address. It fails with auth.ErrRefused when the hash that the
+// password was compared with is not that of the operator any more: a session that
+// begins while the password is changed would outlive the change.
+func (o *Operators) Begin(ctx context.Context, s auth.Session, email subject.Identity, hash string, entry audit.Entry) error {
 	return o.db.write(ctx, s.Tenant, func(ctx context.Context, t *tx) error {
+		if err := t.stillKnown(ctx, s.Operator, hash); err != nil {
+			return err
+		}
 		if _, err := t.exec(ctx, `DELETE FROM sign_in_tries WHERE tenant = $1 AND email = $2`, t.tenant, email.Digest(t.keys.RecallKey())); err != nil {
 			return fmt.Errorf("forget tries: %w", err)
 		}
