@@ -32,7 +32,9 @@ func acknowledge(v *visit) error {
 	case "":
 		return v.instructions(http.StatusUnprocessableEntity, v.lacking("answer", "instructions.choose"))
 	case "question":
-		answer["question"] = v.value("question")
+		if answer["question"] = v.value("question"); answer["question"] == "" {
+			return v.instructions(http.StatusUnprocessableEntity, v.lacking("question", "instructions.ask"))
+		}
 	}
 	err := v.post("/public/instructions/acknowledge", answer, nil)
 	if err == nil {

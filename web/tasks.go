@@ -99,9 +99,15 @@ func (t task) within(f *form) {
 	if f == nil {
 		return
 	}
+	f.has("nothing")
 	for _, q := range t.Questions {
 		f.has(q.Key)
 	}
+}
+
+// Files says whether one of the questions is answered by files.
+func (t task) Files() bool {
+	return slices.ContainsFunc(t.Questions, func(q taskQuestion) bool { return q.Type == "file" })
 }
 
 // maxFiles bounds what one answer brings, in bytes; the API has its own bounds.
@@ -126,12 +132,12 @@ func (v *visit) task(status int, f *form) error {
 	return v.show(status, "center/task", taskView{t, v.link(), false}, f)
 }
 
-// answerTask hands on what a colleague has entered. What was wrong must be
-// entered anew, since files cannot be kept for another try.
+// answerTask hands on what a colleague has entered. Where something is wrong, all
+// but files stands in the form again: no page may choose files in somebody's place.
 func answerTask(v *visit) error {
 	v.here = v.r.URL.Path
 	var t task
-	err := v.forward("/public/tasks/answer", &t)
+	err := v.forwardForm("/public/tasks/answer", &t)
 	if err == nil {
 		return v.show(http.StatusOK, "center/task", taskView{t, "", true}, nil)
 	}
@@ -163,7 +169,7 @@ func (v *visit) showOperatorTask(status int, f *form) error {
 
 func answerOperatorTask(v *visit) error {
 	v.here = v.r.URL.Path
-	err := v.forward(v.operatorTask(), nil)
+	err := v.forwardForm(v.operatorTask(), nil)
 	if err == nil {
 		return v.redirect("/admin/requests/" + url.PathEscape(v.r.PathValue("id")))
 	}
