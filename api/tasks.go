@@ -56,6 +56,7 @@ type TaskForm struct {
 	Name      string         `json:"name,omitempty" doc:"Of the connection"`
 	Questions []TaskQuestion `json:"questions" nullable:"false"`
 	Person    []Identity     `json:"person" nullable:"false" doc:"Whom it is about"`
+	FilesMax  int64          `json:"files_max" doc:"Bytes of all files of the request together"`
 }
 
 // TaskQuestion is one thing to be entered.

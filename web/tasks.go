@@ -23,6 +23,7 @@ type (
 		Closed     *time.Time     `json:"closed"`
 		Questions  []taskQuestion `json:"questions"`
 		Person     []identity     `json:"person"`
+		FilesMax   int64          `json:"files_max"` // bytes, of all files of the request
 	}
 	taskQuestion struct {
 		Key      string            `json:"key"`
@@ -52,12 +53,12 @@ func (q taskQuestion) Label(l *tongue) string {
 	return q.Key
 }
 
-// Input is the field that the question is answered in, which says what it takes.
-func (q taskQuestion) Input(f *form, l *tongue) input {
+// Input is the field that a question is answered in, which says what it takes.
+func (t task) Input(q taskQuestion, f *form, l *tongue) input {
 	i := input{ID: "q-" + q.Key, Name: q.Key, Type: q.Type, Autocomplete: "off", Label: q.Label(l), Value: f.Value(q.Key), Wrong: f.Of(q.Key), Required: q.Required}
 	switch {
 	case q.Type == "file":
-		i.Hint = l.word("task.limit.file", l.size(q.Max), l.size(maxFiles))
+		i.Hint = l.word("task.limit.file", l.size(min(q.Max, t.FilesMax)), l.size(t.FilesMax))
 	case q.Type == "text" && q.Max > 0:
 		i.Hint = l.word("task.limit.text", l.number(q.Max))
 	}

@@ -258,7 +258,7 @@ func (d taskDesk) Show(ctx context.Context, tenant, id, connection string) (api.
 	if err != nil {
 		return api.TaskForm{}, err
 	}
-	form := api.TaskForm{Task: api.ShownTask(k), Name: ask.Name, Questions: []api.TaskQuestion{}}
+	form := api.TaskForm{Task: api.ShownTask(k), Name: ask.Name, Questions: []api.TaskQuestion{}, FilesMax: cmp.Or(d.uploads, defaultUploads)}
 	for _, q := range ask.Questions {
 		form.Questions = append(form.Questions, api.TaskQuestion{Key: q.Key, Label: q.Label, Type: string(q.Type), Required: q.Required, Erasure: q.Erasure, Max: q.Max})
 	}
