@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -96,10 +97,15 @@ func TestTwoOperatorsEraseAndOneMendsInABrowser(t *testing.T) { // W2, W3, W18
 	chromiumtest.Evaluate[bool](e.Browser, `document.querySelector("#vertices tr[data-kind=stop] summary").click();
 		document.querySelector("#vertices tr[data-kind=stop] textarea").focus(); true`)
 	e.Type("half a reason")
+	const table = `document.querySelector("#vertices").parentElement`
+	chromiumtest.Evaluate[bool](e.Browser, `document.querySelector("main").style.width = "20rem"; document.getElementById("skip-collection").selectedIndex = 1; `+table+`.scrollLeft = 40; true`)
+	chosen := chromiumtest.Evaluate[string](e.Browser, `document.getElementById("skip-collection").value`)
 	chromiumtest.Evaluate[bool](e.Browser, `document.getElementById("live").dataset.old = "";
 		htmx.ajax("GET", location.pathname, {target: "#live", select: "#live", swap: "outerHTML"}); true`)
 	e.Await(`!document.querySelector("#live[data-old]")`)
 	e.Await(`document.activeElement.value == "half a reason" && document.activeElement.closest("details").open`)
+	e.is("what was chosen and moved is as it was", fmt.Sprintf(`document.getElementById("skip-collection").value == %q && %s.scrollLeft == 40`, chosen, table))
+	chromiumtest.Evaluate[bool](e.Browser, `document.querySelector("main").removeAttribute("style"); true`)
 	e.Await(`document.querySelectorAll("#drawing a").length == document.querySelectorAll("#vertices tbody tr").length`)
 	e.Press(again)
 	e.Await(`document.querySelector(".status").textContent != "failed"`)
