@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -169,21 +170,32 @@ func (d *Database) Tables(t testing.TB) []string {
 func (d *Database) Dump(t testing.TB) []byte {
 	t.Helper()
 	var dump bytes.Buffer
-	raw := d.Raw(t)
 	for _, table := range d.Tables(t) {
-		for _, row := range query(t, raw, `SELECT * FROM `+table) {
-			for _, v := range row {
-				if b, ok := v.([]byte); ok {
-					dump.Write(b)
-				} else {
-					fmt.Fprint(&dump, v)
-				}
-				dump.WriteByte('|')
-			}
-			dump.WriteByte('\n')
+		for _, row := range d.Rows(t, table) {
+			dump.WriteString(row)
 		}
 	}
 	return dump.Bytes()
+}
+
+// Rows gives every value of a table, a row each, sorted.
+func (d *Database) Rows(t testing.TB, table string) (rows []string) {
+	t.Helper()
+	for _, values := range query(t, d.Raw(t), `SELECT * FROM `+table) {
+		var row strings.Builder
+		for _, v := range values {
+			if b, ok := v.([]byte); ok {
+				row.Write(b)
+			} else {
+				fmt.Fprint(&row, v)
+			}
+			row.WriteByte('|')
+		}
+		row.WriteByte('\n')
+		rows = append(rows, row.String())
+	}
+	slices.Sort(rows)
+	return rows
 }
 
 // Master gives a master key, the same for all tests.
