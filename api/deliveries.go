@@ -266,10 +266,17 @@ type SystemState struct {
 	Counts map[propagate.Status]int64 `json:"counts"`
 }
 
-func listLanes(a *API, ctx context.Context, caller auth.Caller, _ *struct{}) (*lanesOutput, error) {
+type lanesInput struct {
+	Failing bool `query:"failing" doc:"Only connections that fail: nothing can be sent to them, though they are not switched off, or the last call failed; and their systems"`
+}
+
+func listLanes(a *API, ctx context.Context, caller auth.Caller, in *lanesInput) (*lanesOutput, error) {
 	lanes, err := a.config.Deliveries.Lanes(ctx, caller.Tenant)
 	if err != nil {
 		return nil, err
+	}
+	if in.Failing {
+		lanes = slices.DeleteFunc(slices.Clone(lanes), func(l propagate.LaneState) bool { return !propagate.Fails(l.Failing, l.Barred) })
 	}
 	kept, err := a.config.Deliveries.Tables(ctx, caller.Tenant)
 	if err != nil {

@@ -23,6 +23,7 @@ type matrixInput struct {
 	System     string    `query:"system" maxLength:"256" doc:"Only at connections that belong to this system"`
 	Status     string    `query:"status" enum:"pending,sending,complete,partial,error,skipped,superseded" doc:"Only changes that have this status at one of the connections"`
 	Purpose    string    `query:"purpose" maxLength:"64"`
+	Failing    bool      `query:"failing" doc:"Only at connections that fail: nothing can be sent to them, though they are not switched off, or the last call failed. Only these are among the connections of the answer"`
 	From       time.Time `query:"from" doc:"Only choices that were recorded at this time or later"`
 	Until      time.Time `query:"until" doc:"Only choices that were recorded before"`
 	Before     int64     `query:"before" minimum:"0" doc:"The next of the page before"`
@@ -36,7 +37,7 @@ type matrixOutput struct {
 // DeliveryMatrix is a page of changes, the newest first, with what became of each at
 // every connection that is meant.
 type DeliveryMatrix struct {
-	Connections []DeliveryColumn `json:"connections" nullable:"false" doc:"All that take choices, by key"`
+	Connections []DeliveryColumn `json:"connections" nullable:"false" doc:"All that take choices, or, with failing, those that fail; by key"`
 	Items       []DeliveryRow    `json:"items" nullable:"false"`
 	Next        int64            `json:"next,omitempty" doc:"Hand it over as before, for the next page; absent on the last"`
 }
@@ -81,17 +82,20 @@ func showMatrix(a *API, ctx context.Context, caller auth.Caller, in *matrixInput
 	}
 	out := DeliveryMatrix{Connections: []DeliveryColumn{}, Items: []DeliveryRow{}}
 	m := propagate.Matrix{Status: propagate.Status(in.Status), Purpose: in.Purpose, From: in.From, Until: in.Until, Before: in.Before, Limit: in.Limit + 1}
-	if in.Connection != "" && in.System == "" {
-		m.Connections = []string{in.Connection}
+	if in.Connection != "" && in.System == "" && !in.Failing {
+		m.Connections = []string{in.Connection} // it may be gone
 	}
 	for _, c := range columns {
+		if in.Failing && !c.Fails() {
+			continue
+		}
 		out.Connections = append(out.Connections, shownColumn(c))
-		if c.System == in.System && in.System != "" && (in.Connection == "" || in.Connection == c.Connection) {
+		if (in.System != "" || in.Failing) && (in.System == "" || in.System == c.System) && (in.Connection == "" || in.Connection == c.Connection) {
 			m.Connections = append(m.Connections, c.Connection)
 		}
 	}
-	if in.System != "" && m.Connections == nil {
-		return &matrixOutput{out}, nil // none belongs to it
+	if (in.System != "" || in.Failing) && m.Connections == nil {
+		return &matrixOutput{out}, nil // there is none
 	}
 	rows, err := a.config.Matrix.Rows(ctx, caller.Tenant, m)
 	if err != nil {

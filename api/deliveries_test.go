@@ -402,6 +402,9 @@ func TestSystemsAreRolledUp(t *testing.T) { // C13
 	if d := cmp.Diff(want, got.Systems); d != "" || len(got.Items) != 4 || got.Items[0].Why != "" || !strings.Contains(got.Items[3].Mend, "access: write") || strings.Contains(body, "table") {
 		t.Errorf("%s %s", body, d)
 	}
+	if _, failing := ask("GET", "/api/v1/deliveries/connections?failing=true", ""); strings.Count(failing, `"connection":`) != 1 || !strings.Contains(failing, `"connection":"d"`) || !strings.Contains(failing, `"systems":[{"system":"shop"`) { // W1
+		t.Error(failing)
+	}
 	c.tables = []propagate.Kept{{Connection: "c", AsOf: time.Unix(1, 0), Trouble: "it cannot be reached"}, {Connection: "gone"}}
 	_, body = ask("GET", "/api/v1/deliveries/connections", "")
 	if !strings.Contains(body, `"table":{"as_of":"1970-01-01T00:00:01Z","trouble":"it cannot be reached"}`) || strings.Count(body, "table") != 1 {

@@ -32,15 +32,15 @@ type RequestCounts struct {
 // ConnectionCounts counts connections that take choices.
 type ConnectionCounts struct {
 	All     int64 `json:"all"`
-	Failing int64 `json:"failing" doc:"To which nothing can be sent, or to which the last attempt failed"`
+	Failing int64 `json:"failing" doc:"To which nothing can be sent, though they are not switched off, or to which the last attempt failed"`
 }
 
 // ChoiceCounts counts what was chosen, by days in UTC: by visitors on all sites, and
 // in the ledger, which has what is known of whom, also from sites.
 type ChoiceCounts struct {
 	Day       string    `json:"day" format:"date" doc:"Which day it is"`
-	Today     int64     `json:"today" doc:"Choices of visitors"`
-	Yesterday int64     `json:"yesterday"`
+	Today     *int64    `json:"today" doc:"Choices of visitors; null when there are one to nine"`
+	Yesterday *int64    `json:"yesterday" doc:"null when there are one to nine"`
 	Records   DayCounts `json:"records" doc:"Records of the ledger"`
 }
 
@@ -70,11 +70,11 @@ func showOverview(a *API, ctx context.Context, caller auth.Caller, _ *struct{}) 
 		return nil, err
 	}
 	if caller.May(auth.ReadDeliveries) {
-		lanes, err := a.config.Deliveries.Lanes(ctx, caller.Tenant)
+		columns, err := a.config.Matrix.Columns(ctx, caller.Tenant)
 		if err != nil {
 			return nil, err
 		}
-		out.Connections = countConnections(lanes)
+		out.Connections = countConnections(columns)
 	}
 	if caller.May(auth.ReadConsents) {
 		if out.Choices, err = a.countChoices(ctx, caller.Tenant); err != nil {
@@ -88,14 +88,17 @@ func showOverview(a *API, ctx context.Context, caller auth.Caller, _ *struct{}) 
 func (a *API) countChoices(ctx context.Context, tenant string) (*ChoiceCounts, error) {
 	today := a.config.Now().UTC().Truncate(24 * time.Hour)
 	counts := &ChoiceCounts{Day: today.Format(time.DateOnly), Records: DayCounts{Most: mostRecords}}
-	for day, n := range map[time.Time][2]*int64{
-		today: {&counts.Today, &counts.Records.Today}, today.AddDate(0, 0, -1): {&counts.Yesterday, &counts.Records.Yesterday},
-	} {
-		var err error
-		if *n[0], err = a.config.SiteCounts.Chosen(ctx, tenant, day); err != nil {
+	for _, of := range []struct {
+		day     time.Time
+		chosen  **int64
+		records *int64
+	}{{today, &counts.Today, &counts.Records.Today}, {today.AddDate(0, 0, -1), &counts.Yesterday, &counts.Records.Yesterday}} {
+		total, _, _, err := a.chosenBySite(ctx, tenant, of.day, of.day)
+		if err != nil {
 			return nil, err
 		}
-		if *n[1], err = a.config.Records.Count(ctx, tenant, day, day.AddDate(0, 0, 1), mostRecords); err != nil {
+		*of.chosen = total.Total
+		if *of.records, err = a.config.Records.Count(ctx, tenant, of.day, of.day.AddDate(0, 0, 1), mostRecords); err != nil {
 			return nil, err
 		}
 	}
@@ -119,10 +122,10 @@ func (a *API) countRequests(ctx context.Context, tenant string) (RequestCounts, 
 	return counts, err
 }
 
-func countConnections(lanes []propagate.LaneState) *ConnectionCounts {
-	counts := &ConnectionCounts{All: int64(len(lanes))}
-	for _, l := range lanes {
-		if l.Barred != "" || l.Failing > 0 {
+func countConnections(columns []propagate.Column) *ConnectionCounts {
+	counts := &ConnectionCounts{All: int64(len(columns))}
+	for _, c := range columns {
+		if c.Fails() {
 			counts.Failing++
 		}
 	}

@@ -237,6 +237,7 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/deliveries/connections/{key}/rebuild", Scope: auth.RetryDeliveries, Repeats: Convergent, Does: "Compare the permission table of a connection with all that stands, and mend it", Act: Handle(rebuildTable)},
 
 		// Banners, counted: site_statistics.go.
+		{Method: http.MethodGet, Path: "/api/v1/sites/statistics", Scope: auth.ReadConsents, Does: "Count what visitors of all sites chose, by site", Act: Handle(showSitesStatistics)},
 		{Method: http.MethodGet, Path: "/api/v1/sites/{id}/statistics", Scope: auth.ReadConsents, Does: "Count what visitors of a site chose", Act: Handle(showSiteStatistics)},
 		{Method: http.MethodPost, Path: "/api/v1/sites/{id}/statistics/recount", Scope: auth.ManageConsents, Repeats: Convergent, Does: "Make the counters of all sites again, from the ledger", Act: Handle(recountSite)},
 	}

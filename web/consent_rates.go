@@ -57,13 +57,37 @@ func (f bannerFigure) Told() []bannerShare {
 	return f.Categories
 }
 
-// ratesView is how many visitors of a site agree, day by day.
+// sitesCounts is how much was chosen on all sites.
+type sitesCounts struct {
+	From  string `json:"from"`
+	To    string `json:"to"`
+	Total *int64 `json:"total"` // nil where so few could be recognised
+	Sites []struct {
+		ID    string `json:"id"`
+		Total int64  `json:"total"`
+	} `json:"sites"`
+	Others *int64 `json:"others"`
+}
+
+// ratesView is how many visitors of a site agree, day by day; or how much was chosen on
+// each, where none was asked for and there are several.
 type ratesView struct {
 	Sites []ledgerSite
-	Site  ledgerSite // the one that is shown; zero where there is none
+	Site  ledgerSite   // the one that is shown; zero where there is none
+	All   *sitesCounts // nil where one site is shown
 	bannerCounts
 	Days  []rateDay // the newest first
 	Wrong bool      // the days that were asked for are none that can be shown
+}
+
+// Of gives how much was chosen on a site; nil where it is not told.
+func (c sitesCounts) Of(site string) *int64 {
+	for _, s := range c.Sites {
+		if s.ID == site {
+			return &s.Total
+		}
+	}
+	return nil
 }
 
 // rateDay is a day on which something was chosen, or published.
@@ -79,17 +103,19 @@ func showRates(v *visit) error {
 	if err := v.ledgerSites(&view.Sites); err != nil || len(view.Sites) == 0 {
 		return cmp.Or(err, v.show(http.StatusOK, "admin/consent-rates", view, nil))
 	}
-	view.Site = view.Sites[0]
-	for _, s := range view.Sites {
-		if s.Key == given.Get("site") {
-			view.Site = s
-		}
-	}
 	asked := url.Values{}
 	for _, name := range []string{"from", "to"} {
 		if day := given.Get(name); day != "" {
 			asked.Set(name, day)
 		}
+	}
+	for _, s := range view.Sites {
+		if s.Key == given.Get("site") || len(view.Sites) == 1 {
+			view.Site = s
+		}
+	}
+	if view.Site.ID == "" {
+		return v.ratesOfAll(view, asked)
 	}
 	at := "/sites/" + url.PathEscape(view.Site.ID)
 	err := v.get(at+"/statistics?"+asked.Encode(), &view.bannerCounts)
@@ -107,6 +133,21 @@ func showRates(v *visit) error {
 		return err
 	}
 	view.Days = rateDays(view.bannerCounts, published.Items)
+	return v.show(http.StatusOK, "admin/consent-rates", view, nil)
+}
+
+// ratesOfAll shows how much was chosen on each of several sites.
+func (v *visit) ratesOfAll(view ratesView, asked url.Values) error {
+	view.All = &sitesCounts{}
+	err := v.get("/sites/statistics?"+asked.Encode(), view.All)
+	if is(err, http.StatusUnprocessableEntity) {
+		view.Wrong = true
+		err = v.get("/sites/statistics", view.All)
+	}
+	if err != nil {
+		return err
+	}
+	view.From, view.To = view.All.From, view.All.To
 	return v.show(http.StatusOK, "admin/consent-rates", view, nil)
 }
 

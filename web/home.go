@@ -29,9 +29,10 @@ type overview struct {
 		Failing int64 `json:"failing"`
 	} `json:"connections"`
 	Choices *struct {
-		Day string `json:"day"`
-		dayCounts
-		Records dayCounts `json:"records"`
+		Day       string    `json:"day"`
+		Today     *int64    `json:"today"` // nil for too few to tell, as yesterday
+		Yesterday *int64    `json:"yesterday"`
+		Records   dayCounts `json:"records"`
 	} `json:"choices"`
 	Mail bool `json:"mail"`
 }
@@ -39,7 +40,7 @@ type overview struct {
 type dayCounts struct {
 	Today     int64 `json:"today"`
 	Yesterday int64 `json:"yesterday"`
-	Most      int64 `json:"most"` // 0 for no bound
+	Most      int64 `json:"most"`
 }
 
 // figure is a number with what it counts, and the list of it.
@@ -112,42 +113,43 @@ func (v *visit) opens(at string) bool {
 }
 
 func (d *deskView) count(o overview, l *tongue) {
-	of := func(text string, n int64, kind, path string) figure {
+	of := func(text string, n, most int64, kind, path string) figure {
 		f := figure{Word: text, Number: l.number(n), Path: path}
 		if n > 0 {
 			f.Kind = kind
 		}
-		if n == o.Requests.Most {
+		if n == most && n > 0 { // and there may be more
 			f.Number += "+"
 		}
 		return f
 	}
 	d.Time = []figure{
-		of(l.word("desk.overdue"), o.Requests.Overdue, "stop", start+"?due=late"),
-		of(l.word("desk.soon"), o.Requests.DueSoon, "wait", start+"?due=7"),
+		of(l.word("desk.overdue"), o.Requests.Overdue, o.Requests.Most, "stop", start+"?due=late"),
+		of(l.word("desk.soon"), o.Requests.DueSoon, o.Requests.Most, "wait", start+"?due=7"),
 	}
 	for _, s := range []struct {
 		status request.Status
 		kind   string
 	}{{request.AwaitingApproval, "wait"}, {request.RequiresInput, "wait"}, {request.AwaitingEmailSend, "wait"}, {request.RequiresFinalization, "wait"}, {request.Paused, "wait"}, {request.Errored, "stop"}} {
-		d.Waiting = append(d.Waiting, of(l.name("status", string(s.status)), o.Requests.Statuses[s.status], s.kind, start+"?status="+string(s.status)))
+		d.Waiting = append(d.Waiting, of(l.name("status", string(s.status)), o.Requests.Statuses[s.status], o.Requests.Most, s.kind, start+"?status="+string(s.status)))
 	}
 	if c := o.Connections; c != nil {
-		f := of(l.word("desk.failing"), c.Failing, "stop", "/admin/propagation/connections")
+		f := of(l.word("desk.failing"), c.Failing, 0, "stop", "/admin/propagation/connections?failing=true")
 		f.More = l.word("desk.failing.of", l.number(c.All))
 		d.House = append(d.House, f)
 	}
 	if c := o.Choices; c != nil {
-		for _, n := range []struct {
-			dayCounts
-			word, list string
-		}{{c.dayCounts, "desk.choices", "/admin/consent/rates"}, {c.Records, "desk.records", "/admin/consent"}} {
-			f := figure{Word: l.word(n.word), Number: l.number(n.Today), Path: n.list + "?from=" + c.Day + "&to=" + c.Day, More: l.word("desk.yesterday", l.number(n.Yesterday))}
-			if n.Today == n.Most && n.Most > 0 {
-				f.Number += "+"
+		told := func(n *int64) string {
+			if n == nil {
+				return l.word("desk.few")
 			}
-			d.House = append(d.House, f)
+			return l.number(*n)
 		}
+		day := "?from=" + c.Day + "&to=" + c.Day
+		chosen := figure{Word: l.word("desk.choices"), Number: told(c.Today), Path: "/admin/consent/rates" + day, More: l.word("desk.yesterday", told(c.Yesterday))}
+		records := of(l.word("desk.records"), c.Records.Today, c.Records.Most, "", "/admin/consent"+day)
+		records.More = l.word("desk.yesterday", l.number(c.Records.Yesterday))
+		d.House = append(d.House, chosen, records)
 	}
 }
 

@@ -331,6 +331,7 @@ func compareLast(a, b string) int {
 
 // lanesView is how connections stand.
 type lanesView struct {
+	Failing bool   // only those that fail
 	Again   string // where it is asked for again; "" after something was done
 	Columns []deliveryColumn
 	Systems []systemStands
@@ -358,8 +359,12 @@ func showLanes(v *visit) error { return v.lanes(http.StatusOK, lanesView{}) }
 
 func (v *visit) lanes(status int, l lanesView) error {
 	v.here = "/admin/propagation/connections"
+	asked := "/deliveries/changes?limit=1"
+	if l.Failing = v.r.URL.Query().Get("failing") != ""; l.Failing {
+		asked += "&failing=true"
+	}
 	var m deliveryMatrix
-	if err := v.get("/deliveries/changes?limit=1", &m); err != nil {
+	if err := v.get(asked, &m); err != nil {
 		return err
 	}
 	l.Columns, l.Tabs = m.Connections, propagationTabs(1)

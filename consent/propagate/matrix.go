@@ -61,5 +61,8 @@ type Column struct {
 	Newest map[Status]int64
 }
 
+// Fails says whether it fails, as Fails does.
+func (c Column) Fails() bool { return Fails(c.Failing, c.Barred) }
+
 // Status is the worst that there is; Skipped where there is nothing.
 func (c Column) Status() Status { return RollUp(slices.Collect(maps.Keys(c.Newest))...) }

@@ -42,6 +42,18 @@ func Barred(t Target, uses map[string][]taxonomy.Use) Reason {
 	return barred
 }
 
+// Fails says whether a connection needs somebody: nothing can be sent to it, or the last
+// calls, so many in a row, failed. One that was switched off does not.
+func Fails(failing int, barred Reason) bool {
+	switch barred {
+	case Disabled, ActionDisabled:
+		return false
+	case NoReason:
+		return failing > 0
+	}
+	return true
+}
+
 // concerned says whether a purpose is about what the target uses data for: one of
 // its uses covers one of the purpose, or the other way round. A connection that
 // belongs to no system and declares no uses says it by naming the purpose.

@@ -87,6 +87,26 @@ func TestWhatKeepsEveryChoiceAwayIsTold(t *testing.T) { // P4, P8
 	}
 }
 
+func TestAConnectionFailsUnlessItWasSwitchedOff(t *testing.T) { // W1
+	for _, c := range []struct {
+		failing int
+		barred  propagate.Reason
+		want    bool
+	}{
+		{0, propagate.NoReason, false},
+		{1, propagate.NoReason, true},
+		{0, propagate.UseMismatch, true},
+		{0, propagate.NoWriteAccess, true},
+		{0, propagate.Removed, true},
+		{3, propagate.ActionDisabled, false},
+		{3, propagate.Disabled, false},
+	} {
+		if got := propagate.Fails(c.failing, c.barred); got != c.want {
+			t.Errorf("%d failed, %q: %t", c.failing, c.barred, got)
+		}
+	}
+}
+
 var all = []propagate.Status{
 	propagate.Pending, propagate.Sending, propagate.Complete, propagate.Partial, propagate.Failed, propagate.Skipped, propagate.Superseded,
 }

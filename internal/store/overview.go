@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"volenti.dev/volenti/consent"
@@ -32,12 +33,26 @@ func (c *Consents) Count(ctx context.Context, tenant string, from, to time.Time,
 	return n, nil
 }
 
-// Chosen counts the choices on all sites of a day, in UTC.
-func (c *SiteCounts) Chosen(ctx context.Context, tenant string, day time.Time) (n int64, err error) {
-	err = c.db.engine.row(ctx, `SELECT CAST(COALESCE(SUM(n), 0) AS bigint) FROM site_counts
-		WHERE tenant = $1 AND site IN (SELECT id FROM sites WHERE tenant = $1) AND axis = '' AND span = $2 AND category = ''`, tenant, spanAt(0, dayOf(day))).Scan(&n)
-	if err != nil {
-		return 0, fmt.Errorf("count choices: %w", err)
+// BySite counts the choices on each site of a tenant, by its id, from one day to
+// another in UTC, both included. A site on which nobody chose is not there.
+func (c *SiteCounts) BySite(ctx context.Context, tenant string, from, to time.Time) (map[string]int64, error) {
+	args := []any{tenant}
+	var spans []string
+	for _, r := range cover(dayOf(from), dayOf(to)) {
+		spans = append(spans, fmt.Sprintf("span BETWEEN $%d AND $%d", len(args)+1, len(args)+2))
+		args = append(args, r.first, r.last)
 	}
-	return n, nil
+	counts := map[string]int64{}
+	err := c.db.engine.each(ctx, func(row scanner) error {
+		var id string
+		var n int64
+		err := row.Scan(&id, &n)
+		counts[id] = n
+		return err
+	}, `SELECT site, CAST(SUM(n) AS bigint) FROM site_counts
+		WHERE tenant = $1 AND site IN (SELECT id FROM sites WHERE tenant = $1) AND axis = '' AND category = '' AND (`+strings.Join(spans, " OR ")+`) GROUP BY site`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("count choices: %w", err)
+	}
+	return counts, nil
 }
