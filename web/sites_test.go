@@ -138,8 +138,11 @@ func TestOfficerMakesASiteSeesItsBannerAndAsksAgainInABrowser(t *testing.T) { //
 	visitor.AwaitThing("button", "Privacy settings")
 
 	// It is in the pages, and what a tag manager is given works.
+	e.Before(`navigator.clipboard.writeText = async text => { window.copied = text }`)
 	e.Open(at + "/install")
 	e.look("sites-install")
+	chromiumtest.Evaluate[bool](b, `document.querySelector("[data-copy] button").click(); true`)
+	e.Await(fmt.Sprintf(`window.copied == %q`, line))
 	managed.Store(chromiumtest.Evaluate[string](b, `[...document.querySelectorAll("pre")].find((text) => text.textContent.includes("createElement")).textContent`))
 	e.Press("Read the page")
 	e.says("in order", "The script of the banner is in the page, with the key of this site.")
