@@ -47,6 +47,7 @@ type ConnectorType struct {
 // ConnectorNeed is one of the secrets of a connection.
 type ConnectorNeed struct {
 	Name     string   `json:"name"`
+	Label    string   `json:"label,omitempty" doc:"What its vendor calls it; help begins with it"`
 	Required bool     `json:"required"`
 	Help     string   `json:"help"`
 	Plain    bool     `json:"plain,omitempty" doc:"It proves nothing to anybody: a form may show it while it is entered"`
@@ -89,7 +90,7 @@ func shownType(spec connector.Spec) ConnectorType {
 		NoGrants: spec.NoGrants && spec.Prefers > 0, NoOptOuts: spec.NoOptOuts && spec.Prefers > 0, Authorized: spec.Authorized, Hosts: spec.Bounds.Hosts,
 	}
 	for _, s := range spec.Secrets {
-		t.Secrets = append(t.Secrets, ConnectorNeed{s.Name, s.Required, s.Help, s.Plain, s.Options, s.Default})
+		t.Secrets = append(t.Secrets, ConnectorNeed{s.Name, s.Label, s.Required, s.Help, s.Plain, s.Options, s.Default})
 	}
 	for _, r := range spec.Bounds.Rates {
 		t.Rates = append(t.Rates, ConnectorRate{r.Calls, int64(r.Period.Seconds()), r.Together})

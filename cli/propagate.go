@@ -145,6 +145,11 @@ func (c *propagateListCommand) Run(s *session) error {
 			break
 		}
 	}
+	if len(all) == 0 {
+		if err := c.known(s); err != nil {
+			return err
+		}
+	}
 	if c.JSON {
 		return writeJSON(s, all)
 	}
@@ -158,6 +163,29 @@ func (c *propagateListCommand) Run(s *session) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", moment(d.Recorded), d.Purpose, d.Choice, d.Connection, cmp.Or(d.System, "-"), standing(d), d.Attempts, d.Record)
 	}
 	return table.Flush()
+}
+
+// known fails where no connection that takes choices is the one that was named, or
+// belongs to the system.
+func (c *propagateListCommand) known(s *session) error {
+	var m api.DeliveryMatrix
+	if err := c.get(s, "/deliveries/changes?limit=1", &m); err != nil {
+		return err
+	}
+	for _, one := range m.Connections {
+		if (c.Connection == "" || c.Connection == one.Connection) && (c.System == "" || c.System == one.System) {
+			return nil
+		}
+	}
+	switch {
+	case c.Connection != "" && c.System != "":
+		return failure{exitNotFound, fmt.Errorf("no connection %s of the system %s takes choices: `volenti propagate status` shows which do", c.Connection, c.System)}
+	case c.Connection != "":
+		return failure{exitNotFound, fmt.Errorf("no connection %s takes choices: `volenti propagate status` shows which do", c.Connection)}
+	case c.System != "":
+		return failure{exitNotFound, fmt.Errorf("no connection of a system %s takes choices: `volenti propagate status` shows which do", c.System)}
+	}
+	return nil
 }
 
 // standing is a status with its reason.

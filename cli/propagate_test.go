@@ -120,6 +120,15 @@ func TestEachConnectionIsAskedWhatItReceived(t *testing.T) { // P4, C5, C13, C17
 	k.says("letters", "propagate", "list", "--status", "complete")
 	k.says("ads", "propagate", "list", "--status", "error")
 
+	for _, args := range [][]string{{"--connection", "nowhere"}, {"--system", "nowhere"}, {"--connection", "letters", "--system", "nowhere"}, {"--connection", "nowhere", "--json"}} {
+		if out, told := k.does(4, append([]string{"propagate", "list"}, args...)...); out != "" || !strings.Contains(told, "nowhere") {
+			t.Errorf("%v: %q %q", args, out, told)
+		}
+	}
+	if out, _ := k.does(0, "propagate", "list", "--connection", "letters", "--status", "error"); !strings.Contains(out, "There is none.") {
+		t.Error(out)
+	}
+
 	status := k.says("letters", "propagate", "status")
 	for _, want := range []string{`letters +crm +0 +1 +0 +0 +0 +0 +-`, `ads +crm +0 +0 +0 +1 +0 +0 +-`, `silent +crm +0 +0 +0 +0 +1 +0 +-`, `crm +error +0 +1 +0 +1 +1 +0`} {
 		k.matches(status, want)

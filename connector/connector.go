@@ -82,6 +82,7 @@ type Spec struct {
 // Setting is one key of a connection's secrets.
 type Setting struct {
 	Name     string
+	Label    string // what people call it, where Help begins with that; "" where Name has to do
 	Required bool
 	Help     string
 	// Plain: it proves nothing to anybody, so that a form shows it while it is entered.

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"fmt"
+	"html/template"
 	"maps"
 	"net/http"
 	"net/url"
@@ -40,6 +41,7 @@ type (
 	}
 	connectorNeed struct {
 		Name     string   `json:"name"`
+		Label    string   `json:"label"`
 		Required bool     `json:"required"`
 		Help     string   `json:"help"`
 		Plain    bool     `json:"plain"`
@@ -52,11 +54,17 @@ type (
 func (t connectorType) Title() string { return cmp.Or(t.Name, t.Type) }
 
 // called is what a type is called in this language.
-func (l *tongue) called(t connectorType) string {
-	if known, ok := l.translated(t.Title()); ok {
-		return known
+func (l *tongue) called(t connectorType) string { return l.known(t.Title()) }
+
+// about is what helps with a secret, without what it is called.
+func (l *tongue) about(s connectorNeed) template.HTML {
+	if s.Help == s.Label {
+		return ""
 	}
-	return t.Title()
+	if _, ok := l.translated(s.Help); ok || s.Label == "" {
+		return l.tell(s.Help)
+	}
+	return l.tell(strings.TrimPrefix(strings.TrimPrefix(s.Help, s.Label), ": "))
 }
 
 // Tests says whether a connection of it can be tried out.

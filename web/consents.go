@@ -150,6 +150,7 @@ type recordView struct {
 	Note   string       // how the person said so, once it was asked for
 	Proof  proofShown
 	Sent   []personDelivery
+	purposeList
 }
 
 type (
@@ -223,6 +224,9 @@ func (v *visit) recordPage(r recordView) error {
 		return v.noSuchRecord(err)
 	}
 	if err := v.get(at+"/receipt", &r.Proof); err != nil {
+		return err
+	}
+	if err := v.get("/purposes", &r.purposeList); err != nil {
 		return err
 	}
 	if key, banner := strings.CutPrefix(r.ledgerRecord.Notice, "site/"); banner {

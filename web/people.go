@@ -80,8 +80,9 @@ type (
 		Sources  []string       `json:"sources"`
 	}
 	namedPurpose struct {
-		Key   string `json:"key"`
-		Title string `json:"title"`
+		Key   string   `json:"key"`
+		Title string   `json:"title"`
+		Uses  []string `json:"data_uses"`
 	}
 )
 
@@ -93,18 +94,42 @@ func (p namedPurpose) Name() string {
 	return p.Key
 }
 
-// Name is what people call the purpose with this key.
-func (l purposeList) Name(key string) string {
+// Of is the purpose with this key, without a title where it is not known.
+func (l purposeList) Of(key string) namedPurpose {
 	for _, p := range l.Purposes {
 		if p.Key == key {
-			return p.Name()
+			return p
 		}
 	}
-	return key
+	return namedPurpose{Key: key}
 }
 
-// Name is what people call the purpose.
-func (s standingFor) Name() string { return namedPurpose{s.Purpose, s.Title}.Name() }
+// Has says whether there is such a purpose.
+func (l purposeList) Has(key string) bool {
+	return slices.ContainsFunc(l.Purposes, func(p namedPurpose) bool { return p.Key == key })
+}
+
+// Useless are the purposes of which no data use is said, though there are connections
+// that go by those.
+func (l purposeList) Useless() (some []namedPurpose) {
+	for _, p := range l.Purposes {
+		if len(p.Uses) == 0 {
+			some = append(some, p)
+		}
+	}
+	return some
+}
+
+// purposes gives those that there are; none where the visitor may not know.
+func (v *visit) purposes() (all purposeList, err error) {
+	if v.session.May(auth.ReadConsents) {
+		err = v.get("/purposes", &all)
+	}
+	return all, err
+}
+
+// Named is the purpose that it is about.
+func (s standingFor) Named() namedPurpose { return namedPurpose{Key: s.Purpose, Title: s.Title} }
 
 // Kind groups what a gate says by what it asks of the operator.
 func (s standingFor) Kind() string {

@@ -135,6 +135,7 @@ func movingKind(status string) string {
 type matrixView struct {
 	Connection, System, Status, Purpose, From, Until string
 
+	purposeList
 	BySystem bool // its columns are systems
 	All      []deliveryColumn
 	Columns  []matrixColumn
@@ -225,6 +226,9 @@ func showMatrix(v *visit) error {
 			return err
 		}
 		m.Again = again
+	}
+	if m.purposeList, err = v.purposes(); err != nil {
+		return err
 	}
 	m.All = found.Connections
 	m.arrange(found, v.language)
@@ -331,6 +335,7 @@ func compareLast(a, b string) int {
 
 // lanesView is how connections stand.
 type lanesView struct {
+	purposeList
 	Failing bool   // only those that fail
 	Again   string // where it is asked for again; "" after something was done
 	Columns []deliveryColumn
@@ -375,6 +380,10 @@ func (v *visit) lanes(status int, l lanesView) error {
 		}
 		l.Again = again
 	}
+	var err error
+	if l.purposeList, err = v.purposes(); err != nil {
+		return err
+	}
 	worst := map[string]string{}
 	for _, c := range l.Columns {
 		before, known := worst[c.System]
@@ -417,12 +426,17 @@ func showChange(v *visit) error {
 		}
 		view.Again = again
 	}
+	var err error
+	if view.purposeList, err = v.purposes(); err != nil {
+		return err
+	}
 	return v.show(http.StatusOK, "admin/propagation-change", view, nil)
 }
 
 // changeView is what became of a choice everywhere.
 type changeView struct {
 	choiceChange
+	purposeList
 	Again string // where it is asked for again, while something moves
 }
 
@@ -440,6 +454,7 @@ func noSuch(err error, where string) error {
 // deliveryView is a delivery, and why it is as it is.
 type deliveryView struct {
 	delivery
+	purposeList
 	Again string // where it is asked for again, while it moves
 	Case  struct {
 		Why      string            `json:"why"`
@@ -501,6 +516,10 @@ func (v *visit) delivery(status int, f *form) error {
 			return err
 		}
 		d.Again = again
+	}
+	var err error
+	if d.purposeList, err = v.purposes(); err != nil {
+		return err
 	}
 	return v.show(status, "admin/propagation-delivery", d, f)
 }

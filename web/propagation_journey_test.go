@@ -38,6 +38,8 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer = session{Operator: "o", Name: "Olga", Role: auth.Auditor, Scopes: auth.Auditor.Scopes()}
 	case path == "/deliveries/changes":
 		answer = l.page(r.URL.Query().Get)
+	case path == "/purposes":
+		answer = purposeList{}
 	case path == "/deliveries/explain":
 		answer = map[string]any{"connections": []any{}}
 	default:

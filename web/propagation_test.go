@@ -26,6 +26,9 @@ func (a *deliveriesAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.asked = append(a.asked, r.URL.RequestURI())
 		answer = a.matrix
 	}
+	if r.URL.Path == base+"/purposes" {
+		answer = purposeList{Purposes: []namedPurpose{{Key: "news", Title: "Our newsletter"}}}
+	}
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
 		panic(err)
 	}
@@ -69,7 +72,7 @@ func TestMatrixPageAsksOnceAndHandsItsFiltersOn(t *testing.T) { // W8
 	a := &deliveriesAPI{matrix: matrixOf(2, 4)}
 	a.matrix.Next = 7
 	page := a.open(t, "/admin/propagation?system=crm&status=error&purpose=news&from=2026-11-01&until=2026-11-30&before=9").Body.String()
-	want := []string{"/api/v1/deliveries/changes?before=9&from=2026-11-01T00%3A00%3A00Z&purpose=news&status=error&system=crm&until=2026-12-01T00%3A00%3A00Z"}
+	want := []string{"/api/v1/deliveries/changes?before=9&from=2026-11-01T00%3A00%3A00Z&purpose=news&status=error&system=crm&until=2026-12-01T00%3A00%3A00Z", "/api/v1/purposes"}
 	if !slices.Equal(a.asked, want) {
 		t.Errorf("asked %v", a.asked)
 	}
@@ -80,6 +83,17 @@ func TestMatrixPageAsksOnceAndHandsItsFiltersOn(t *testing.T) { // W8
 	} {
 		if !strings.Contains(page, link) {
 			t.Errorf("the page lacks %s", link)
+		}
+	}
+}
+
+func TestPurposesHaveNamesInTheMatrixAndElseAreSeenToBeKeys(t *testing.T) { // W8
+	a := &deliveriesAPI{matrix: matrixOf(2, 1)}
+	a.matrix.Items[1].Purpose = "loyalty"
+	page := a.open(t, "/admin/propagation?purpose=gone").Body.String()
+	for _, want := range []string{">Our newsletter, agreed<", "><code>loyalty</code>, agreed<", `<option value="news">Our newsletter</option>`, "<option selected>gone</option>"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
 		}
 	}
 }

@@ -237,7 +237,7 @@ type input struct {
 // parse reads the templates in one language.
 func parse(l *tongue, a assets) map[string]*template.Template {
 	functions := template.FuncMap{
-		"t": l.word, "name": l.name, "called": l.called, "tell": l.tell, "number": l.number, "day": l.day,
+		"t": l.word, "name": l.name, "called": l.called, "about": l.about, "known": l.known, "tell": l.tell, "number": l.number, "day": l.day,
 		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"clock":   func(t time.Time) string { return t.UTC().Format("15:04") },
 		"asset":   a.at,

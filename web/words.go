@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"html/template"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -137,6 +138,14 @@ func (l *tongue) name(kind, of string) string {
 	return of
 }
 
+// quoted are words of files and programs, as sentences have them.
+var quoted = regexp.MustCompile("`([^`]+)`")
+
+// marked writes a sentence as HTML, with such words as code.
+func marked(text string) string {
+	return quoted.ReplaceAllString(template.HTMLEscapeString(text), "<code>$1</code>")
+}
+
 // tell gives a sentence of the API in this language, where it is known, and
 // else in English, marked so. It begins with a capital letter, unless that is a name or
 // an address. A sentence of the
@@ -157,9 +166,17 @@ func (l *tongue) tell(text string) template.HTML {
 		text = string(unicode.ToUpper(first)) + text[size:]
 	}
 	if !ok && l.Tag != spoken[0].tag {
-		return template.HTML(`<span lang="en">` + template.HTMLEscapeString(text) + `</span>`)
+		return template.HTML(`<span lang="en">` + marked(text) + `</span>`)
 	}
-	return template.HTML(template.HTMLEscapeString(text))
+	return template.HTML(marked(text))
+}
+
+// known gives a name in this language, where it is one of ours; others stay as they are.
+func (l *tongue) known(text string) string {
+	if known, ok := l.translated(text); ok {
+		return known
+	}
+	return text
 }
 
 // strange is what no word has in it, only names and addresses.

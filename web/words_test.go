@@ -128,6 +128,13 @@ func TestWhateverCanBeChosenHasAWord(t *testing.T) {
 		for _, k := range message.Kinds() {
 			keys = append(keys, "letter."+string(k))
 		}
+		for _, spec := range builtin.Registry() {
+			for _, s := range spec.Secrets {
+				if s.Label == "" { // no vendor's description says what it is called
+					keys = append(keys, "setting."+s.Name)
+				}
+			}
+		}
 		for _, key := range keys {
 			if l.words[key] == "" {
 				t.Errorf("%s has no word for %s", l.Tag, key)
@@ -200,11 +207,11 @@ func TestSentencesOfTheAPIAreStillItsOwn(t *testing.T) {
 	}
 	for _, spec := range builtin.Registry() {
 		for _, s := range spec.Secrets {
-			fmt.Fprintf(&all, "\"%s\"", s.Help)
+			fmt.Fprintf(&all, "\"%s\" \"%s\"", s.Help, s.Label)
 		}
 		fmt.Fprintf(&all, "\"%s\" \"%s\"", spec.Name, spec.Summary)
 	}
-	for _, dir := range []string{"../api", "../auth", "../request/policy", "../request/task", "../request/graph", "../request/fulfill", "../consent/site", "../consent/registry", "../internal/server", "../consent/propagate", "../connector/*", strings.TrimSpace(string(out))} {
+	for _, dir := range []string{"../api", "../auth", "../request/policy", "../request/task", "../request/graph", "../request/fulfill", "../consent", "../consent/site", "../consent/registry", "../internal/server", "../consent/propagate", "../connector/*", strings.TrimSpace(string(out))} {
 		names, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)
@@ -239,6 +246,12 @@ func TestWordsThatAreTakenAsTheyAreAreMarkedAsEnglish(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	if got, want := english.tell("it is <b>new</b>"), `It is &lt;b&gt;new&lt;/b&gt;`; string(got) != want {
+		t.Errorf("%s", got)
+	}
+	if got, want := german.tell("Give it back its `consent:`, and retry."), `Geben Sie ihr ihr <code>consent:</code> zurück und senden Sie noch einmal.`; string(got) != want {
+		t.Errorf("%s", got)
+	}
+	if got, want := english.tell("write `a<b` and `c`"), `Write <code>a&lt;b</code> and <code>c</code>`; string(got) != want {
 		t.Errorf("%s", got)
 	}
 	if got, want := german.tell(german.word("set_up.differ")), german.word("set_up.differ"); string(got) != want {

@@ -13,7 +13,7 @@ import (
 func (d *Description) Settings() []connector.Setting {
 	var all []connector.Setting
 	for _, p := range d.Params {
-		s := connector.Setting{Name: p.Name, Required: p.Default == nil, Help: p.help(), Plain: !p.Sensitive, Check: p.Check, Leads: d.leads(p)}
+		s := connector.Setting{Name: p.Name, Label: p.Label, Required: p.Default == nil, Help: p.help(), Plain: !p.Sensitive, Check: p.Check, Leads: d.leads(p)}
 		if p.Default != nil && !p.Sensitive {
 			s.Default = *p.Default
 		}
@@ -23,7 +23,7 @@ func (d *Description) Settings() []connector.Setting {
 		all = append(all, s)
 	}
 	for _, e := range d.External {
-		all = append(all, connector.Setting{Name: e.Name, Required: true, Plain: true, Help: help(e.Label, e.About, "the field that this vendor's data is found by, as dataset.collection.field"), Check: checkField})
+		all = append(all, connector.Setting{Name: e.Name, Label: e.Label, Required: true, Plain: true, Help: help(e.Label, e.About, "the field that this vendor's data is found by, as dataset.collection.field"), Check: checkField})
 	}
 	return all
 }
