@@ -62,6 +62,7 @@ func (b *browser) listed(path string) (n int) {
 }
 
 func TestEachFigureOfTheFirstPageLeadsToAListOfJustThat(t *testing.T) { // W1, W2
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		now := time.Now().UTC().Truncate(time.Microsecond)
 		s := newIdleSite(t, db, now)

@@ -324,6 +324,7 @@ func TestGuessesOfAPasswordAreFew(t *testing.T) {
 // disables the operator, between the moment at which the old one is compared and
 // that at which the session is stored. SE12
 func TestASessionDoesNotOutliveThePasswordThatItBeganWith(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *storetest.Database) {
 		s := newSite(t, db)
 		operators, owner := db.Operators(), s.makeOperator(store.DefaultTenant, auth.Owner)
@@ -350,6 +351,7 @@ func TestASessionDoesNotOutliveThePasswordThatItBeganWith(t *testing.T) {
 }
 
 func TestWhoHasTakenASessionGuessesNoPassword(t *testing.T) { // SE12
+	t.Parallel()
 	s := newSite(t, storetest.SQLite(t))
 	session := s.session(s.makeOperatorAt(store.DefaultTenant, auth.Viewer, "olga@example.org"))
 	change := func(old string) reply {
