@@ -61,6 +61,7 @@ type Config struct {
 	Events    Events
 	Webhooks  Webhooks
 	Letters   Letters
+	Messages  Messages
 	Views     Views
 	Previews  Previews
 	Omissions Omissions

@@ -72,7 +72,7 @@ func listLetters(a *API, ctx context.Context, caller auth.Caller, in *showInput)
 
 type previewInput struct {
 	Body struct {
-		Kind     string `json:"kind" enum:"receipt,code,approval,denial,extension,completion,device_code,preferences,task,instructions,choices,reminder,trial"`
+		Kind     string `json:"kind" enum:"receipt,code,approval,denial,extension,answer,completion,device_code,preferences,task,instructions,choices,reminder,trial"`
 		Language string `json:"language,omitempty" maxLength:"35" doc:"BCP 47; the default where absent"`
 	}
 }

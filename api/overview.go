@@ -23,10 +23,12 @@ type Overview struct {
 
 // RequestCounts counts requests of which it is known who asks, and which have not ended.
 type RequestCounts struct {
-	Overdue  int64            `json:"overdue" doc:"Whose answer is late"`
-	DueSoon  int64            `json:"due_soon" doc:"Whose answer is due within seven days, or late"`
-	Statuses map[string]int64 `json:"statuses" doc:"By status, those that wait for somebody"`
-	Most     int64            `json:"most" doc:"No number is higher: it stands for itself and more"`
+	Overdue int64 `json:"overdue" doc:"Whose answer is late"`
+	DueSoon int64 `json:"due_soon" doc:"Whose answer is due within seven days, or late"`
+	// Unanswered counts those that have ended, too.
+	Unanswered int64            `json:"unanswered" doc:"About which the person has written something that waits for an answer, also those that have ended"`
+	Statuses   map[string]int64 `json:"statuses" doc:"By status, those that wait for somebody"`
+	Most       int64            `json:"most" doc:"No number is higher: it stands for itself and more"`
 }
 
 // ConnectionCounts counts connections that take choices.
@@ -116,6 +118,9 @@ func (a *API) countRequests(ctx context.Context, tenant string) (RequestCounts, 
 	}
 	open := append([]request.Status{request.Approved, request.InProcessing}, waiting...)
 	if counts.Overdue, err = count(request.Query{Statuses: open, Overdue: true}); err != nil {
+		return counts, err
+	}
+	if counts.Unanswered, err = count(request.Query{Unanswered: true}); err != nil {
 		return counts, err
 	}
 	counts.DueSoon, err = count(request.Query{Statuses: open, DueBefore: a.config.Now().AddDate(0, 0, soonDays)})

@@ -83,6 +83,9 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 	if p := ofTask(err); p != nil {
 		return p
 	}
+	if p := ofMessages(err); p != nil {
+		return p
+	}
 	if p := ofSite(err); p != nil {
 		return p
 	}

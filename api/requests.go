@@ -32,6 +32,8 @@ type Request struct {
 	Parked   *Parked    `json:"parked,omitempty" doc:"Where it has stopped"`
 	Created  time.Time  `json:"created"`
 	Ended    *time.Time `json:"ended,omitempty"`
+	// Exchanged is absent where nothing was written.
+	Exchanged *Exchanged `json:"exchanged,omitempty" doc:"What the person and the company have written to each other; in lists, searches, exports and when it is shown"`
 }
 
 // Parked is the point at which a request has stopped.
@@ -153,10 +155,13 @@ func (a *API) page(ctx context.Context, caller auth.Caller, q request.Query, cur
 		found = found[:limit]
 		page.Next = markText(request.MarkOf(found[limit-1]), q.ByDue)
 	}
-	for _, r := range found {
-		page.Items = append(page.Items, a.shown(r))
+	shown := make([]*Request, len(found))
+	page.Items = append(page.Items, make([]Request, len(found))...)
+	for i, r := range found {
+		page.Items[i] = a.shown(r)
+		shown[i] = &page.Items[i]
 	}
-	return &listOutput{page}, nil
+	return &listOutput{page}, a.exchange(ctx, caller.Tenant, shown...)
 }
 
 // markText writes where a page goes on, in one of the two orders.
@@ -202,7 +207,8 @@ func showRequest(a *API, ctx context.Context, caller auth.Caller, in *showInput)
 	if err != nil {
 		return nil, err
 	}
-	return &showOutput{RequestWithReport{a.shown(r), report}}, nil
+	out := &showOutput{RequestWithReport{a.shown(r), report}}
+	return out, a.exchange(ctx, caller.Tenant, &out.Body.Request)
 }
 
 // shown is a request as it stands now.

@@ -32,6 +32,7 @@ type Filter struct {
 	DueWithin   int       `json:"due_within,omitempty" minimum:"1" maximum:"366" doc:"Only those that are due within so many days, or are late"`
 	Overdue     bool      `json:"overdue,omitempty" doc:"Only those whose answer is late"`
 	Open        bool      `json:"open,omitempty" doc:"Only those that have not ended"`
+	Unanswered  bool      `json:"unanswered,omitempty" doc:"Only those about which the person has written something that waits for an answer"`
 	Identity    *Identity `json:"identity,omitempty" doc:"Only requests about the person with just this identity. That it was looked for is in the audit log, by its keyed digest"`
 }
 
@@ -56,7 +57,7 @@ func searchRequests(a *API, ctx context.Context, caller auth.Caller, in *searchI
 // query reads a filter. An identity that is looked for is in the audit log
 // before anything is read.
 func (a *API) query(ctx context.Context, caller auth.Caller, f Filter) (request.Query, error) {
-	q := request.Query{Policy: f.Policy, Law: f.Law, Place: f.Place, From: f.CreatedFrom, To: f.CreatedTo, DueBefore: f.DueBefore, Overdue: f.Overdue, Open: f.Open}
+	q := request.Query{Policy: f.Policy, Law: f.Law, Place: f.Place, From: f.CreatedFrom, To: f.CreatedTo, DueBefore: f.DueBefore, Overdue: f.Overdue, Open: f.Open, Unanswered: f.Unanswered}
 	for _, s := range f.Statuses {
 		q.Statuses = append(q.Statuses, request.Status(s))
 	}
@@ -144,6 +145,9 @@ func (a *API) eachExported(ctx context.Context, tenant string, q request.Query, 
 		for _, r := range page {
 			after = request.MarkOf(r)
 			e := Exported{Request: a.shown(r), Language: r.Language, Verified: moment(r.Verified)}
+			if err := a.exchange(ctx, tenant, &e.Request); err != nil {
+				return err
+			}
 			if identities && r.Ended.IsZero() {
 				if e.Identities, err = a.identitiesAsShown(ctx, tenant, r.ID); err != nil {
 					return err
@@ -167,7 +171,7 @@ func (a *API) identitiesAsShown(ctx context.Context, tenant, id string) (shown [
 	return shown, err
 }
 
-var exportFields = []string{"id", "policy", "status", "source", "place", "language", "law", "created", "received", "verified", "due", "overdue", "extended", "ended", "of", "message", "identities"}
+var exportFields = []string{"id", "policy", "status", "source", "place", "language", "law", "created", "received", "verified", "due", "overdue", "extended", "ended", "of", "message", "messages", "messages_of_person", "messages_unanswered", "first_message", "last_message", "identities"}
 
 func rowOf(e Exported) map[string]any {
 	row := map[string]any{
@@ -178,6 +182,10 @@ func rowOf(e Exported) map[string]any {
 		if t != nil {
 			row[name] = *t
 		}
+	}
+	if x := e.Exchanged; x != nil {
+		row["messages"], row["messages_of_person"], row["messages_unanswered"] = x.Messages, x.OfPerson, x.Unanswered
+		row["first_message"], row["last_message"] = x.First, x.Last
 	}
 	var known []string
 	for _, i := range e.Identities {

@@ -49,6 +49,14 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/person", Scope: auth.ReadPackages, Reveals: "request.reveal", Does: "Show who a request is about, and who asks", Act: Handle(showPerson)},
 		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/vouch", Scope: auth.WriteRequests, Does: "Vouch for who asks, in the place of a proof", Example: `{"note":"called back on the number that we have"}`, Act: Handle(vouchRequest)},
 
+		// What people and operators write to each other: messages.go.
+		{Method: http.MethodGet, Path: "/api/v1/requests/{id}/messages", Scope: auth.ReadPackages, Reveals: "request.read_messages", Does: "Show what the person and operators have written to each other", Act: Handle(listMessages)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/messages", Scope: auth.WriteRequests, Repeats: Committed, Does: "Write to the person, who is told that there is a message", Example: `{"text":"Which of your accounts do you mean?"}`, Act: Handle(answerMessages)},
+		{Method: http.MethodPost, Path: "/api/v1/requests/{id}/messages/settle", Scope: auth.WriteRequests, Repeats: Convergent, Does: "Say that the person's messages need no answer", Example: `{"number":1}`, Act: Handle(settleMessages)},
+		{Method: http.MethodPost, Path: "/api/v1/public/requests/messages", Public: true, Proof: "the token of the link", Repeats: Harmless, Does: "Show the person what was written about a request", Example: exampleToken, Act: Handle(followMessages)},
+		{Method: http.MethodPost, Path: "/api/v1/public/requests/messages/write", Public: true, Proof: "the token of the link", Repeats: Convergent, Does: "Write a message about a request, as the person", Example: exampleWriting, Act: Handle(writeMessage)},
+		{Method: http.MethodPost, Path: "/api/v1/public/requests/messages/read", Public: true, Proof: "the token of the link", Repeats: Convergent, Does: "Mark messages as read, as the person", Example: exampleSeen, Act: Handle(seeMessages)},
+
 		// What waits: overview.go.
 		{Method: http.MethodGet, Path: "/api/v1/overview", Scope: auth.ReadRequests, Does: "Count what waits for operators", Act: Handle(showOverview)},
 
@@ -253,6 +261,8 @@ const (
 	exampleCode        = `{"reference":"0198c0de-0000-7000-8000-000000000001"}`
 	exampleProve       = `{"reference":"0198c0de-0000-7000-8000-000000000001","code":"12345678"}`
 	exampleToken       = `{"token":"vr_..."}`
+	exampleWriting     = `{"token":"vr_...","once":"5f1c8a0e-0000-4000-8000-000000000001","text":"Which data is this about?"}`
+	exampleSeen        = `{"token":"vr_...","number":1}`
 	exampleApproval    = `{"plan_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`
 	exampleResubmit    = `{"identities":[{"type":"email","value":"anna@example.org"}],"note":"it was canceled by mistake"}`
 	exampleDecision    = `{"decision":"deny","requests":[{"id":"0198c0de-0000-7000-8000-000000000001"}],"reason":"it is not clear who asks"}`

@@ -73,6 +73,8 @@ type commands struct {
 		Retry    retryCommand    `cmd:"" help:"Go on with a request that has stopped, or with one collection of it."`
 		Skip     skipCommand     `cmd:"" help:"Take a collection out of a request that has stopped, or waits for its system."`
 		Finalise finaliseCommand `cmd:"" help:"End a request that has stopped, or waits for systems, as it is, with what it has left undone."`
+		Messages messagesCommand `cmd:"" help:"Show what a person and operators have written to each other about a request. That is in the audit log before."`
+		Answer   answerCommand   `cmd:"" help:"Write to the person about a request."`
 		Cancel   cancelCommand   `cmd:"" help:"Give up a request that cannot go on, and destroy what it had found."`
 		Log      logCommand      `cmd:"" help:"Show what was done in each collection, attempt by attempt."`
 	} `cmd:"" help:"Plan and carry out privacy requests."`

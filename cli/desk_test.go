@@ -33,7 +33,7 @@ func openShop(t *testing.T) shopkeeper {
 	}
 	k.does(0, "apply", "--data", k.data, filepath.Join(k.dir, "config"))
 	scopes := []string{"apikey", "create", "--data", k.data}
-	for _, scope := range []string{"requests:read", "requests:write", "requests:approve", "requests:operate"} {
+	for _, scope := range []string{"requests:read", "requests:write", "requests:approve", "requests:operate", "packages:read"} {
 		scopes = append(scopes, "--scope", scope)
 	}
 	key, _ := k.does(0, scopes...)

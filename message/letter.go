@@ -51,6 +51,7 @@ const (
 	Approval   Kind = "approval"   // url
 	Denial     Kind = "denial"     // reason, url
 	Extension  Kind = "extension"  // due, reason, url
+	Answer     Kind = "answer"     // url: there is a message to read
 	Completion Kind = "completion" // downloads (url, name), expires (date), erased (what, count), kept (what, reason, ground, until), residue (bool), url
 
 	// To a visitor who wants to link a device: about no request.
@@ -69,7 +70,7 @@ const (
 
 // Kinds lists them all.
 func Kinds() []Kind {
-	return []Kind{Receipt, Code, Approval, Denial, Extension, Completion, DeviceCode, Preferences, Task, Instructions, Choices, Reminder, Trial}
+	return []Kind{Receipt, Code, Approval, Denial, Extension, Answer, Completion, DeviceCode, Preferences, Task, Instructions, Choices, Reminder, Trial}
 }
 
 // Values are what a template may use: text, numbers, booleans, lists and maps

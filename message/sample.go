@@ -28,7 +28,7 @@ func samples(kind Kind) []Values {
 		return []Values{toPerson(Values{"due": due, "url": url}), toPerson(Values{"due": "", "url": url})}
 	case Code:
 		return []Values{toPerson(Values{"code": "01234567", "minutes": 10})}
-	case Approval:
+	case Approval, Answer:
 		return []Values{toPerson(Values{"url": url})}
 	case Denial:
 		return []Values{toPerson(Values{"reason": "We could not find out that it is you who asks.", "url": url})}

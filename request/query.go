@@ -21,6 +21,9 @@ type Query struct {
 	DueBefore time.Time
 	Overdue   bool // only those whose answer is late
 	Open      bool // only those that have not ended
+	// Unanswered: only those about which the person has written something that waits
+	// for an answer.
+	Unanswered bool
 	// Type and Digest are those of an identity that they are about; "" for
 	// anybody's.
 	Type   subject.Type

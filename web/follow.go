@@ -43,7 +43,7 @@ func prove(v *visit) error {
 	case err == nil && s.Token != "":
 		return v.redirect("/requests/" + url.PathEscape(s.Token))
 	case err == nil:
-		return v.show(http.StatusOK, "center/status", statusView{s, ""}, nil)
+		return v.show(http.StatusOK, "center/status", statusView{standing: s}, nil)
 	}
 	f, status, err := v.mistaken(err, map[string]string{"code": "code_" + v.party()})
 	if err != nil {
@@ -84,7 +84,8 @@ func sendCode(v *visit) error {
 // their link.
 type statusView struct {
 	standing
-	Token string
+	Token    string
+	Messages conversation
 }
 
 // link is the token at the end of a link.
@@ -97,7 +98,11 @@ func (v *visit) standing(status int, f *form) error {
 	if err := v.post("/public/requests/status", map[string]string{"token": v.link()}, &s); err != nil {
 		return err
 	}
-	return v.show(status, "center/status", statusView{s, v.link()}, f)
+	d := statusView{standing: s, Token: v.link()}
+	if err := v.post("/public/requests/messages", map[string]string{"token": v.link()}, &d.Messages); err != nil {
+		return err
+	}
+	return v.show(status, "center/status", d, f)
 }
 
 func withdrawRequest(v *visit) error {

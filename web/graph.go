@@ -261,7 +261,7 @@ func (v vertex) Milliseconds() int64 { return v.Took.Milliseconds() }
 func (d detailView) renews() bool {
 	switch d.Status {
 	case request.Approved, request.InProcessing, request.AwaitingEmailSend:
-		return d.Person == nil && d.Glimpses == nil && (d.form == nil || !d.form.Failed())
+		return d.Person == nil && d.Talk == nil && d.Glimpses == nil && (d.form == nil || !d.form.Failed())
 	}
 	return false
 }

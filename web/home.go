@@ -19,10 +19,12 @@ func homePages() []Page {
 // overview is what the API counts.
 type overview struct {
 	Requests struct {
-		Overdue  int64                    `json:"overdue"`
-		DueSoon  int64                    `json:"due_soon"`
-		Statuses map[request.Status]int64 `json:"statuses"`
-		Most     int64                    `json:"most"`
+		Overdue int64 `json:"overdue"`
+		DueSoon int64 `json:"due_soon"`
+		// Unanswered are requests about which the person has written.
+		Unanswered int64                    `json:"unanswered"`
+		Statuses   map[request.Status]int64 `json:"statuses"`
+		Most       int64                    `json:"most"`
 	} `json:"requests"`
 	Connections *struct {
 		All     int64 `json:"all"`
@@ -133,6 +135,7 @@ func (d *deskView) count(o overview, l *tongue) {
 	}{{request.AwaitingApproval, "wait"}, {request.RequiresInput, "wait"}, {request.AwaitingEmailSend, "wait"}, {request.RequiresFinalization, "wait"}, {request.Paused, "wait"}, {request.Errored, "stop"}} {
 		d.Waiting = append(d.Waiting, of(l.name("status", string(s.status)), o.Requests.Statuses[s.status], o.Requests.Most, s.kind, start+"?status="+string(s.status)))
 	}
+	d.Waiting = append(d.Waiting, of(l.word("desk.unanswered"), o.Requests.Unanswered, o.Requests.Most, "wait", start+"?messages="+unanswered+"&status="+allStatuses))
 	if c := o.Connections; c != nil {
 		f := of(l.word("desk.failing"), c.Failing, 0, "stop", "/admin/propagation/connections?failing=true")
 		f.More = l.word("desk.failing.of", l.number(c.All))

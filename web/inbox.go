@@ -35,6 +35,8 @@ type sought struct {
 	Place  string
 	Origin string
 	Sort   string // created, or "" for what is due first
+	// Messages is unanswered, or "" for any.
+	Messages string
 	// Identity is whom it is about. It is never in an address.
 	Identity *knownBy
 }
@@ -46,14 +48,15 @@ type knownBy struct {
 
 // filter is what is looked for, as the API has it.
 type filter struct {
-	Statuses  []request.Status `json:"statuses,omitempty"`
-	Policy    string           `json:"policy,omitempty"`
-	Law       string           `json:"law,omitempty"`
-	Place     string           `json:"place,omitempty"`
-	Origins   []string         `json:"origins,omitempty"`
-	DueWithin int              `json:"due_within,omitempty"`
-	Overdue   bool             `json:"overdue,omitempty"`
-	Identity  *knownBy         `json:"identity,omitempty"`
+	Statuses   []request.Status `json:"statuses,omitempty"`
+	Policy     string           `json:"policy,omitempty"`
+	Law        string           `json:"law,omitempty"`
+	Place      string           `json:"place,omitempty"`
+	Origins    []string         `json:"origins,omitempty"`
+	DueWithin  int              `json:"due_within,omitempty"`
+	Overdue    bool             `json:"overdue,omitempty"`
+	Unanswered bool             `json:"unanswered,omitempty"`
+	Identity   *knownBy         `json:"identity,omitempty"`
 }
 
 // search asks for a page of what a filter leaves.
@@ -68,6 +71,7 @@ const (
 	allStatuses = "all"
 	late        = "late"
 	newestFirst = "created"
+	unanswered  = "unanswered"
 )
 
 // statuses are those to choose from, in the order in which a request comes by.
@@ -90,7 +94,7 @@ func known(open bool) (some []request.Status) {
 // soughtIn reads the fields of a filter.
 func soughtIn(q url.Values) sought {
 	get := func(name string) string { return strings.TrimSpace(q.Get(name)) }
-	s := sought{Status: get("status"), Due: get("due"), Policy: get("policy"), Law: get("law"), Place: strings.ToUpper(get("place")), Origin: get("origin"), Sort: get("sort")}
+	s := sought{Status: get("status"), Due: get("due"), Policy: get("policy"), Law: get("law"), Place: strings.ToUpper(get("place")), Origin: get("origin"), Sort: get("sort"), Messages: get("messages")}
 	if value := get("value"); value != "" {
 		s.Identity = &knownBy{get("type"), value}
 	}
@@ -99,7 +103,7 @@ func soughtIn(q url.Values) sought {
 
 // Fields are what is in the address, by name; what narrows nothing is not there.
 func (s sought) Fields() map[string]string {
-	all := map[string]string{"status": s.Status, "due": s.Due, "policy": s.Policy, "law": s.Law, "place": s.Place, "origin": s.Origin, "sort": s.Sort}
+	all := map[string]string{"status": s.Status, "due": s.Due, "policy": s.Policy, "law": s.Law, "place": s.Place, "origin": s.Origin, "sort": s.Sort, "messages": s.Messages}
 	maps.DeleteFunc(all, func(_, value string) bool { return value == "" })
 	return all
 }
@@ -114,10 +118,12 @@ func (s sought) Path() string {
 }
 
 // Rare says whether one of the filters is used that are not always shown.
-func (s sought) Rare() bool { return s.Law != "" || s.Place != "" || s.Origin != "" || s.Sort != "" }
+func (s sought) Rare() bool {
+	return s.Law != "" || s.Place != "" || s.Origin != "" || s.Messages != "" || s.Sort != ""
+}
 
 func (s sought) filter() filter {
-	f := filter{Policy: s.Policy, Law: s.Law, Place: s.Place, Overdue: s.Due == late, Identity: s.Identity}
+	f := filter{Policy: s.Policy, Law: s.Law, Place: s.Place, Overdue: s.Due == late, Unanswered: s.Messages == unanswered, Identity: s.Identity}
 	switch s.Status {
 	case "":
 		f.Statuses = known(true)
@@ -170,6 +176,9 @@ func (w savedView) sought() sought {
 		s.Due = late
 	} else if w.Filter.DueWithin > 0 {
 		s.Due = strconv.Itoa(w.Filter.DueWithin)
+	}
+	if w.Filter.Unanswered {
+		s.Messages = unanswered
 	}
 	if len(w.Filter.Origins) == 1 {
 		s.Origin = w.Filter.Origins[0]

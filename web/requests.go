@@ -70,6 +70,7 @@ type detailView struct {
 	Instructions []instruction
 	Links        []link
 	Person       *person // only once it was asked for
+	Talk         *talk   // only once it was asked for
 	Log          []logLine
 	Cut          bool // the log is longer than what is shown
 	Graph        graphView

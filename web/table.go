@@ -15,6 +15,7 @@ func Table() []Page {
 		sessionPages(),
 		homePages(),
 		requestPages(),
+		messagePages(),
 		settingPages(),
 		peoplePages(),
 		consentPages(),

@@ -16,22 +16,23 @@ type (
 		Next  string           `json:"next"`
 	}
 	privacyRequest struct {
-		ID       string         `json:"id"`
-		Policy   string         `json:"policy"`
-		Status   request.Status `json:"status"`
-		PlanHash string         `json:"plan_hash"`
-		Message  string         `json:"message"`
-		Created  time.Time      `json:"created"`
-		Ended    *time.Time     `json:"ended"`
-		Source   string         `json:"source"`
-		Place    string         `json:"place"`
-		Law      string         `json:"law"`
-		Received *time.Time     `json:"received"`
-		Due      *time.Time     `json:"due"`
-		Extended *time.Time     `json:"extended"`
-		Overdue  bool           `json:"overdue"`
-		Of       string         `json:"of"`
-		Report   report         `json:"report"`
+		ID        string         `json:"id"`
+		Policy    string         `json:"policy"`
+		Status    request.Status `json:"status"`
+		PlanHash  string         `json:"plan_hash"`
+		Message   string         `json:"message"`
+		Created   time.Time      `json:"created"`
+		Ended     *time.Time     `json:"ended"`
+		Source    string         `json:"source"`
+		Place     string         `json:"place"`
+		Law       string         `json:"law"`
+		Received  *time.Time     `json:"received"`
+		Due       *time.Time     `json:"due"`
+		Extended  *time.Time     `json:"extended"`
+		Overdue   bool           `json:"overdue"`
+		Of        string         `json:"of"`
+		Report    report         `json:"report"`
+		Exchanged *exchanged     `json:"exchanged"`
 	}
 	report struct {
 		Collections []collection `json:"collections"`

@@ -27,7 +27,8 @@ const (
 	RequestCompleted Type = "request.completed"
 	RequestFailed    Type = "request.failed"
 	RequestOverdue   Type = "request.overdue"
-	TaskWaiting      Type = "task.waiting" // colleagues are asked for something
+	TaskWaiting      Type = "task.waiting"    // colleagues are asked for something
+	RequestMessage   Type = "request.message" // the person has written about it
 	// Of what visitors of a site chose in its banner.
 	BannerGiven     Type = "banner.given"
 	BannerUpdated   Type = "banner.updated"
@@ -41,7 +42,7 @@ const (
 func Types() []Type {
 	return []Type{
 		ConsentGranted, ConsentRefused, ConsentWithdrawn, ConsentExpired, ReconsentRequired,
-		RequestReceived, RequestVerified, RequestApproved, RequestDenied, RequestCompleted, RequestFailed, RequestOverdue, TaskWaiting,
+		RequestReceived, RequestVerified, RequestApproved, RequestDenied, RequestCompleted, RequestFailed, RequestOverdue, RequestMessage, TaskWaiting,
 		BannerGiven, BannerUpdated, BannerWithdrawn, BannerExpired,
 	}
 }

@@ -214,6 +214,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Webhooks:       s.webhooks(),
 		Letters:        s.correspondence(),
 		Views:          db.Views(),
+		Messages:       messages{front},
 		Previews:       previews{handing},
 		Omissions:      omissions{previews{handing}},
 		Resumes:        resumes{db, s.worker().wake},

@@ -121,6 +121,10 @@ func (s *site) makeRequestFor(route api.Route, tenant string) string {
 			s.must(s.db.Requests().Apply(s.t.Context(), tenant, r.ID, request.Cancel, act("request.cancel")))
 		}
 	}
+	if strings.HasSuffix(route.Path, "/messages/settle") {
+		_, _, err := s.db.Messages().Write(s.t.Context(), tenant, r.ID, store.Written{From: request.FromPerson, Text: subject.Conceal("Hello"), Once: "a", Entry: act("message.receive")})
+		s.must(err)
+	}
 	return r.ID
 }
 

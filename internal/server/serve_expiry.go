@@ -19,7 +19,7 @@ const (
 	expireSlice = 100
 )
 
-// run destroys packages whose time is over, until ctx ends.
+// run destroys packages and messages whose time is over, until ctx ends.
 func (h *handing) run(ctx context.Context, trouble func(context.Context, error)) {
 	expire, sweep := time.NewTicker(expireEvery), time.NewTicker(sweepEvery)
 	defer expire.Stop()
@@ -27,6 +27,7 @@ func (h *handing) run(ctx context.Context, trouble func(context.Context, error))
 	trouble(ctx, everyTenant(ctx, h.db, h.sweep))
 	for {
 		trouble(ctx, everyTenant(ctx, h.db, h.expire))
+		trouble(ctx, everyTenant(ctx, h.db, h.expireMessages))
 		select {
 		case <-ctx.Done():
 			return

@@ -169,7 +169,7 @@ func (s *site) formFor(b *browser, page web.Page) url.Values {
 	return b.fill(b.get("/admin/password"), "plan_hash", s.plan.Hash, "confirm", "erase", "reason", "it is in the archive", "collection", "shop:customer", "note", "called back", "ground", "identity",
 		"purpose", "analytics", "choice", "no", "type", "email", "identity", uuid.NewString()+"@example.org",
 		"value", "paula@example.org", "view", uuid.NewString(), "revision", "1", "name", "Shop", "key", "shop_"+uuid.NewString()[:8], "rank", "1", "classified_by", "Olga", "addresses", "player.vimeo.com",
-		"policy", "erasure", "email", uuid.NewString()+"@example.org",
+		"policy", "erasure", "text", "Which account is it?", "email", uuid.NewString()+"@example.org",
 		"role", "viewer", "scopes", "requests:read", "days", "3", "url", "https://hooks.example.org/"+uuid.NewString(), "from", "0", "to", "officer@example.org",
 		"key", "k"+uuid.NewString(), "plain.url", "https://x.example", "secret.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 		"old_password", password, "new_password", password+" again", "password_again", password+" again", "_once", uuid.NewString())

@@ -51,7 +51,7 @@ const eventRows = `
 // becomes of them.
 const (
 	aboutRequest = `requests q ON q.tenant = l.tenant AND q.id = substr(l.object, 9)`
-	actOfRequest = `q.author <> '' AND l.object LIKE 'request/%' AND l.act IN ('request.approve', 'request.complete', 'request.deny', 'request.fail', 'request.finalise', 'request.overdue', 'request.submit', 'request.verify', 'request.vouch', 'task.wait')`
+	actOfRequest = `q.author <> '' AND l.object LIKE 'request/%' AND l.act IN ('message.receive', 'request.approve', 'request.complete', 'request.deny', 'request.fail', 'request.finalise', 'request.overdue', 'request.submit', 'request.verify', 'request.vouch', 'task.wait')`
 )
 
 // actOfBanner says that an act is an event of a banner. Which site it is about
@@ -75,6 +75,7 @@ var ofAct = map[string]struct {
 	"request.fail":     {webhook.RequestFailed, request.Errored},
 	"request.overdue":  {webhook.RequestOverdue, ""},
 	"task.wait":        {webhook.TaskWaiting, request.RequiresInput},
+	"message.receive":  {webhook.RequestMessage, ""},
 }
 
 const ends request.Status = "ends"

@@ -109,7 +109,7 @@ func TestActsOnRequestsAreEventsAmongThoseOfConsents(t *testing.T) { // X21
 // to be events.
 func TestActsThatAreEventsAreFoundByTheirIndex(t *testing.T) { // A11
 	t.Parallel()
-	quoted := regexp.MustCompile(`'((?:request|task)\.[a-z]+)'`)
+	quoted := regexp.MustCompile(`'((?:message|request|task)\.[a-z]+)'`)
 	var acts []string
 	for _, m := range quoted.FindAllStringSubmatch(store.EventRows, -1) {
 		acts = append(acts, m[1])

@@ -49,6 +49,9 @@ func sought(tenant string, q request.Query) *conditions {
 	if q.Open {
 		b.and("ended = 0")
 	}
+	if q.Unanswered {
+		b.and("id IN (SELECT request FROM request_threads WHERE tenant = $1 AND asked > settled AND destroyed = 0)")
+	}
 	if q.Digest != "" {
 		b.and("id IN (SELECT request FROM request_identities WHERE tenant = $1 AND type = ? AND digest = ?)", q.Type, q.Digest)
 	}

@@ -287,6 +287,9 @@ func (t *tx) end(ctx context.Context, id string) (err error) {
 	if err := t.withdraw(ctx, id); err != nil {
 		return err
 	}
+	if err := t.eraseMessages(ctx, id); err != nil {
+		return err
+	}
 	return t.destroy(ctx, ownerOf(id))
 }
 
