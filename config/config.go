@@ -18,6 +18,7 @@ import (
 	"volenti.dev/volenti/connector"
 	"volenti.dev/volenti/consent"
 	"volenti.dev/volenti/datamap/dataset"
+	"volenti.dev/volenti/datamap/inventory"
 	"volenti.dev/volenti/datamap/taxonomy"
 	"volenti.dev/volenti/message"
 	"volenti.dev/volenti/request/deadline"
@@ -112,7 +113,7 @@ func Read(files []source.File, o Options) (*Config, []source.Problem) {
 	return read(files, source.Report{}, o, nil)
 }
 
-func read(files []source.File, report source.Report, o Options, elsewhere map[string]bool) (*Config, []source.Problem) {
+func read(files []source.File, report source.Report, o Options, elsewhere map[string]inventory.Made) (*Config, []source.Problem) {
 	if o.Env == nil {
 		o.Env = os.LookupEnv
 	}
@@ -139,6 +140,7 @@ func read(files []source.File, report source.Report, o Options, elsewhere map[st
 	}
 	l.config.Taxonomy.Complete(&l.report)
 	l.config.Datasets.CheckOrder(&l.report)
+	l.attach()
 	l.assign()
 	l.orphans()
 	l.hooks()
@@ -150,8 +152,8 @@ type loader struct {
 	Options
 	config *Config
 	report source.Report
-	// elsewhere are the files of connections that were made elsewhere.
-	elsewhere map[string]bool
+	// elsewhere is what was made elsewhere, by its file.
+	elsewhere map[string]inventory.Made
 
 	calendarAt source.Position // zero until it was read
 

@@ -191,7 +191,7 @@ func (l *loader) secrets(c Connection, at source.Position, m *source.Mapping, sp
 			continue
 		}
 		text, complete := n.Scalar("the secret "+s.Name, &l.report), true
-		if !l.elsewhere[n.At.File] {
+		if _, made := l.elsewhere[n.At.File]; !made {
 			text, complete = l.expand(text, n.At, c)
 		} else if s.Local != nil {
 			if err := s.Local(text); err != nil {

@@ -13,24 +13,19 @@ import (
 	"volenti.dev/volenti/datamap/taxonomy"
 )
 
-// ReadWith is Read for files and for connections that were made elsewhere than
-// in a directory. In the secrets of those ${} stands for itself: who makes them
-// must not read the environment of the server.
+// ReadWith is Read for files, and for connections and datasets that were made
+// elsewhere than in a directory. In the secrets of those ${} stands for itself: who
+// makes them must not read the environment of the server.
 func ReadWith(files []source.File, made []inventory.Made, o Options) (*Config, []source.Problem) {
-	all, elsewhere := slices.Clone(files), map[string]bool{}
+	all, elsewhere := slices.Clone(files), map[string]inventory.Made{}
 	for _, m := range made {
-		name := placeOf(m.Key)
-		elsewhere[name] = true
-		all = append(all, source.File{Name: name, Data: m.Text})
+		elsewhere[m.Place()] = m
+		all = append(all, source.File{Name: m.Place(), Data: m.Text})
 	}
 	c, found := read(all, source.Report{}, o, elsewhere)
 	c.Files = files
 	return c, found
 }
-
-// placeOf is the file that a connection stands in which was made elsewhere. No
-// file of a directory is called so.
-func placeOf(key string) string { return "connection/" + key }
 
 // MadeOf writes a connection down, whose keys are those of a connection in a
 // directory. JSON is YAML.
@@ -41,7 +36,7 @@ func MadeOf(key string, says map[string]any) (inventory.Made, error) {
 	if err != nil {
 		return inventory.Made{}, fmt.Errorf("write the connection %s: %w", key, err)
 	}
-	return inventory.Made{Key: key, Text: text}, nil
+	return inventory.Made{What: inventory.OfConnection, Key: key, Text: text}, nil
 }
 
 // ReadSystem reads a system that was made elsewhere as one of a directory that has
@@ -119,7 +114,7 @@ func InvalidOf(before, after []source.Problem, m inventory.Made) error {
 	if len(found) == 0 {
 		return nil
 	}
-	return invalid(found, source.File{Name: placeOf(m.Key), Data: m.Text}, "connection[0]")
+	return invalid(found, source.File{Name: m.Place(), Data: m.Text}, "connection[0]")
 }
 
 // invalid is problems with their places in a value of a file.
@@ -173,7 +168,8 @@ func (c *Config) Adopt(aside inventory.Declared) {
 	}
 }
 
-// Declared is what the configuration says of systems, connections and links.
+// Declared is what the configuration says of systems, connections and links, and which
+// datasets it describes.
 func (c *Config) Declared() inventory.Declared {
 	d := inventory.Declared{Links: map[string]string{}}
 	for _, y := range c.Systems {
@@ -184,6 +180,9 @@ func (c *Config) Declared() inventory.Declared {
 		if conn.System != "" {
 			d.Links[conn.Key] = conn.System
 		}
+	}
+	for _, set := range c.Datasets {
+		d.Datasets = append(d.Datasets, set.Key)
 	}
 	return d
 }

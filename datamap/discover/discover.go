@@ -217,6 +217,11 @@ func (d *describer) find(name string) *Table {
 	return nil
 }
 
+// Walk visits the fields of a table with their paths, parents first.
+func (t *Table) Walk(visit func(f *Field, path string)) {
+	t.walk(func(f *Field, path string, _ int) { visit(f, path) })
+}
+
 // walk visits the fields of a table with their paths, parents first.
 func (t *Table) walk(visit func(f *Field, path string, depth int)) {
 	var down func([]Field, string, int)

@@ -1,5 +1,6 @@
 // Package inventory is the list of systems that a company has, of the
-// connections by which they are reached, and of the links between the two.
+// connections by which they are reached, of the links between the two, and of what
+// was made of them, and of datasets, elsewhere than in a configuration directory.
 //
 //	System  <-- Link --  Connection     a connection has one link at most
 //
@@ -24,11 +25,13 @@ const MaxLinks = 1
 
 // Sentinels that callers test for.
 var (
-	// ErrNoSystem, ErrNoConnection, ErrNoLink: the tenant has none like this.
+	// ErrNoSystem, ErrNoConnection, ErrNoLink, ErrNoDataset: the tenant has none like
+	// this.
 	ErrNoSystem     = errors.New("there is no such system")
 	ErrNoConnection = errors.New("there is no such connection")
 	ErrNoLink       = errors.New("the connection does not belong to this system")
-	// ErrTaken: there is a system or a connection with this key.
+	ErrNoDataset    = errors.New("there is no such dataset")
+	// ErrTaken: there is a system, a connection or a dataset with this key.
 	ErrTaken = errors.New("the key is taken")
 	// ErrManaged: it comes from a configuration directory.
 	ErrManaged = errors.New("it comes from a configuration directory")
@@ -96,27 +99,39 @@ func (e *Invalid) Place(problem int) string {
 // Error joins the problems.
 func (e *Invalid) Error() string { return strings.Join(e.Problems, "; ") }
 
-// Made is a connection that was not applied from a directory: what it says, as
-// YAML, which holds its secrets.
+// What can be Made: a connection, or a dataset.
+const (
+	OfConnection = "connection"
+	OfDataset    = "dataset"
+)
+
+// Made is a connection or a dataset that was not applied from a directory: what it
+// says, as YAML, which holds the secrets of a connection.
 type Made struct {
+	What string // OfConnection or OfDataset
 	Key  string
+	Of   string // of a dataset: the key of the connection that serves it
 	Text []byte
 }
 
-// Format shows the key under every verb and flag.
-func (m Made) Format(s fmt.State, _ rune) { fmt.Fprint(s, m.Key) }
+// Place names what was made. No file of a directory is called so.
+func (m Made) Place() string { return m.What + "/" + m.Key }
 
-// Declared is what a configuration directory says: systems, and connections with
-// the key of their system, if any.
+// Format shows what it is and its key under every verb and flag.
+func (m Made) Format(s fmt.State, _ rune) { fmt.Fprint(s, m.Place()) }
+
+// Declared is what a configuration directory says: systems, connections with the key
+// of their system, if any, and the keys of datasets.
 type Declared struct {
 	Systems     []System
 	Connections []Connection
 	Links       map[string]string // connection -> system
+	Datasets    []string
 }
 
 // Clash is what a directory names and somebody has made elsewhere.
 type Clash struct {
-	What string // system, connection or link
+	What string // system, connection, link or dataset
 	Key  string // of a link, its connection's
 }
 

@@ -71,8 +71,8 @@ func readConnections(ctx context.Context, q querier, where string, args ...any) 
 	return all, nil
 }
 
-// Made gives what the connections say that no directory declares, oldest first,
-// and the systems and links of that kind.
+// Made gives what the connections and datasets say that no directory declares, oldest
+// first, and the systems and links of that kind.
 func (s *Connections) Made(ctx context.Context, tenant string) (made []inventory.Made, aside inventory.Declared, err error) {
 	keys, err := s.db.Tenant(ctx, tenant)
 	if err != nil {
@@ -84,6 +84,7 @@ func (s *Connections) Made(ctx context.Context, tenant string) (made []inventory
 		if err := row.Scan(&m.Key, &version, &sealed); err != nil {
 			return m, err
 		}
+		m.What = inventory.OfConnection
 		if m.Text, err = keys.Open(sealed, connectionPlace(tenant, m.Key, version)); err != nil {
 			return m, fmt.Errorf("open the connection %s: %w", m.Key, err)
 		}
@@ -92,6 +93,11 @@ func (s *Connections) Made(ctx context.Context, tenant string) (made []inventory
 	if err != nil {
 		return nil, aside, fmt.Errorf("read connections: %w", err)
 	}
+	described, err := readDatasets(ctx, s.db.engine, keys, tenant)
+	if err != nil {
+		return nil, aside, err
+	}
+	made = append(made, described...)
 	aside.Systems, err = collect(ctx, s.db.engine, func(row scanner) (y inventory.System, err error) {
 		var uses string
 		err = row.Scan(&y.Key, &y.Name, &y.Description, &uses)
@@ -122,7 +128,7 @@ func connectionPlace(tenant, key string, version int64) []byte {
 // inventory.ErrTaken when there is one with its key, inventory.ErrChanged when
 // something else holds by now than what it was checked against.
 func (s *Connections) Create(ctx context.Context, tenant string, c inventory.Connection, text []byte, seen Seen, entry audit.Entry) error {
-	return s.change(ctx, tenant, seen, func(ctx context.Context, t *tx, version, now int64) error {
+	return s.db.inventoryChange(ctx, tenant, seen, func(ctx context.Context, t *tx, version, now int64) error {
 		made, err := t.exec(ctx, `
 			INSERT INTO connections (tenant, key, name, type, managed, version, sealed, created, ordinal)
 			VALUES ($1, $2, $3, $4, 0, $5, $6, $7, (SELECT COALESCE(MAX(ordinal), 0) + 1 FROM connections WHERE tenant = $1)) ON CONFLICT DO NOTHING`,
@@ -139,7 +145,7 @@ func (s *Connections) Create(ctx context.Context, tenant string, c inventory.Con
 
 // Edit replaces what a connection says; see Create.
 func (s *Connections) Edit(ctx context.Context, tenant string, c inventory.Connection, text []byte, seen Seen, entry audit.Entry) error {
-	return s.change(ctx, tenant, seen, func(ctx context.Context, t *tx, version, _ int64) error {
+	return s.db.inventoryChange(ctx, tenant, seen, func(ctx context.Context, t *tx, version, _ int64) error {
 		if err := t.unmanaged(ctx, selectConnection, inventory.ErrNoConnection, c.Key); err != nil {
 			return err
 		}
@@ -156,7 +162,7 @@ func (s *Connections) Edit(ctx context.Context, tenant string, c inventory.Conne
 
 // Remove removes a connection with its links. What it was sent stays.
 func (s *Connections) Remove(ctx context.Context, tenant, key string, seen Seen, entry audit.Entry) error {
-	return s.change(ctx, tenant, seen, func(ctx context.Context, t *tx, _, _ int64) error {
+	return s.db.inventoryChange(ctx, tenant, seen, func(ctx context.Context, t *tx, _, _ int64) error {
 		if err := t.unmanaged(ctx, selectConnection, inventory.ErrNoConnection, key); err != nil {
 			return err
 		}
@@ -177,21 +183,6 @@ func (t *tx) removeConnection(ctx context.Context, key string) error {
 		}
 	}
 	return t.forgetState(ctx, key)
-}
-
-// change refuses what was checked against something else than what holds.
-// version is the one that the change makes.
-func (s *Connections) change(ctx context.Context, tenant string, seen Seen, fn func(ctx context.Context, t *tx, version, now int64) error) error {
-	return s.db.inventoryWrite(ctx, tenant, func(ctx context.Context, t *tx, now int64) error {
-		holds, err := seenIn(ctx, t, tenant)
-		if err != nil {
-			return err
-		}
-		if holds != seen {
-			return inventory.ErrChanged
-		}
-		return fn(ctx, t, seen.Inventory+1, now)
-	})
 }
 
 // declare brings the rows of what directories declare into line with one: what
@@ -296,6 +287,9 @@ func clashes(ctx context.Context, q querier, tenant string, d inventory.Declared
 		if d.Links[c.Key] != "" {
 			errs = append(errs, made("link", `SELECT system FROM connection_links WHERE tenant = $1 AND connection = $2 AND managed = 0`, c.Key))
 		}
+	}
+	for _, key := range d.Datasets {
+		errs = append(errs, made("dataset", `SELECT key FROM datasets WHERE tenant = $1 AND key = $2`, key))
 	}
 	return errors.Join(errs...)
 }

@@ -14,7 +14,7 @@ import (
 
 // Systems keeps the systems of companies. Every change takes the end of the
 // ledger first, so that those of a tenant come one after the other; so do those
-// of Connections and SystemLinks.
+// of Connections, SystemLinks and Datasets.
 type Systems struct{ db *DB }
 
 // Systems gives access to the systems.
@@ -194,5 +194,20 @@ func (db *DB) inventoryWrite(ctx context.Context, tenant string, fn func(ctx con
 			return fmt.Errorf("count a change of the inventory: %w", err)
 		}
 		return nil
+	})
+}
+
+// inventoryChange is inventoryWrite that refuses what was checked against something
+// else than what holds. version is the one that the change makes.
+func (db *DB) inventoryChange(ctx context.Context, tenant string, seen Seen, fn func(ctx context.Context, t *tx, version, now int64) error) error {
+	return db.inventoryWrite(ctx, tenant, func(ctx context.Context, t *tx, now int64) error {
+		holds, err := seenIn(ctx, t, tenant)
+		if err != nil {
+			return err
+		}
+		if holds != seen {
+			return inventory.ErrChanged
+		}
+		return fn(ctx, t, seen.Inventory+1, now)
 	})
 }
