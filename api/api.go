@@ -94,7 +94,9 @@ type Config struct {
 	// What pages of systems show: connectors.go, datasets.go, deliveries_matrix.go.
 	Connectors Connectors
 	Datasets   Datasets
-	Matrix     Matrix
+	// MadeDatasets: datasets_made.go.
+	MadeDatasets MadeDatasets
+	Matrix       Matrix
 
 	// Poll is how often to look for events of which Events.Changed does not
 	// tell, because another process made them; 0 when there is none.

@@ -22,6 +22,7 @@ type Datasets interface {
 type DescribedDataset struct {
 	dataset.Dataset
 	Connection string // that serves it; "" for none
+	Managed    bool   // it comes from a configuration directory
 	Text       string // as it stands in its file; "" where it is written in brackets
 }
 
@@ -57,14 +58,15 @@ type DatasetSummary struct {
 	Categories  []taxonomy.Category `json:"data_categories" nullable:"false" doc:"Those that its fields have"`
 	Errors      int                 `json:"errors" doc:"How many problems must be mended"`
 	Warnings    int                 `json:"warnings"`
-	File        string              `json:"file,omitempty" doc:"Where it is described, in the directory that was applied"`
+	Managed     bool                `json:"managed" doc:"It comes from a configuration directory, and is changed there"`
+	File        string              `json:"file,omitempty" doc:"Where it is described, in the directory that was applied; dataset/KEY for one that was made over HTTP"`
 	Line        int                 `json:"line,omitempty"`
 }
 
 func (d DescribedDataset) summary(all []source.Problem) DatasetSummary {
 	s := DatasetSummary{
 		Key: d.Key, Name: d.Name, Description: d.Description, Connection: d.Connection, Collections: len(d.Collections), Categories: []taxonomy.Category{},
-		File: d.At.File, Line: d.At.Line,
+		Managed: d.Managed, File: d.At.File, Line: d.At.Line,
 	}
 	seen := map[taxonomy.Category]bool{}
 	add := func(categories []taxonomy.Category) {

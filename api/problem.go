@@ -30,7 +30,7 @@ type Problem struct {
 
 // Violation is one thing that is wrong with the input.
 type Violation struct {
-	Where string `json:"where,omitempty" doc:"Like query.limit or body.items[3].key"`
+	Where string `json:"where,omitempty" doc:"Like query.limit or body.items[3].key; body.text:12:5 with line and column"`
 	What  string `json:"what" doc:"What is wrong there"`
 }
 
@@ -90,6 +90,9 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 		return p
 	}
 	if p := ofInventory(err); p != nil {
+		return p
+	}
+	if p := ofDataset(err); p != nil {
 		return p
 	}
 	if p := ofDevice(err); p != nil {

@@ -239,6 +239,12 @@ func Table() []Route {
 		{Method: http.MethodGet, Path: "/api/v1/connectors", Scope: auth.ReadSystems, Does: "List the types that a connection can have", Act: Handle(listConnectors)},
 		{Method: http.MethodGet, Path: "/api/v1/datasets", Scope: auth.ReadSystems, Does: "List what the configuration describes, and what is wrong in it", Act: Handle(listDatasets)},
 		{Method: http.MethodGet, Path: "/api/v1/datasets/{key}", Scope: auth.ReadSystems, Does: "Show a dataset with its collections, fields and text", Act: Handle(showDataset)},
+		// Datasets that are described over HTTP: datasets_made.go.
+		{Method: http.MethodPost, Path: "/api/v1/connections/{key}/describe", Scope: auth.ManageSystems, Repeats: Convergent, Streams: true, Does: "Propose a description of a database, from its tables and some of their rows", Example: `{"samples":100}`, Act: Handle(proposeDataset)},
+		{Method: http.MethodPost, Path: "/api/v1/datasets/check", Scope: auth.ManageSystems, Repeats: Harmless, MaxBody: maxDescription, Does: "Show a text as a dataset, with all that is wrong with it, and keep nothing of it", Example: exampleDataset, Act: Handle(checkDataset)},
+		{Method: http.MethodPost, Path: "/api/v1/datasets", Scope: auth.ManageSystems, MaxBody: maxDescription, Does: "Make a dataset", Example: exampleDataset, Act: Handle(createDataset)},
+		{Method: http.MethodPut, Path: "/api/v1/datasets/{key}", Scope: auth.ManageSystems, MaxBody: maxDescription, Does: "Replace the description of a dataset", Example: exampleDataset, Act: Handle(editDataset)},
+		{Method: http.MethodDelete, Path: "/api/v1/datasets/{key}", Scope: auth.ManageSystems, Does: "Remove a dataset that nothing refers to", Act: Handle(removeDataset)},
 		{Method: http.MethodGet, Path: "/api/v1/deliveries/changes", Scope: auth.ReadDeliveries, Does: "List choices with what became of each at every connection, newest first", Act: Handle(showMatrix)},
 
 		// Permission tables: permissions.go.

@@ -19,8 +19,8 @@ import (
 type Discovery struct {
 	Drafts []discover.Draft
 	Drift  []source.Problem // between the live database and its description
-	// Unsampled names tables that may not be looked into: what they hold was
-	// judged by names and types.
+	// Unsampled names tables that may not be looked into, or that there was no time
+	// for: what they hold was judged by names and types.
 	Unsampled []string
 }
 
@@ -29,6 +29,12 @@ type Discovery struct {
 // values leaves the process, but for keys, which are sent to the databases of
 // the same configuration that may know them.
 func (s *Systems) Discover(ctx context.Context, key string, rows int, today value.Date) (*Discovery, error) {
+	return s.discover(ctx, ctx, key, func(int) int { return rows }, today)
+}
+
+// discover is Discover that looks at no more rows when looking has ended. share gives how
+// many rows of each table it looks at, when there are so many tables.
+func (s *Systems) discover(ctx, looking context.Context, key string, share func(tables int) int, today value.Date) (*Discovery, error) {
 	if s.vendor(key) {
 		return nil, fmt.Errorf("connection %s is one to a vendor, whose description says what it holds: start from that of volenti connector show", key)
 	}
@@ -36,15 +42,15 @@ func (s *Systems) Discover(ctx context.Context, key string, rows int, today valu
 	if err != nil {
 		return nil, err
 	}
-	described := s.described(key)
+	described, rows := s.described(key), share(len(live.Tables))
 	d := &Discovery{Drift: discover.Drift(key, described, live)}
-	sampled, err := s.sample(ctx, key, live, rows, d)
+	sampled, err := s.sample(ctx, looking, key, live, rows, d)
 	if err != nil {
 		return nil, err
 	}
 	elsewhere := map[string]*catalogue.Catalogue{}
 	if rows > 0 {
-		elsewhere = s.others(ctx, key)
+		elsewhere = s.others(looking, key)
 	}
 	name := s.namer(key, described)
 	for schema, tables := range live.Schemas() {
@@ -53,7 +59,10 @@ func (s *Systems) Discover(ctx context.Context, key string, rows int, today valu
 			Described: s.config.Datasets.All(), Elsewhere: elsewhere, Today: today,
 		}
 		for _, q := range discover.Questions(in) {
-			found, err := s.ask(ctx, key, q)
+			found, err := s.ask(looking, key, q)
+			if over(ctx, looking) {
+				break // a question without an answer speaks for nothing
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -138,7 +147,10 @@ func (s *Systems) namer(key string, described []dataset.Dataset) func(schema str
 	}
 }
 
-func (s *Systems) sample(ctx context.Context, key string, live *catalogue.Catalogue, rows int, d *Discovery) (map[catalogue.Name]discover.Rows, error) {
+// over says whether no more is to be looked at, though the work goes on.
+func over(ctx, looking context.Context) bool { return looking.Err() != nil && ctx.Err() == nil }
+
+func (s *Systems) sample(ctx, looking context.Context, key string, live *catalogue.Catalogue, rows int, d *Discovery) (map[catalogue.Name]discover.Rows, error) {
 	sampled := map[catalogue.Name]discover.Rows{}
 	c, err := s.Connect(key)
 	if err != nil {
@@ -150,8 +162,8 @@ func (s *Systems) sample(ctx context.Context, key string, live *catalogue.Catalo
 	}
 	for i := range live.Tables {
 		t := &live.Tables[i]
-		found, err := sampler.Sample(ctx, t, rows)
-		if connector.KindOf(err) == connector.Denied {
+		found, err := sampler.Sample(looking, t, rows)
+		if connector.KindOf(err) == connector.Denied || over(ctx, looking) {
 			d.Unsampled = append(d.Unsampled, t.Name.String())
 			continue
 		}

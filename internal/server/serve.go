@@ -243,6 +243,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 		Preferences:      preferences{db, s.PublicURL},
 		Connectors:       connectorTypes{s.worker().latest},
 		Datasets:         descriptions{s.worker().latest, s.Now},
+		MadeDatasets:     newDatasetDesk(db, s.worker().latest, s.Now),
 		Matrix:           deliveries{db.Propagation(), db, s.worker().latest},
 	}, routes)
 	return s.withPages(a, routes)

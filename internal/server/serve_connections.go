@@ -75,7 +75,7 @@ func (s connections) Try(ctx context.Context, caller auth.Caller, says map[strin
 	key, _ := says["key"].(string)
 	name, _ := says["name"].(string)
 	key = cmp.Or(key, config.KeyOf(name), "new")
-	p, err := s.picture(ctx, caller.Tenant, key)
+	p, err := s.picture(ctx, caller.Tenant, inventory.OfConnection, key)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"volenti.dev/volenti/api"
 	"volenti.dev/volenti/config"
 	"volenti.dev/volenti/config/source"
+	"volenti.dev/volenti/datamap/inventory"
 	"volenti.dev/volenti/datamap/value"
 )
 
@@ -29,9 +30,8 @@ func (d descriptions) Described(ctx context.Context, tenant string) (all []api.D
 		return nil, nil, err
 	}
 	files = within(files)
-	c, found := config.ReadWith(files, made, d.latest.options)
+	c, found := d.judged(files, made)
 	c.Adopt(aside)
-	found = source.Sort(slices.Concat(found, config.Check(c), config.CheckDates(c, value.Date(d.now().UTC().Format(time.DateOnly)))))
 	for _, set := range c.Datasets.All() {
 		one := api.DescribedDataset{Dataset: set}
 		for _, conn := range c.Connections {
@@ -42,9 +42,28 @@ func (d descriptions) Described(ctx context.Context, tenant string) (all []api.D
 		for _, f := range files {
 			one.Text += f.Block(set.At)
 		}
+		if i := slices.IndexFunc(made, func(m inventory.Made) bool { return m.Place() == set.At.File }); i >= 0 {
+			one = inFull(one, made[i])
+		} else {
+			one.Managed = true
+		}
 		all = append(all, one)
 	}
 	return all, found, nil
+}
+
+// judged reads what there is, and finds all that volenti check finds.
+func (d descriptions) judged(files []source.File, made []inventory.Made) (*config.Config, []source.Problem) {
+	c, found := config.ReadWith(files, made, d.latest.options)
+	return c, source.Sort(slices.Concat(found, config.Check(c), config.CheckDates(c, d.today())))
+}
+
+func (d descriptions) today() value.Date { return value.Date(d.now().UTC().Format(time.DateOnly)) }
+
+// inFull is a dataset with all of the text that it was made of.
+func inFull(d api.DescribedDataset, m inventory.Made) api.DescribedDataset {
+	d.Text, d.At = string(m.Text), source.Position{File: m.Place(), Line: 1, Column: 1}
+	return d
 }
 
 // within names files from the directory on that all of them lie in.

@@ -80,7 +80,7 @@ func (s connections) Get(ctx context.Context, tenant, key string) (c inventory.C
 	if c, err = s.db.Connections().Get(ctx, tenant, key); err != nil || c.Managed {
 		return c, settings, err
 	}
-	p, err := s.picture(ctx, tenant, key)
+	p, err := s.picture(ctx, tenant, inventory.OfConnection, key)
 	if err != nil {
 		return c, settings, err
 	}
@@ -107,7 +107,7 @@ func (s connections) Create(ctx context.Context, caller auth.Caller, says map[st
 	if key == "" {
 		return "", &inventory.Invalid{Problems: []string{"the connection has no key (give it a key, or a name to make one of)"}}
 	}
-	p, err := s.picture(ctx, caller.Tenant, key)
+	p, err := s.picture(ctx, caller.Tenant, inventory.OfConnection, key)
 	if err != nil {
 		return "", err
 	}
@@ -130,7 +130,7 @@ func (s connections) Edit(ctx context.Context, caller auth.Caller, key string, s
 	if given, is := says["key"]; is && given != key {
 		return &inventory.Invalid{Problems: []string{"the key of a connection stays: make another connection and remove this one"}}
 	}
-	p, err := s.picture(ctx, caller.Tenant, key)
+	p, err := s.picture(ctx, caller.Tenant, inventory.OfConnection, key)
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (s connections) Remove(ctx context.Context, caller auth.Caller, key string)
 	case is.Managed:
 		return inventory.ErrManaged
 	}
-	p, err := s.picture(ctx, caller.Tenant, key)
+	p, err := s.picture(ctx, caller.Tenant, inventory.OfConnection, key)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (s connections) Remove(ctx context.Context, caller auth.Caller, key string)
 	return s.db.Connections().Remove(ctx, caller.Tenant, key, p.seen, changed("connection.remove", "connection/"+key, caller))
 }
 
-// picture is all that a connection must fit to.
+// picture is all that a connection, or a dataset, must fit to.
 type picture struct {
 	seen    store.Seen
 	files   []source.File
@@ -177,7 +177,7 @@ type picture struct {
 	options config.Options
 }
 
-func (s connections) picture(ctx context.Context, tenant, key string) (p picture, err error) {
+func (s connections) picture(ctx context.Context, tenant, what, key string) (p picture, err error) {
 	p.options = s.latest.options
 	if p.seen, err = s.db.Connections().Seen(ctx, tenant); err != nil {
 		return p, err
@@ -187,7 +187,7 @@ func (s connections) picture(ctx context.Context, tenant, key string) (p picture
 		return p, err
 	}
 	for _, m := range made {
-		if m.Key == key {
+		if m.What == what && m.Key == key {
 			p.own = &m
 		} else {
 			p.others = append(p.others, m)

@@ -253,9 +253,11 @@ func (s *site) path(route api.Route, tenant string) string {
 		s.must(err)
 	case strings.HasSuffix(route.Path, "/connections/{key}/authorize"):
 		connection = s.makeMailer(tenant)
+	case strings.Contains(route.Path, "/datasets/") && route.Method != http.MethodGet:
+		connection = s.makeDataset(tenant)
 	case strings.Contains(route.Path, "/datasets/"):
 		connection = s.datasetOf(tenant)
-	case strings.HasSuffix(route.Path, "/connections/{key}/test"):
+	case strings.HasSuffix(route.Path, "/connections/{key}/test"), strings.HasSuffix(route.Path, "/connections/{key}/describe"):
 		connection = s.connectionOf(tenant)
 	case strings.Contains(route.Path, "/connections/"), strings.Contains(route.Path, "/systems/"):
 		connection, system = s.makeInventory(route, tenant)
@@ -346,6 +348,9 @@ func (s *site) call(route api.Route, path, key string) reply {
 	}
 	if route.Path == "/api/v1/systems" || route.Path == "/api/v1/connections" { // a key is taken once
 		body = strings.Replace(body, `{"key":"`, `{"key":"`+uuid.NewString(), 1)
+	}
+	if strings.HasPrefix(route.Path, "/api/v1/datasets") {
+		body = s.aboutDataset(path, body)
 	}
 	body, key = s.proven(route, body, key)
 	origin := ""
