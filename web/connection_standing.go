@@ -85,12 +85,20 @@ func (c connectionView) Todo() (all []todo) {
 		all = append(all, todo{"todo.mend", "#works"})
 	}
 	if c.Kind.Holds() && len(c.Datasets) == 0 {
-		all = append(all, todo{"todo.describe", "/admin/datasets"})
+		all = append(all, todo{"todo.describe", c.describeAt()})
 	}
 	if c.System() == "" && c.Systems != nil {
 		all = append(all, todo{"todo.link", "#link"})
 	}
 	return all
+}
+
+// describeAt is where what it holds is described: a database can be looked at.
+func (c connectionView) describeAt() string {
+	if c.Kind.group() == "type.databases" {
+		return "/admin/connections/" + url.PathEscape(c.Key) + "/describe"
+	}
+	return "/admin/new/dataset?connection=" + url.QueryEscape(c.Key)
 }
 
 // testConnection shows what came of trying a connection out.

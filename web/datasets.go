@@ -34,6 +34,7 @@ type (
 		Categories  []string `json:"data_categories"`
 		Errors      int64    `json:"errors"`
 		Warnings    int64    `json:"warnings"`
+		Managed     bool     `json:"managed"`
 		File        string   `json:"file"`
 		Line        int      `json:"line"`
 	}
@@ -96,12 +97,30 @@ func listDatasets(v *visit) error {
 	return v.show(http.StatusOK, "admin/datasets", all, nil)
 }
 
-func showDataset(v *visit) error {
-	var d described
-	if err := v.get("/datasets/"+url.PathEscape(v.r.PathValue("key")), &d); err != nil {
+// datasetView is a dataset with what can be done with it.
+type datasetView struct {
+	described
+	May  bool // it may be changed and removed by the visitor
+	Form *form
+}
+
+// Read is how the dataset is read.
+func (d datasetView) Read() described { return d.described }
+
+func showDataset(v *visit) error { return v.dataset(http.StatusOK, "", nil) }
+
+func (v *visit) dataset(status int, _ string, f *form) error {
+	at := "/datasets/" + url.PathEscape(v.r.PathValue("key"))
+	v.here = "/admin" + at
+	d := datasetView{Form: f}
+	if err := v.get(at, &d.described); err != nil {
 		return err
 	}
-	return v.show(http.StatusOK, "admin/dataset", d, nil)
+	if d.Form == nil {
+		d.Form = blank(nil)
+	}
+	d.May = !d.Managed && v.session.May(auth.ManageSystems)
+	return v.show(status, "admin/dataset", d, f)
 }
 
 // sourceLine is a line of the text of a dataset.

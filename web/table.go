@@ -23,7 +23,7 @@ func Table() []Page {
 		deletionPages(),
 		systemPages(),
 		propagationPages(),
-		datasetPages(),
+		datasetPages(), describePages(),
 	)
 }
 

@@ -180,6 +180,20 @@ func (b *Browser) Fill(label, text string) {
 	b.do("fill in "+label, chromedp.KeyEvent(text))
 }
 
+// Edit puts a text in the place of the first other one in the field with this label, and
+// gives its line, from 1 on.
+func (b *Browser) Edit(label, old, text string) int {
+	b.t.Helper()
+	b.find(labelled, label)
+	line := run(b, "edit "+label, chromedp.Evaluate[int](`{const f = document.querySelector("[data-wanted]"), [before, ...rest] = f.value.split(`+quote(old)+`);
+		if (rest.length) f.value = before + `+quote(text)+` + rest.join(`+quote(old)+`);
+		rest.length && before.split("\n").length}`))
+	if line == 0 {
+		b.t.Fatalf("%s does not say %q\n%s", label, old, b.where())
+	}
+	return line
+}
+
 // Choose chooses an option of the field with this label.
 func (b *Browser) Choose(label, option string) {
 	b.t.Helper()

@@ -126,6 +126,10 @@ func (s *site) pagePath(page web.Page, tenant string) string {
 		sequence = strconv.FormatInt(s.makeConsent(tenant, uuid.NewString()+"@example.com", "analytics", true).Sequence, 10)
 	case tenant != "" && strings.Contains(page.Path, "{record}"):
 		record, connection = s.makeUnsent(tenant), "letters"
+	case tenant != "" && strings.Contains(page.Path, "/datasets/{key}/"):
+		key = s.makeDataset(tenant)
+	case tenant != "" && strings.HasSuffix(page.Path, "/connections/{key}/describe"):
+		key = s.connectionOf(tenant)
 	case tenant != "" && strings.Contains(page.Path, "/datasets/"):
 		key = s.datasetOf(tenant)
 	case tenant != "" && strings.HasSuffix(page.Path, "/connections/{key}/authorize"):
@@ -162,6 +166,9 @@ func (s *site) formFor(b *browser, page web.Page) url.Values {
 	if page.Path == "/admin/requests/weigh" || page.Path == "/admin/requests/decide" {
 		id := s.makeRequestFor(api.Route{Path: "/requests/{id}/deny"}, store.DefaultTenant)
 		return b.fill(b.get("/admin/password"), "decision", "deny", "reason", "it is not clear who asks", "request", id, "_once", uuid.NewString())
+	}
+	if strings.Contains(page.Path, "/dataset") || strings.HasSuffix(page.Path, "/describe") {
+		return b.fill(b.get("/admin/password"), "connection", "warehouse", "text", "dataset: []", "do", "check", "_once", uuid.NewString())
 	}
 	if strings.Contains(page.Path, "/values") {
 		return b.fill(b.get("/admin/password"), "address", "shop:customer", "cell", " email", "back", " email", "reason", "of_others", "_once", uuid.NewString())

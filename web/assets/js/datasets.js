@@ -49,3 +49,17 @@ for (const box of document.querySelectorAll("[data-graph]")) {
 	const table = box.parentElement.querySelector(".ways");
 	if (table) table.open = false;
 }
+// Keeps the numbers beside a text that is edited as many as its lines.
+for (const box of document.querySelectorAll(".editor")) {
+	const text = box.querySelector("textarea"), numbers = box.querySelector("pre");
+	text.addEventListener("input", () => {
+		const lines = text.value.split("\n").length;
+		text.rows = Math.max(8, lines);
+		while (numbers.children.length > lines) numbers.lastElementChild.remove();
+		while (numbers.children.length < lines) {
+			const number = document.createElement("span");
+			number.textContent = `${numbers.children.length + 1}\n`;
+			numbers.append(number);
+		}
+	});
+}
