@@ -71,3 +71,20 @@ func TestDocumentationNamesEveryPage(t *testing.T) {
 		}
 	}
 }
+
+func TestPageThatIsAskedInAnotherWaySaysHowItCanBe(t *testing.T) { // SE7
+	p := New(Config{PublicURL: "http://127.0.0.1", Log: slog.New(slog.DiscardHandler), Random: rand.Reader}, sessionPages())
+	for at, want := range map[string]string{"PUT /sign-in": "405 GET, HEAD, POST", "GET /sign-out": "405 POST", "HEAD /sign-in": "200 ", "POST /nowhere": "404 ", "GET /sign-in/": "404 ", "POST /sign-in": "415 "} {
+		method, path, _ := strings.Cut(at, " ")
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+		if got := fmt.Sprint(w.Code, " ", w.Header().Get("Allow")); got != want {
+			t.Errorf("%s: %s, want %s", at, got, want)
+		}
+		for name, value := range securityHeaders {
+			if got := w.Header().Get(name); got != value {
+				t.Errorf("%s: %s: %q", at, name, got)
+			}
+		}
+	}
+}

@@ -252,7 +252,9 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var allowed []string
 	for method := range m.pages {
-		allowed = append(allowed, method)
+		if allowed = append(allowed, method); method == http.MethodGet {
+			allowed = append(allowed, http.MethodHead)
+		}
 	}
 	slices.Sort(allowed)
 	w.Header().Set("Allow", strings.Join(allowed, ", "))

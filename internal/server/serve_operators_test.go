@@ -169,6 +169,11 @@ func TestFirstOwnerComesByInvitation(t *testing.T) { // SE12
 			return s.send("POST", "/api/v1/operators", "", strings.NewReader(body), "Content-Type", "application/json")
 		}
 		s.problem("an earlier one", accept(old, "olga@example.org"), http.StatusForbidden)
+		s.problem("the id of one, with another secret", accept(altered(token), "eve@example.org"), http.StatusForbidden)
+		over := s.invitation(store.DefaultTenant, auth.Viewer)
+		id, _ := auth.InvitationOf(over)
+		s.overdue("invitations", id)
+		s.problem("one that has expired", accept(over, "eve@example.org"), http.StatusForbidden)
 		got := accept(token, "Olga@Example.org")
 		var o api.Operator
 		s.must(json.Unmarshal([]byte(got.body), &o))
@@ -181,6 +186,13 @@ func TestFirstOwnerComesByInvitation(t *testing.T) { // SE12
 		}
 		s.problem("an address that is taken", accept(s.invitation(store.DefaultTenant, auth.Viewer), "olga@example.org"), http.StatusConflict)
 	})
+}
+
+// overdue lets the time of something be over.
+func (s *site) overdue(table, id string) {
+	s.t.Helper()
+	_, err := s.db.Raw(s.t).ExecContext(s.t.Context(), `UPDATE `+table+` SET expires = 1 WHERE id = $1`, id)
+	s.must(err)
 }
 
 // signIn tries a password.
@@ -238,7 +250,14 @@ func TestSessionEndsWithItsReason(t *testing.T) { // SE12
 		if got := change("/api/v1/operators/"+o.ID+"/enable", owner, ""); got != http.StatusOK || reads(one) != http.StatusUnauthorized {
 			t.Errorf("enabled: %d, and the session that was ended gives %d", got, reads(one))
 		}
-		s.token("olga@example.org", "another four words here")
+		one = s.token("olga@example.org", "another four words here")
+		if reads(altered(one)) != http.StatusUnauthorized || reads(one) != http.StatusOK {
+			t.Errorf("the id of a session, with another secret: %d", reads(altered(one)))
+		}
+		id, _ := auth.SessionOf(one)
+		if s.overdue("sessions", id); reads(one) != http.StatusUnauthorized {
+			t.Errorf("a session whose time is over: %d", reads(one))
+		}
 	})
 }
 
