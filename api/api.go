@@ -44,6 +44,7 @@ type Config struct {
 	Keys      Keys
 	KeyRing   KeyRing
 	Operators Operators
+	Passwords Passwords // passwords.go
 	Requests  Requests
 	Desk      Desk
 	Front     Front

@@ -26,6 +26,10 @@ type Operators interface {
 	// Accept makes an operator of who has an invitation: auth.ErrRefused when it
 	// is not valid, auth.ErrEmailTaken.
 	Accept(ctx context.Context, token string, email subject.Identity, name, password string) (auth.Operator, error)
+	// Invitations gives those that may still be accepted.
+	Invitations(ctx context.Context, tenant string) ([]auth.Invitation, error)
+	// TakeBack ends one; see auth.ErrNoInvitation and ErrOnlyOwners.
+	TakeBack(ctx context.Context, caller auth.Caller, id string) error
 	List(ctx context.Context, tenant string) ([]auth.Operator, error)
 	// Get fails with auth.ErrNoOperator.
 	Get(ctx context.Context, tenant, id string) (auth.Operator, error)
@@ -272,8 +276,12 @@ func (a *API) changeOperator(ctx context.Context, caller auth.Caller, id string,
 // ofOperator maps what can be in the way of an operator.
 func ofOperator(err error) *Problem {
 	switch {
-	case errors.Is(err, auth.ErrNoOperator):
+	case errors.Is(err, auth.ErrNoOperator), errors.Is(err, auth.ErrNoInvitation):
 		return notFound()
+	case errors.Is(err, auth.ErrKeptOut):
+		return &Problem{Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict, Detail: "This operator is kept out. Let them in again first."}
+	case errors.Is(err, auth.ErrOneself):
+		return &Problem{Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict, Detail: "Change your own password with the one that you have. If you have forgotten it, ask another owner or admin for a link."}
 	case errors.Is(err, auth.ErrOnlyOwners):
 		return &Problem{Title: http.StatusText(http.StatusForbidden), Status: http.StatusForbidden, Detail: "Only an owner says who is an owner."}
 	case errors.Is(err, auth.ErrLastOwner):

@@ -18,6 +18,13 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/sessions/current/end", Scope: auth.OwnSession, Repeats: Convergent, Does: "Sign out", Act: Handle(signOut)},
 		{Method: http.MethodPost, Path: "/api/v1/sessions/current/password", Scope: auth.OwnSession, Repeats: Convergent, Does: "Change one's password", Example: examplePassword, Act: Handle(changePassword)},
 		{Method: http.MethodPost, Path: "/api/v1/invitations", Scope: auth.ManageAccess, Does: "Invite somebody to operate", Example: `{"role":"privacy_officer"}`, Act: Handle(inviteOperator)},
+		// Invitations that are open, and forgotten passwords: invitations.go, passwords.go.
+		{Method: http.MethodGet, Path: "/api/v1/invitations", Scope: auth.ManageAccess, Does: "List the invitations that nobody has accepted yet", Act: Handle(listInvitations)},
+		{Method: http.MethodPost, Path: "/api/v1/invitations/{id}/revoke", Scope: auth.ManageAccess, Does: "Take an invitation back", Act: Handle(revokeInvitation)},
+		{Method: http.MethodPost, Path: "/api/v1/operators/{id}/password-link", Scope: auth.ManageAccess, Does: "Make a link by which an operator sets a new password, once", Act: Handle(linkPassword)},
+		{Method: http.MethodPost, Path: "/api/v1/passwords", Public: true, Proof: "the token of the link", Repeats: Convergent, Does: "Set a new password as an operator who has a link", Example: exampleRenew, Act: Handle(renewPassword)},
+		{Method: http.MethodPost, Path: "/api/v1/passwords/mail", Public: true, Proof: "nothing: the link goes to the address that an operator signs in with", Repeats: Convergent, Does: "Mail a link to a new password", Example: `{"email":"officer@example.org"}`, Act: Handle(mailPassword)},
+
 		{Method: http.MethodPost, Path: "/api/v1/operators", Public: true, Proof: "the invitation", Repeats: Convergent, Does: "Accept an invitation", Example: exampleAccept, Act: Handle(acceptInvitation)},
 		{Method: http.MethodGet, Path: "/api/v1/operators", Scope: auth.ManageAccess, Does: "List who operates", Act: Handle(listOperators)},
 		{Method: http.MethodPut, Path: "/api/v1/operators/{id}/role", Scope: auth.ManageAccess, Does: "Give an operator another role", Example: `{"role":"viewer"}`, Act: Handle(setRole)},
@@ -137,6 +144,7 @@ func Table() []Route {
 		{Method: http.MethodPost, Path: "/api/v1/webhooks", Scope: auth.ManageWebhooks, Does: "Send events to a URL", Example: exampleWebhook, Act: Handle(createWebhook)},
 		{Method: http.MethodGet, Path: "/api/v1/webhooks", Scope: auth.ManageWebhooks, Does: "List where events are sent", Act: Handle(listWebhooks)},
 		{Method: http.MethodGet, Path: "/api/v1/webhooks/{id}", Scope: auth.ManageWebhooks, Does: "Show a webhook and how far it is", Act: Handle(showWebhook)},
+		{Method: http.MethodPut, Path: "/api/v1/webhooks/{id}", Scope: auth.ManageWebhooks, Does: "Change where a webhook is, what it is sent, and what it is for", Example: exampleEditWebhook, Act: Handle(editWebhook)},
 		{Method: http.MethodPost, Path: "/api/v1/webhooks/{id}/disable", Scope: auth.ManageWebhooks, Does: "Send nothing more to a webhook", Act: Handle(disableWebhook)},
 		{Method: http.MethodPost, Path: "/api/v1/webhooks/{id}/enable", Scope: auth.ManageWebhooks, Does: "Send to a webhook again, with what it has missed", Act: Handle(enableWebhook)},
 		{Method: http.MethodPost, Path: "/api/v1/webhooks/{id}/rotate", Scope: auth.ManageWebhooks, Does: "Exchange the secret of a webhook", Act: Handle(rotateWebhook)},
@@ -262,6 +270,7 @@ const (
 	exampleSignIn      = `{"email":"officer@example.org","password":"correct horse battery staple"}`
 	examplePassword    = `{"old":"correct horse battery staple","new":"another four words here"}`
 	exampleAccept      = `{"invitation":"vi_...","email":"officer@example.org","name":"Olga Officer","password":"correct horse battery staple"}`
+	exampleRenew       = `{"token":"vn_...","password":"correct horse battery staple"}`
 	exampleRequest     = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"note":"called back on the number that we have"}`
 	exampleAsk         = `{"policy":"erasure","identities":[{"type":"email","value":"anna@example.org"}],"language":"de","place":"DE"}`
 	exampleCode        = `{"reference":"0198c0de-0000-7000-8000-000000000001"}`

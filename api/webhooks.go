@@ -17,6 +17,8 @@ type Webhooks interface {
 	// Create makes an endpoint of its URL, types and kind, and the secret that
 	// is shown once.
 	Create(ctx context.Context, e webhook.Endpoint, by string) (webhook.Endpoint, webhook.Secret, error)
+	// Edit replaces its URL, types, kind and description; see webhook.ErrPending.
+	Edit(ctx context.Context, e webhook.Endpoint, p webhook.Pending, by string) error
 	Get(ctx context.Context, tenant, id string) (webhook.Endpoint, error)
 	List(ctx context.Context, tenant string) ([]webhook.Endpoint, error)
 	Disable(ctx context.Context, tenant, id, by string) error
@@ -35,6 +37,7 @@ type Webhooks interface {
 type Webhook struct {
 	ID           string         `json:"id" format:"uuid"`
 	URL          string         `json:"url"`
+	Description  string         `json:"description,omitempty" doc:"What it is for"`
 	Types        []webhook.Type `json:"types" nullable:"false" doc:"Empty for all"`
 	CloudEvents  bool           `json:"cloudevents"`
 	AllowPrivate bool           `json:"allow_private"`
@@ -48,7 +51,7 @@ type Webhook struct {
 
 func shownWebhook(e webhook.Endpoint) Webhook {
 	w := Webhook{
-		ID: e.ID, URL: e.URL, Types: append([]webhook.Type{}, e.Types...), CloudEvents: e.Cloud, AllowPrivate: e.Private,
+		ID: e.ID, URL: e.URL, Description: e.Description, Types: append([]webhook.Type{}, e.Types...), CloudEvents: e.Cloud, AllowPrivate: e.Private,
 		Enabled: e.Enabled, Reason: string(e.Reason), Cursor: e.Cursor, Waiting: e.Waiting, Created: e.Created,
 	}
 	if !e.Succeeded.IsZero() {
@@ -65,13 +68,25 @@ type webhookOutput struct {
 	Body Webhook
 }
 
+// WebhookSettings is what is said of an endpoint.
+type WebhookSettings struct {
+	URL          string   `json:"url" minLength:"1" maxLength:"2048" doc:"Begins with https://"`
+	Description  string   `json:"description,omitempty" maxLength:"200" doc:"What it is for"`
+	Types        []string `json:"types,omitempty" maxItems:"20" doc:"All unless told"`
+	CloudEvents  bool     `json:"cloudevents,omitempty" doc:"Send CloudEvents 1.0 in structured mode"`
+	AllowPrivate bool     `json:"allow_private,omitempty" doc:"It is in a private network, and may be without TLS. The server must have been started to allow it"`
+}
+
+// endpoint reads it.
+func (s WebhookSettings) endpoint(tenant, id string) (webhook.Endpoint, error) {
+	types, err := parseTypes("body.types", s.Types)
+	return webhook.Endpoint{
+		Tenant: tenant, ID: id, URL: s.URL, Description: s.Description, Types: types, Cloud: s.CloudEvents, Private: s.AllowPrivate,
+	}, err
+}
+
 type createWebhookInput struct {
-	Body struct {
-		URL          string   `json:"url" minLength:"1" maxLength:"2048" doc:"Begins with https://"`
-		Types        []string `json:"types,omitempty" maxItems:"20" doc:"All unless told"`
-		CloudEvents  bool     `json:"cloudevents,omitempty" doc:"Send CloudEvents 1.0 in structured mode"`
-		AllowPrivate bool     `json:"allow_private,omitempty" doc:"It is in a private network, and may be without TLS. The server must have been started to allow it"`
-	}
+	Body WebhookSettings
 }
 
 type createWebhookOutput struct {
@@ -89,13 +104,11 @@ type WebhookWithSecret struct {
 const exampleWebhook = `{"url":"https://crm.example.org/hooks/consent","types":["consent.granted","consent.withdrawn"]}`
 
 func createWebhook(a *API, ctx context.Context, caller auth.Caller, in *createWebhookInput) (*createWebhookOutput, error) {
-	types, err := parseTypes("body.types", in.Body.Types)
+	e, err := in.Body.endpoint(caller.Tenant, "")
 	if err != nil {
 		return nil, err
 	}
-	e, secret, err := a.config.Webhooks.Create(ctx, webhook.Endpoint{
-		Tenant: caller.Tenant, URL: in.Body.URL, Types: types, Cloud: in.Body.CloudEvents, Private: in.Body.AllowPrivate,
-	}, caller.By())
+	e, secret, err := a.config.Webhooks.Create(ctx, e, caller.By())
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +116,27 @@ func createWebhook(a *API, ctx context.Context, caller auth.Caller, in *createWe
 		Status: http.StatusCreated, Location: "/api/v1/webhooks/" + e.ID,
 		Body: WebhookWithSecret{shownWebhook(e), secret.Reveal()},
 	}, nil
+}
+
+type editWebhookInput struct {
+	ID   string `path:"id" format:"uuid"`
+	Body struct {
+		WebhookSettings
+		Pending string `json:"pending,omitempty" enum:"send,skip" doc:"Needed where the URL becomes another one: whether events that the earlier one has not taken are sent to the new one"`
+	}
+}
+
+const exampleEditWebhook = `{"url":"https://crm.example.org/hooks/choices","description":"Customer relations","types":["consent.withdrawn"],"pending":"send"}`
+
+func editWebhook(a *API, ctx context.Context, caller auth.Caller, in *editWebhookInput) (*webhookOutput, error) {
+	e, err := in.Body.endpoint(caller.Tenant, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.config.Webhooks.Edit(ctx, e, webhook.Pending(in.Body.Pending), caller.By()); err != nil {
+		return nil, err
+	}
+	return showWebhook(a, ctx, caller, &webhookInput{in.ID})
 }
 
 type listWebhooksOutput struct {
@@ -259,6 +293,8 @@ func ofWebhook(err error) *Problem {
 		p = invalid("body.url", err.Error())
 	case errors.Is(err, webhook.ErrPrivate):
 		p = invalid("body.allow_private", err.Error())
+	case errors.Is(err, webhook.ErrPending):
+		p = invalid("body.pending", webhook.ErrPending.Error())
 	case errors.Is(err, webhook.ErrAhead):
 		p = invalid("body.from", "this has not been sent yet: begin with the webhook's cursor or before")
 	case errors.Is(err, webhook.ErrExists):

@@ -39,12 +39,18 @@ type Invitation struct {
 	Role    Role
 	Digest  []byte // SHA-256 of the token
 	Expires time.Time
+	By      string    // who has made it, as Caller.By names them; "" where that was not kept
+	Created time.Time // by the database's clock
 }
 
 // How long they last.
 const (
 	SessionTime    = 12 * time.Hour
 	InvitationTime = 7 * 24 * time.Hour
+	// PasswordTime is for a link to a new password that somebody hands over.
+	PasswordTime = 24 * time.Hour
+	// PasswordMailTime is for one that was mailed.
+	PasswordMailTime = time.Hour
 )
 
 // What can be in the way of an operator.
@@ -57,6 +63,12 @@ var (
 	ErrLastOwner = errors.New("this is the last owner: name another one first")
 	// ErrOnlyOwners: it would make or unmake an owner.
 	ErrOnlyOwners = errors.New("only an owner says who is an owner")
+	// ErrNoInvitation: the tenant has no such invitation that may still be used.
+	ErrNoInvitation = errors.New("there is no such open invitation")
+	// ErrKeptOut: whoever is kept out needs no password.
+	ErrKeptOut = errors.New("this operator is kept out: let them in again first")
+	// ErrOneself: whoever is signed in has a password, and proves it.
+	ErrOneself = errors.New("you change your own password with the one that you have")
 	// ErrTooManyTries: wrong passwords for this address; it has to rest.
 	ErrTooManyTries = errors.New("too many wrong passwords")
 )

@@ -38,6 +38,8 @@ const (
 	// a connection. Its part is who has asked for it.
 	Authorize PassKind = "vo_"
 	PostReply PassKind = "vb_" // answer as a system that calls back
+	// SetPassword lets an operator in again who has forgotten the password.
+	SetPassword PassKind = "vn_"
 )
 
 // NewPass makes a pass and the token that is given once.

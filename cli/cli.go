@@ -92,11 +92,14 @@ type commands struct {
 		Revoke apikeyRevokeCommand `cmd:"" help:"End a key."`
 	} `cmd:"" name:"apikey" help:"Make and end the keys that programs show to the server."`
 	Operator struct {
-		Invite  operatorInviteCommand  `cmd:"" help:"Make an invitation and show it, this once."`
-		List    operatorListCommand    `cmd:"" help:"List the operators."`
-		Role    operatorRoleCommand    `cmd:"" help:"Give an operator another role."`
-		Disable operatorDisableCommand `cmd:"" help:"Keep an operator out."`
-		Enable  operatorEnableCommand  `cmd:"" help:"Let an operator in again."`
+		Invite      operatorInviteCommand      `cmd:"" help:"Make an invitation and show it, this once."`
+		Invitations operatorInvitationsCommand `cmd:"" help:"List the invitations that nobody has accepted yet."`
+		Uninvite    operatorUninviteCommand    `cmd:"" help:"Take an invitation back."`
+		List        operatorListCommand        `cmd:"" help:"List the operators."`
+		Password    operatorPasswordCommand    `cmd:"" help:"Make a token by which an operator sets a new password, and show it, this once."`
+		Role        operatorRoleCommand        `cmd:"" help:"Give an operator another role."`
+		Disable     operatorDisableCommand     `cmd:"" help:"Keep an operator out."`
+		Enable      operatorEnableCommand      `cmd:"" help:"Let an operator in again."`
 	} `cmd:"" help:"Say which people may operate, and as what."`
 	Message struct {
 		Preview messagePreviewCommand `cmd:"" help:"Show a letter as it would be sent, with made-up values."`

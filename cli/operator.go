@@ -75,6 +75,72 @@ func (c *operatorListCommand) Run(s *session) (err error) {
 	return table.Flush()
 }
 
+type operatorInvitationsCommand struct {
+	place
+	JSON bool `help:"Write the list as JSON."`
+}
+
+// Run lists the invitations that nobody has accepted yet.
+func (c *operatorInvitationsCommand) Run(s *session) (err error) {
+	house, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	defer closing(house, &err)
+	open, err := house.Store.Operators().Invitations(s.ctx, store.DefaultTenant)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		list := []map[string]any{}
+		for _, i := range open {
+			list = append(list, map[string]any{"id": i.ID, "role": i.Role, "by": i.By, "expires": ends(i.Expires)})
+		}
+		return writeJSON(s, list)
+	}
+	table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tROLE\tENDS\tBY")
+	for _, i := range open {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", i.ID, i.Role, ends(i.Expires), i.By)
+	}
+	return table.Flush()
+}
+
+type operatorUninviteCommand struct {
+	place
+	ID string `arg:"" help:"The invitation's id, as the list of invitations shows it."`
+}
+
+// Run takes an invitation back that nobody has accepted yet.
+func (c *operatorUninviteCommand) Run(s *session) error {
+	return c.place.change(s, func(o server.Operators, by auth.Caller) error { return o.TakeBack(s.ctx, by, c.ID) })
+}
+
+type operatorPasswordCommand struct {
+	place
+	ID   string `arg:"" help:"The operator's id, as the list shows it."`
+	JSON bool   `help:"Write the token as JSON."`
+}
+
+// Run makes what an operator sets a new password with, and shows it, this once.
+func (c *operatorPasswordCommand) Run(s *session) (err error) {
+	house, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	defer closing(house, &err)
+	token, expires, err := house.Operators(s.Now).LinkPassword(s.ctx, auth.Console(store.DefaultTenant, s.User), c.ID)
+	if err != nil {
+		return ofOperator(err)
+	}
+	if c.JSON {
+		return writeJSON(s, map[string]any{"token": token, "expires": ends(expires)})
+	}
+	fmt.Fprintln(s.Out, token)
+	fmt.Fprintf(s.Err, "This token is shown only now. It is good once, and ends: %s. The operator opens the address of the server with /new-password/ and the token behind it.\n", ends(expires))
+	return nil
+}
+
 type operatorRoleCommand struct {
 	place
 	ID   string `arg:"" help:"The operator's id, as the list shows it."`
@@ -117,14 +183,20 @@ func (p place) change(s *session, do func(server.Operators, auth.Caller) error) 
 		return err
 	}
 	defer closing(house, &err)
-	switch err := do(house.Operators(s.Now), auth.Console(store.DefaultTenant, s.User)); {
-	case errors.Is(err, auth.ErrNoOperator):
-		return failure{exitNotFound, err}
-	case errors.Is(err, auth.ErrLastOwner):
-		return failure{exitConflict, err}
-	case err != nil:
-		return err
+	if err := do(house.Operators(s.Now), auth.Console(store.DefaultTenant, s.User)); err != nil {
+		return ofOperator(err)
 	}
 	fmt.Fprintln(s.Out, "Done.")
 	return nil
+}
+
+// ofOperator gives the exit code of what is in the way of an operator.
+func ofOperator(err error) error {
+	switch {
+	case errors.Is(err, auth.ErrNoOperator), errors.Is(err, auth.ErrNoInvitation):
+		return failure{exitNotFound, err}
+	case errors.Is(err, auth.ErrLastOwner), errors.Is(err, auth.ErrKeptOut):
+		return failure{exitConflict, err}
+	}
+	return err
 }

@@ -60,6 +60,9 @@ const (
 	// To who has chosen something: about no request.
 	Preferences Kind = "preferences" // url, minutes
 
+	// To an operator who has forgotten the password: about no request.
+	Password Kind = "password" // url, minutes
+
 	// To others.
 	Task         Kind = "task"         // connection, due, url: to a colleague
 	Instructions Kind = "instructions" // collections (name, locators (field, values; or field, of, their), update (field, action, value)), due, url: to a third party
@@ -70,7 +73,7 @@ const (
 
 // Kinds lists them all.
 func Kinds() []Kind {
-	return []Kind{Receipt, Code, Approval, Denial, Extension, Answer, Completion, DeviceCode, Preferences, Task, Instructions, Choices, Reminder, Trial}
+	return []Kind{Receipt, Code, Approval, Denial, Extension, Answer, Completion, DeviceCode, Preferences, Password, Task, Instructions, Choices, Reminder, Trial}
 }
 
 // Values are what a template may use: text, numbers, booleans, lists and maps

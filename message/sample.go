@@ -51,6 +51,8 @@ func samples(kind Kind) []Values {
 		return []Values{{"site": "Example Shop", "code": "01234567", "minutes": 15}}
 	case Preferences:
 		return []Values{{"url": "https://privacy.example.com/preferences/vp_sample", "minutes": 60}}
+	case Password:
+		return []Values{{"url": "https://privacy.example.com/new-password/vn_sample", "minutes": 60}}
 	case Task:
 		return []Values{{"connection": "the archive", "due": due, "url": url}, {"connection": "the archive", "due": "", "url": url}}
 	case Instructions:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 type hook struct {
 	ID           string         `json:"id"`
 	URL          string         `json:"url"`
+	Description  string         `json:"description"`
 	Types        []webhook.Type `json:"types"`
 	CloudEvents  bool           `json:"cloudevents"`
 	AllowPrivate bool           `json:"allow_private"`
@@ -37,13 +39,16 @@ type hookAttempt struct {
 
 type hooksView struct {
 	Items []hook
-	Types []webhook.Type
+	All   []webhook.Type
 }
+
+// Has says whether the form has an event chosen.
+func (hooksView) Has(f *form, t webhook.Type) bool { return hookView{}.Has(f, t) }
 
 func listWebhooks(v *visit) error { return v.hooks(http.StatusOK, nil) }
 
 func (v *visit) hooks(status int, f *form) error {
-	view := hooksView{Types: webhook.Types()}
+	view := hooksView{All: webhook.Types()}
 	if err := v.get("/webhooks", &view); err != nil {
 		return err
 	}
@@ -55,23 +60,58 @@ func createWebhook(v *visit) error {
 		ID     string
 		Secret string
 	}
-	err := v.post("/webhooks", map[string]any{
-		"url": v.value("url"), "types": append([]string{}, v.r.PostForm["types"]...),
-		"cloudevents": v.value("cloudevents") != "", "allow_private": v.value("allow_private") != "",
-	}, &made)
+	err := v.post("/webhooks", v.hookSettings(), &made)
 	if err != nil {
 		return v.mend(err, v.hooks)
 	}
 	return v.hook(http.StatusCreated, made.ID, hookView{Secret: made.Secret}, nil)
 }
 
+// hookSettings reads what a form says of a webhook.
+func (v *visit) hookSettings() map[string]any {
+	return map[string]any{
+		"url": v.value("url"), "description": v.value("description"), "types": append([]string{}, v.r.PostForm["types"]...),
+		"cloudevents": v.value("cloudevents") != "", "allow_private": v.value("allow_private") != "",
+	}
+}
+
+func editWebhook(v *visit) error {
+	body := v.hookSettings()
+	if pending := v.value("pending"); pending != "" {
+		body["pending"] = pending
+	}
+	err := v.ask(http.MethodPut, "/webhooks/"+url.PathEscape(v.r.PathValue("id")), body, nil)
+	return v.hookChanged(err, hookView{Saved: err == nil})
+}
+
 type hookView struct {
 	hook
+	All      []webhook.Type
+	Saved    bool
 	Attempts []hookAttempt
 	Pages    pages
 	Tested   *hookAttempt
 	Secret   string // shown once
 	Until    *time.Time
+}
+
+// Has says whether the form has an event chosen.
+func (h hookView) Has(f *form, t webhook.Type) bool {
+	return slices.Contains(f.entered["types"], string(t))
+}
+
+// form gives what the form of a webhook begins with.
+func (h hook) form() url.Values {
+	begin := url.Values{"url": {h.URL}, "description": {h.Description}}
+	for _, t := range h.Types {
+		begin.Add("types", string(t))
+	}
+	for name, is := range map[string]bool{"cloudevents": h.CloudEvents, "allow_private": h.AllowPrivate} {
+		if is {
+			begin.Set(name, "yes")
+		}
+	}
+	return begin
 }
 
 func showWebhook(v *visit) error {
@@ -97,6 +137,17 @@ func (v *visit) hook(status int, id string, view hookView, f *form) error {
 	}
 	if page.Next > 0 {
 		view.Pages.Next = v.here + "?before=" + strconv.FormatInt(page.Next, 10)
+	}
+	view.All = webhook.Types()
+	if f == nil {
+		f = blank(nil)
+	}
+	if f.sent.Has("url") {
+		f.has("pending") // also where nothing of it was chosen
+	} else { // it was another form
+		for name, values := range view.hook.form() {
+			f.entered[name] = values
+		}
 	}
 	return v.show(status, "admin/webhook", view, f)
 }

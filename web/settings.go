@@ -19,6 +19,8 @@ func settingPages() []Page {
 	return []Page{
 		{Method: http.MethodGet, Path: "/admin/operators", Scope: auth.ManageAccess, Does: "List who operates", Act: listOperators},
 		{Method: http.MethodPost, Path: "/admin/operators", Scope: auth.ManageAccess, Does: "Invite somebody to operate", Act: inviteOperator},
+		{Method: http.MethodPost, Path: "/admin/operators/invitations/{id}/revoke", Scope: auth.ManageAccess, Does: "Take an invitation back", Act: revokeInvitation},
+		{Method: http.MethodPost, Path: "/admin/operators/{id}/password", Scope: auth.ManageAccess, Does: "Make a link by which an operator sets a new password", Act: linkPassword},
 		{Method: http.MethodPost, Path: "/admin/operators/{id}/role", Scope: auth.ManageAccess, Does: "Give an operator another role", Act: changeRole},
 		{Method: http.MethodPost, Path: "/admin/operators/{id}/disable", Scope: auth.ManageAccess, Does: "Keep an operator out", Act: changeOperator("disable")},
 		{Method: http.MethodPost, Path: "/admin/operators/{id}/enable", Scope: auth.ManageAccess, Does: "Let an operator in again", Act: changeOperator("enable")},
@@ -28,6 +30,7 @@ func settingPages() []Page {
 		{Method: http.MethodGet, Path: "/admin/webhooks", Scope: auth.ManageWebhooks, Does: "List where events are sent", Act: listWebhooks},
 		{Method: http.MethodPost, Path: "/admin/webhooks", Scope: auth.ManageWebhooks, Does: "Send events to a URL", Act: createWebhook},
 		{Method: http.MethodGet, Path: "/admin/webhooks/{id}", Scope: auth.ManageWebhooks, Does: "Show a webhook and its attempts", Act: showWebhook},
+		{Method: http.MethodPost, Path: "/admin/webhooks/{id}", Scope: auth.ManageWebhooks, Does: "Change where a webhook is, what it is sent, and what it is for", Act: editWebhook},
 		{Method: http.MethodPost, Path: "/admin/webhooks/{id}/disable", Scope: auth.ManageWebhooks, Does: "Send nothing more to a webhook", Act: changeWebhook("disable")},
 		{Method: http.MethodPost, Path: "/admin/webhooks/{id}/enable", Scope: auth.ManageWebhooks, Does: "Send to a webhook again", Act: changeWebhook("enable")},
 		{Method: http.MethodPost, Path: "/admin/webhooks/{id}/test", Scope: auth.ManageWebhooks, Does: "Send a test event to a webhook", Act: changeWebhook("test")},
@@ -63,12 +66,37 @@ type operator struct {
 	Enabled bool      `json:"enabled"`
 }
 
+type invitation struct {
+	ID      string     `json:"id"`
+	Role    auth.Role  `json:"role"`
+	By      string     `json:"by"`
+	Created *time.Time `json:"created"`
+	Expires time.Time  `json:"expires"`
+}
+
 type operatorsView struct {
 	Items   []operator
+	Invited []invitation
 	Roles   []auth.Role // that the visitor may give
 	Self    string
-	Link    string // the invitation that was just made
+	Link    string // that was just made: an invitation, or one to a new password
+	For     string // the operator for whom it was; "" for an invitation
 	Expires time.Time
+}
+
+// May says whether the visitor may change somebody with a role, or take back an
+// invitation to it.
+func (o operatorsView) May(r auth.Role) bool { return slices.Contains(o.Roles, r) }
+
+// Called gives the name of an operator, as the log names who did something; what else
+// it names stands for itself.
+func (o operatorsView) Called(by string) string {
+	for _, known := range o.Items {
+		if by == known.ID || by == "operator/"+known.ID {
+			return known.Name
+		}
+	}
+	return by
 }
 
 func listOperators(v *visit) error { return v.operators(http.StatusOK, operatorsView{}, nil) }
@@ -78,7 +106,11 @@ func (v *visit) operators(status int, view operatorsView, f *form) error {
 	if err := v.get("/operators", &list); err != nil {
 		return err
 	}
-	view.Items, view.Self = list.Items, v.session.Operator
+	var open struct{ Items []invitation }
+	if err := v.get("/invitations", &open); err != nil {
+		return err
+	}
+	view.Items, view.Invited, view.Self = list.Items, open.Items, v.session.Operator
 	for _, r := range auth.Roles() {
 		if r != auth.Owner || v.session.Role == auth.Owner {
 			view.Roles = append(view.Roles, r)
@@ -96,6 +128,10 @@ func inviteOperator(v *visit) error {
 		return v.mend(err, func(status int, f *form) error { return v.operators(status, operatorsView{}, f) })
 	}
 	return v.operators(http.StatusCreated, operatorsView{Link: v.p.config.PublicURL + "/set-up/" + made.Invitation, Expires: made.Expires}, nil)
+}
+
+func revokeInvitation(v *visit) error {
+	return v.operatorChanged(v.post("/invitations/"+url.PathEscape(v.r.PathValue("id"))+"/revoke", nil, nil))
 }
 
 func changeRole(v *visit) error {

@@ -12,6 +12,7 @@ import (
 var (
 	keyShown        = regexp.MustCompile(`vk_[A-Za-z0-9_-]+`)
 	invitationShown = regexp.MustCompile(`/set-up/vi_[A-Za-z0-9_-]+`)
+	passwordShown   = regexp.MustCompile(`/new-password/vn_[A-Za-z0-9_-]+`)
 )
 
 // An owner makes a key, which then works, and revokes it; invites a viewer, who cannot
@@ -64,7 +65,25 @@ func TestOwnerSetsTheHouseUpInABrowser(t *testing.T) { // W10, W18, SE12, SE13
 	e.says("The test event: not reached")
 	e.look("webhook")
 
+	e.Touch("Change it")
+	e.Fill("Address", "https://nobody.invalid/other")
+	e.Fill("What it is for", "Customer relations")
+	e.Press("Save")
+	e.says("Say what becomes of the events")
+	e.look("webhook-undecided")
+	e.Touch("Leave them out, and begin with what happens from now on")
+	e.Press("Save")
+	e.says("Customer relations", "https://nobody.invalid/other", "Saved")
+	e.look("webhook-changed")
+
 	e.Open(h.url + "/admin/operators")
+	e.Press("Make a link")
+	e.Open(h.url + "/admin/operators")
+	e.says("Open invitations", "Olga Owner")
+	e.Press("Take it back")
+	if text := e.Text(); strings.Contains(text, "Open invitations") {
+		t.Errorf("an invitation that was taken back is shown\n%s", text)
+	}
 	e.Press("Make a link")
 	e.look("operators")
 	link := invitationShown.FindString(e.Text())
@@ -89,6 +108,32 @@ func TestOwnerSetsTheHouseUpInABrowser(t *testing.T) { // W10, W18, SE12, SE13
 		e.Open(h.url + "/admin/" + page)
 		e.says("not for your role")
 	}
+
+	e.Press("Sign out")
+	signIn := func(address, password string) {
+		e.Open(h.url + "/sign-in")
+		e.Fill("E-mail address", address)
+		e.Fill("Password", password)
+		e.Press("Sign in")
+	}
+	signIn("olga@example.org", password)
+	e.Open(h.url + "/admin/operators")
+	e.Press("New password")
+	e.says("Hand this link to Vera Viewer")
+	e.look("operators-password")
+	fresh := passwordShown.FindString(e.Text())
+	e.Press("Sign out")
+	e.Press("Forgotten your password?")
+	e.says("volenti operator password")
+	e.look("forgotten")
+	e.Open(h.url + fresh)
+	e.Fill("New password", "another four words here")
+	e.Fill("The new password again", "another four words here")
+	e.look("new-password")
+	e.Press("Set it")
+	e.says("Your password is set")
+	signIn("vera@example.org", "another four words here")
+	e.says("Policies")
 }
 
 // call asks for the requests with a key.

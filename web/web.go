@@ -44,8 +44,10 @@ type Config struct {
 	// PublicURL is where people reach this server. Over plain HTTP, which only
 	// loopback may be, cookies are not Secure.
 	PublicURL string
-	Log       *slog.Logger
-	Random    io.Reader
+	// Mails: letters are sent, so that one to an operator would arrive.
+	Mails  bool
+	Log    *slog.Logger
+	Random io.Reader
 }
 
 // Page is a line of the table.

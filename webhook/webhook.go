@@ -32,6 +32,9 @@ var (
 	ErrURL = errors.New("the URL cannot be called")
 	// ErrPrivate: the server does not allow endpoints in private networks.
 	ErrPrivate = errors.New("the server was not started to allow private networks")
+	// ErrPending: the URL is another one, and it was not said what becomes of
+	// what the earlier one has not taken.
+	ErrPending = errors.New("say what becomes of the events that the earlier URL has not taken: send or skip")
 	// ErrAhead: a replay begins behind what has been sent.
 	ErrAhead = errors.New("this has not been sent yet")
 	// ErrFenced: the lease is over, because another holds the endpoint or its
@@ -54,6 +57,8 @@ type Endpoint struct {
 	Reason  Reason    // why it is not enabled
 	Cursor  int64     // see the package
 	Created time.Time // by the database's clock
+	// Description is in words of who made it.
+	Description string
 
 	// Succeeded is when something was last delivered; zero for never.
 	Succeeded time.Time
@@ -70,6 +75,17 @@ const (
 	Asked   Reason = "asked"   // somebody disabled it
 	Gone    Reason = "gone"    // it answered 410
 	Failing Reason = "failing" // nothing got through for as long as a message is tried
+)
+
+// Pending says what becomes of events that an endpoint has not taken when its URL
+// becomes another one. It is asked for, since whoever changes the URL would else be
+// sent what was meant for another receiver.
+type Pending string
+
+// What becomes of them.
+const (
+	Send Pending = "send" // to the new URL, at once
+	Skip Pending = "skip" // they are not sent, unless they are replayed
 )
 
 // Lease is the right to deliver for an endpoint. Writing with one that is over

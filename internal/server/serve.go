@@ -207,7 +207,7 @@ func (s *Server) Handler(ending <-chan struct{}) http.Handler {
 	meter := s.worker().meter
 	desk := s.desk()
 	a := api.New(api.Config{
-		Keys: db.APIKeys(), KeyRing: db.APIKeys(), Random: rand.Reader, Operators: s.House.Operators(s.Now), Requests: requests{db}, Desk: desk, Deadlines: desk, Reviews: desk, Packages: handing, Links: handing, Tasks: taskDesk{s.colleagues(nil), s.worker().wake},
+		Keys: db.APIKeys(), KeyRing: db.APIKeys(), Random: rand.Reader, Operators: s.House.Operators(s.Now), Passwords: s.passwords(), Requests: requests{db}, Desk: desk, Deadlines: desk, Reviews: desk, Packages: handing, Links: handing, Tasks: taskDesk{s.colleagues(nil), s.worker().wake},
 		Front: front, Erasures: front, Intake: front, Limiter: s.Limiter, Audit: db.Audit(), Answers: db.Answers(),
 		Consents: countedLedger{ledger, meter.records}, Checks: countedChecks{&checks{db: db}, meter.checks}, Answered: meter.answered,
 		Events: db.Events(), Poll: s.poll(), Ending: ending,

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/config"
 	banner "volenti.dev/volenti/consent/site"
 	"volenti.dev/volenti/internal/mail"
@@ -50,6 +51,8 @@ func patienceFor(kind message.Kind) time.Duration {
 		return banner.CodeLasts
 	case message.Preferences:
 		return linkLasts
+	case message.Password:
+		return auth.PasswordMailTime
 	}
 	return 72 * time.Hour
 }

@@ -93,11 +93,17 @@ func (o Operators) Invite(ctx context.Context, caller auth.Caller, r auth.Role) 
 	if err != nil {
 		return i, "", err
 	}
+	i.By = caller.By()
 	return i, token, o.Operators.Invite(ctx, i, inviting(i, caller))
 }
 
 func inviting(i auth.Invitation, caller auth.Caller) audit.Entry {
 	return audit.Entry{Act: "operator.invite", Object: "invitation/" + i.ID, Details: map[string]any{"by": caller.By(), "role": i.Role}}
+}
+
+// TakeBack ends an invitation that nobody has accepted.
+func (o Operators) TakeBack(ctx context.Context, caller auth.Caller, id string) error {
+	return o.Operators.TakeBack(ctx, caller, id, audit.Entry{Act: "operator.uninvite", Object: "invitation/" + id, Details: map[string]any{"by": caller.By()}})
 }
 
 // Accept makes an operator of who has an invitation; auth.ErrRefused when it
@@ -156,7 +162,9 @@ func (h *House) InviteFirst(ctx context.Context, tenant, user string, now time.T
 	if err != nil {
 		return "", err
 	}
-	made, err := h.Store.Operators().InviteFirst(ctx, i, inviting(i, auth.Console(tenant, user)))
+	by := auth.Console(tenant, user)
+	i.By = by.By()
+	made, err := h.Store.Operators().InviteFirst(ctx, i, inviting(i, by))
 	if !made {
 		return "", err
 	}

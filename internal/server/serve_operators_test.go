@@ -115,6 +115,9 @@ func (s *site) provenBody(route api.Route) string {
 	if strings.Contains(body, "vi_...") {
 		return strings.ReplaceAll(body, "vi_...", s.invitation(store.DefaultTenant, auth.Viewer))
 	}
+	if strings.Contains(body, "vn_...") {
+		return strings.ReplaceAll(body, "vn_...", s.passwordLink(s.makeOperator(store.DefaultTenant, auth.Viewer)))
+	}
 	if strings.Contains(body, "vt_...") {
 		return strings.ReplaceAll(body, "vt_...", s.taskToken(store.DefaultTenant))
 	}

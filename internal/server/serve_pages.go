@@ -13,7 +13,7 @@ import (
 // withPages puts pages beside the interface: whatever no route is for, and
 // does not lie where routes lie, is for browsers.
 func (s *Server) withPages(a http.Handler, routes []api.Route) http.Handler {
-	pages := web.New(web.Config{API: a, PublicURL: s.PublicURL, Log: s.Log, Random: rand.Reader}, web.Table())
+	pages := web.New(web.Config{API: a, PublicURL: s.PublicURL, Mails: s.Mail != nil, Log: s.Log, Random: rand.Reader}, web.Table())
 	mine := map[string]bool{}
 	for _, r := range routes {
 		mine[r.Path] = true

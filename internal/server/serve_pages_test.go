@@ -140,6 +140,8 @@ func (s *site) pagePath(page web.Page, tenant string) string {
 		id = s.makeTask(tenant)
 	case tenant != "" && strings.HasPrefix(page.Path, "/admin/webhooks/{id}"):
 		id = s.objectOf("/api/v1/webhooks/{id}", tenant)
+	case tenant != "" && strings.HasPrefix(page.Path, "/admin/operators/invitations/{id}"):
+		id = s.objectOf("/api/v1/invitations/{id}", tenant)
 	case tenant != "" && strings.HasPrefix(page.Path, "/admin/operators/{id}"):
 		id = s.objectOf("/api/v1/operators/{id}", tenant)
 	case tenant != "" && strings.HasPrefix(page.Path, "/admin/keys/{id}"):
@@ -149,7 +151,7 @@ func (s *site) pagePath(page web.Page, tenant string) string {
 	case tenant != "" && strings.Contains(page.Path, "{id}"):
 		id = s.makeRequestFor(api.Route{Path: strings.TrimPrefix(page.Path, "/admin")}, tenant)
 	}
-	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{version}", "shown", "{key}", key, "{record}", record, "{type}", "webhook", "{connection}", connection, "{at}", "new", "{invitation}", "vi_none", "{$}", "").Replace(page.Path)
+	return strings.NewReplacer("{id}", id, "{sequence}", sequence, "{version}", "shown", "{key}", key, "{record}", record, "{type}", "webhook", "{connection}", connection, "{at}", "new", "{invitation}", "vi_none", "{link}", "vn_none", "{$}", "").Replace(page.Path)
 }
 
 // objectOf gives the id of something that a route of the interface is about.
@@ -177,7 +179,7 @@ func (s *site) formFor(b *browser, page web.Page) url.Values {
 		"purpose", "analytics", "choice", "no", "type", "email", "identity", uuid.NewString()+"@example.org",
 		"value", "paula@example.org", "view", uuid.NewString(), "revision", "1", "name", "Shop", "key", "shop_"+uuid.NewString()[:8], "rank", "1", "classified_by", "Olga", "addresses", "player.vimeo.com",
 		"policy", "erasure", "text", "Which account is it?", "email", uuid.NewString()+"@example.org",
-		"role", "viewer", "scopes", "requests:read", "days", "3", "url", "https://hooks.example.org/"+uuid.NewString(), "from", "0", "to", "officer@example.org",
+		"role", "viewer", "scopes", "requests:read", "days", "3", "url", "https://hooks.example.org/"+uuid.NewString(), "pending", "skip", "from", "0", "to", "officer@example.org",
 		"key", "k"+uuid.NewString(), "plain.url", "https://x.example", "secret.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 		"old_password", password, "new_password", password+" again", "password_again", password+" again", "_once", uuid.NewString())
 }

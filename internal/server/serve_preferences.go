@@ -58,7 +58,7 @@ func (p preferences) Mail(ctx context.Context, tenant string, to subject.Identit
 		told = request.Told{Letters: []message.Letter{letter}, Passes: []auth.Pass{pass}}
 		entry = audit.Entry{Act: "preferences.mail", Object: pass.Object}
 	}
-	err = p.db.Passes().MailPreferences(ctx, tenant, to.Digest(keys.RecallKey()), told, entry)
+	err = p.db.Passes().MailLink(ctx, tenant, to.Digest(keys.RecallKey()), told, entry)
 	if errors.Is(err, auth.ErrTooManyTries) {
 		return nil // how many were sent to an address is nobody's business
 	}

@@ -229,6 +229,8 @@ func (s *site) path(route api.Route, tenant string) string {
 	case strings.Contains(route.Path, "/webhooks/"):
 		id = s.makeWebhook(tenant, "http://127.0.0.1:1/"+uuid.NewString()).ID
 		s.must(s.db.Webhooks().Disable(s.t.Context(), tenant, id, act("webhook.disable"))) // only so many can be enabled
+	case strings.Contains(route.Path, "/operators/"):
+		id = s.makeOperator(tenant, auth.Viewer).ID
 	case strings.HasSuffix(route.Path, "link"), strings.HasSuffix(route.Path, "/link/prove"):
 		id, key = s.makeDevice(route, tenant)
 	case strings.HasSuffix(route.Path, "/sites/{id}/check"):
@@ -241,8 +243,8 @@ func (s *site) path(route api.Route, tenant string) string {
 		}
 	case strings.Contains(route.Path, "/deliveries/changes/"):
 		record = s.makeDelivery(tenant)
-	case strings.Contains(route.Path, "/operators/"):
-		id = s.makeOperator(tenant, auth.Viewer).ID
+	case strings.Contains(route.Path, "/invitations/"):
+		id, _ = auth.InvitationOf(s.invitation(tenant, auth.Viewer))
 	case strings.Contains(route.Path, "/apikeys/"):
 		id, _, _ = strings.Cut(strings.TrimPrefix(s.makeKey(tenant, time.Time{}, auth.ReadAudit), "vk_"), "_")
 	case strings.Contains(route.Path, "/tasks"):

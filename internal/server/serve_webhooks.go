@@ -93,16 +93,24 @@ func (webhooks) entry(act, id, by string, more map[string]any) audit.Entry {
 	return audit.Entry{Act: act, Object: "webhook/" + id, Details: details}
 }
 
-func (w webhooks) Create(ctx context.Context, e webhook.Endpoint, by string) (webhook.Endpoint, webhook.Secret, error) {
+// check says whether an endpoint may be called, and gives its host.
+func (w webhooks) check(e webhook.Endpoint) (host string, err error) {
 	if e.Private && !w.allowPrivate {
-		return e, webhook.Secret{}, webhook.ErrPrivate
+		return "", webhook.ErrPrivate
 	}
 	if err := safehttp.Check(e.URL, e.Private); err != nil {
-		return e, webhook.Secret{}, fmt.Errorf("%w: %w", webhook.ErrURL, err)
+		return "", fmt.Errorf("%w: %w", webhook.ErrURL, err)
 	}
-	host := ""
 	if u, err := url.Parse(e.URL); err == nil {
 		host = u.Host
+	}
+	return host, nil
+}
+
+func (w webhooks) Create(ctx context.Context, e webhook.Endpoint, by string) (webhook.Endpoint, webhook.Secret, error) {
+	host, err := w.check(e)
+	if err != nil {
+		return e, webhook.Secret{}, err
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -119,6 +127,18 @@ func (w webhooks) Create(ctx context.Context, e webhook.Endpoint, by string) (we
 	}
 	e, err = w.Get(ctx, e.Tenant, e.ID)
 	return e, secret, err
+}
+
+func (w webhooks) Edit(ctx context.Context, e webhook.Endpoint, p webhook.Pending, by string) error {
+	host, err := w.check(e)
+	if err != nil {
+		return err
+	}
+	details := map[string]any{"host": host, "types": e.Types, "allow_private": e.Private}
+	if p != "" {
+		details["pending"] = p
+	}
+	return w.Webhooks.Edit(ctx, e, p, w.entry("webhook.edit", e.ID, by, details))
 }
 
 func (w webhooks) Disable(ctx context.Context, tenant, id, by string) error {

@@ -56,8 +56,8 @@ func (o *Operators) InviteFirst(ctx context.Context, i auth.Invitation, entry au
 }
 
 func (t *tx) invite(ctx context.Context, i auth.Invitation) error {
-	_, err := t.exec(ctx, `INSERT INTO invitations (tenant, id, role, digest, expires) VALUES ($1, $2, $3, $4, $5)`,
-		i.Tenant, i.ID, string(i.Role), i.Digest, micros(i.Expires))
+	_, err := t.exec(ctx, `INSERT INTO invitations (tenant, id, role, digest, expires, made_by, created) VALUES ($1, $2, $3, $4, $5, $6, {now})`,
+		i.Tenant, i.ID, string(i.Role), i.Digest, micros(i.Expires), i.By)
 	if err != nil {
 		return fmt.Errorf("store an invitation: %w", err)
 	}
@@ -67,16 +67,49 @@ func (t *tx) invite(ctx context.Context, i auth.Invitation) error {
 // Invitation gives the invitations with an id, of whatever tenant: see
 // APIKeys.Find.
 func (o *Operators) Invitation(ctx context.Context, id string) ([]auth.Invitation, error) {
-	found, err := collect(ctx, o.db.engine, func(row scanner) (i auth.Invitation, err error) {
-		var expires int64
-		err = row.Scan(&i.Tenant, &i.ID, &i.Role, &i.Digest, &expires)
-		i.Expires = instant(expires)
-		return i, err
-	}, `SELECT tenant, id, role, digest, expires FROM invitations WHERE id = $1`, id)
+	found, err := collect(ctx, o.db.engine, scanInvitation, selectInvitations+` WHERE id = $1`, id)
 	if err != nil {
 		return nil, fmt.Errorf("find an invitation: %w", err)
 	}
 	return found, nil
+}
+
+const selectInvitations = `SELECT tenant, id, role, digest, expires, made_by, created FROM invitations`
+
+func scanInvitation(row scanner) (i auth.Invitation, err error) {
+	var expires, created int64
+	err = row.Scan(&i.Tenant, &i.ID, &i.Role, &i.Digest, &expires, &i.By, &created)
+	i.Expires, i.Created = instant(expires), instant(created)
+	return i, err
+}
+
+// Invitations gives those that may still be used, the one that ends first
+// before the others.
+func (o *Operators) Invitations(ctx context.Context, tenant string) ([]auth.Invitation, error) {
+	open, err := collect(ctx, o.db.engine, scanInvitation, selectInvitations+` WHERE tenant = $1 AND expires > {now} ORDER BY expires, id`, tenant)
+	if err != nil {
+		return nil, fmt.Errorf("list invitations: %w", err)
+	}
+	return open, nil
+}
+
+// TakeBack ends an invitation that nobody has accepted. It fails with
+// auth.ErrNoInvitation and auth.ErrOnlyOwners.
+func (o *Operators) TakeBack(ctx context.Context, by auth.Caller, id string, entry audit.Entry) error {
+	return o.db.write(ctx, by.Tenant, func(ctx context.Context, t *tx) error {
+		var role auth.Role
+		err := t.row(ctx, `DELETE FROM invitations WHERE tenant = $1 AND id = $2 AND expires > {now} RETURNING role`, t.tenant, id).Scan(&role)
+		if errors.Is(err, sql.ErrNoRows) {
+			return auth.ErrNoInvitation
+		}
+		if err != nil {
+			return fmt.Errorf("take an invitation back: %w", err)
+		}
+		if !by.MayName(role) {
+			return auth.ErrOnlyOwners
+		}
+		return t.log(ctx, entry)
+	})
 }
 
 // Accept makes an operator of who was invited, with the hash of a password,
@@ -190,7 +223,8 @@ func (t *tx) stillKnown(ctx context.Context, id, hash string) error {
 }
 
 // change changes an operator, and with them the sessions of those who may no
-// longer have one.
+// longer have one. A link to a new password is no longer good then: who made it
+// might not make it for who the operator is now.
 func (o *Operators) change(ctx context.Context, by auth.Caller, id string, entry audit.Entry, statement string, args ...any) error {
 	return o.db.write(ctx, by.Tenant, func(ctx context.Context, t *tx) error {
 		// Whoever takes the ledger's end first is first: two owners cannot
@@ -220,6 +254,9 @@ func (o *Operators) change(ctx context.Context, by auth.Caller, id string, entry
 			UPDATE sessions SET revoked = {now} WHERE tenant = $1 AND operator = $2 AND revoked = 0
 			AND (SELECT disabled FROM operators o WHERE o.tenant = $1 AND o.id = $2) > 0`, t.tenant, id); err != nil {
 			return fmt.Errorf("end sessions: %w", err)
+		}
+		if err := t.revoke(ctx, auth.SetPassword, objectOf(id)); err != nil {
+			return err
 		}
 		return t.log(ctx, entry)
 	})

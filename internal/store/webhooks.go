@@ -33,14 +33,10 @@ func (w *Webhooks) Create(ctx context.Context, e webhook.Endpoint, s webhook.Sec
 		if err := t.fewWebhooks(ctx); err != nil {
 			return err
 		}
-		var types []string
-		for _, kind := range e.Types {
-			types = append(types, string(kind))
-		}
 		made, err := t.exec(ctx, `
-			INSERT INTO webhook_endpoints (tenant, id, url, types, private, cloud, enabled, reason, cursor, attempts, succeeded, lease_owner, lease_until, fence, created)
-			VALUES ($1, $2, $3, $4, $5, $6, 1, '', $7, 0, 0, '', 0, 0, {now}) ON CONFLICT DO NOTHING`,
-			t.tenant, e.ID, e.URL, strings.Join(types, " "), number(e.Private), number(e.Cloud), seq)
+			INSERT INTO webhook_endpoints (tenant, id, url, types, private, cloud, description, enabled, reason, cursor, attempts, succeeded, lease_owner, lease_until, fence, created)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 1, '', $8, 0, 0, '', 0, 0, {now}) ON CONFLICT DO NOTHING`,
+			t.tenant, e.ID, e.URL, typesText(e), number(e.Private), number(e.Cloud), e.Description, seq)
 		if err != nil {
 			return fmt.Errorf("create webhook: %w", err)
 		}
@@ -52,6 +48,14 @@ func (w *Webhooks) Create(ctx context.Context, e webhook.Endpoint, s webhook.Sec
 		}
 		return t.log(ctx, entry)
 	})
+}
+
+func typesText(e webhook.Endpoint) string {
+	var types []string
+	for _, kind := range e.Types {
+		types = append(types, string(kind))
+	}
+	return strings.Join(types, " ")
 }
 
 // fewWebhooks fails when one more cannot be enabled. The ledger's end is
@@ -100,14 +104,14 @@ func (w *Webhooks) List(ctx context.Context, tenant string) ([]webhook.Endpoint,
 }
 
 const selectEndpoints = `
-	SELECT e.tenant, e.id, e.url, e.types, e.private, e.cloud, e.enabled, e.reason, e.cursor, e.succeeded, e.created,
+	SELECT e.tenant, e.id, e.url, e.types, e.private, e.cloud, e.description, e.enabled, e.reason, e.cursor, e.succeeded, e.created,
 		(SELECT COUNT(*) FROM webhook_waiting w WHERE w.tenant = e.tenant AND w.endpoint = e.id)
 	FROM webhook_endpoints e`
 
 func scanEndpoint(row scanner) (e webhook.Endpoint, err error) {
 	var types string
 	var private, cloud, enabled, succeeded, created int64
-	err = row.Scan(&e.Tenant, &e.ID, &e.URL, &types, &private, &cloud, &enabled, &e.Reason, &e.Cursor, &succeeded, &created, &e.Waiting)
+	err = row.Scan(&e.Tenant, &e.ID, &e.URL, &types, &private, &cloud, &e.Description, &enabled, &e.Reason, &e.Cursor, &succeeded, &created, &e.Waiting)
 	for _, kind := range strings.Fields(types) {
 		e.Types = append(e.Types, webhook.Type(kind))
 	}
@@ -154,6 +158,70 @@ func (w *Webhooks) WithSecrets(ctx context.Context, tenant, id string) (webhook.
 		return e, fmt.Errorf("read the secrets of a webhook: %w", err)
 	}
 	return e, nil
+}
+
+// Edit replaces the URL, the types, the kind and the description of an endpoint. It
+// fails with webhook.ErrExists, and with webhook.ErrPending where the URL is another
+// one and p does not say what becomes of what the earlier one has not taken. What
+// waits and is of no type that is sent any more is not sent.
+func (w *Webhooks) Edit(ctx context.Context, e webhook.Endpoint, p webhook.Pending, entry audit.Entry) error {
+	keys, err := w.db.Tenant(ctx, e.Tenant)
+	if err != nil {
+		return err
+	}
+	return w.change(ctx, e.Tenant, e.ID, entry, func(ctx context.Context, t *tx) error {
+		var earlier string
+		var others int64
+		err := t.row(ctx, `SELECT url, (SELECT COUNT(*) FROM webhook_endpoints o WHERE o.tenant = $1 AND o.url = $3 AND o.id <> $2)
+			FROM webhook_endpoints WHERE tenant = $1 AND id = $2`, e.Tenant, e.ID, e.URL).Scan(&earlier, &others)
+		if err != nil {
+			return err
+		}
+		if others > 0 {
+			return webhook.ErrExists
+		}
+		if earlier != e.URL {
+			if err := t.readdress(ctx, e, p); err != nil {
+				return err
+			}
+		}
+		if _, err := t.exec(ctx, `UPDATE webhook_endpoints SET url = $3, types = $4, private = $5, cloud = $6, description = $7 WHERE tenant = $1 AND id = $2`,
+			e.Tenant, e.ID, e.URL, typesText(e), number(e.Private), number(e.Cloud), e.Description); err != nil {
+			return err
+		}
+		waiting, err := collect(ctx, t, func(row scanner) (webhook.Waiting, error) { return scanWaiting(row, e.Tenant, keys) }, waitingRows, e.Tenant, e.ID)
+		if err != nil {
+			return err
+		}
+		var over []int64
+		for _, event := range waiting {
+			if !webhook.Wanted(e.Types, event.Event.Type) {
+				over = append(over, event.Event.Sequence)
+			}
+		}
+		return t.wait(ctx, e.ID, webhook.Report{Over: over})
+	})
+}
+
+// readdress carries out what was said of the events that an endpoint has not taken, when
+// its URL becomes another one.
+func (t *tx) readdress(ctx context.Context, e webhook.Endpoint, p webhook.Pending) error {
+	switch p {
+	case webhook.Send:
+		_, err := t.exec(ctx, `UPDATE webhook_waiting SET due = {now} WHERE tenant = $1 AND endpoint = $2 AND due > 0`, e.Tenant, e.ID)
+		return err
+	case webhook.Skip:
+		seq, _, err := t.growth.next(ctx, t, e.Tenant)
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, `DELETE FROM webhook_waiting WHERE tenant = $1 AND endpoint = $2`, e.Tenant, e.ID); err != nil {
+			return err
+		}
+		_, err = t.exec(ctx, `UPDATE webhook_endpoints SET cursor = $3 WHERE tenant = $1 AND id = $2`, e.Tenant, e.ID, seq)
+		return err
+	}
+	return webhook.ErrPending
 }
 
 // Disable sends nothing more to an endpoint. What happens meanwhile, and what

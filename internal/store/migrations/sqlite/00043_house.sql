@@ -1,0 +1,6 @@
+-- Who has made an invitation, and what a webhook is for. See 00001 for times.
+-- +goose Up
+ALTER TABLE invitations ADD COLUMN made_by TEXT NOT NULL DEFAULT ''; -- as in the log; '' where that was not kept
+ALTER TABLE invitations ADD COLUMN created INTEGER NOT NULL DEFAULT 0; -- 0 where that was not kept
+
+ALTER TABLE webhook_endpoints ADD COLUMN description TEXT NOT NULL DEFAULT ''; -- in words of who made it
