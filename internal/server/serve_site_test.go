@@ -351,7 +351,7 @@ func (s *site) call(route api.Route, path, key string) reply {
 	if route.Path == "/api/v1/systems" || route.Path == "/api/v1/connections" { // a key is taken once
 		body = strings.Replace(body, `{"key":"`, `{"key":"`+uuid.NewString(), 1)
 	}
-	if strings.HasPrefix(route.Path, "/api/v1/datasets") {
+	if strings.HasPrefix(route.Path, "/api/v1/datasets") && s.ready[route.Does] == "" {
 		body = s.aboutDataset(path, body)
 	}
 	body, key = s.proven(route, body, key)

@@ -149,6 +149,9 @@ func TestNothingIsRevealedWithoutItsAuditEntry(t *testing.T) { // SE16
 				of = "" // what a visitor chooses is a record of the log itself, and no device is linked here
 			}
 			paths[route.Method+route.Path] = s.path(route, of)
+			if strings.HasPrefix(route.Path, "/api/v1/datasets") && route.Example != "" {
+				s.ready[route.Does] = s.aboutDataset(paths[route.Method+route.Path], route.Example)
+			}
 		}
 		exec(spoil)
 		before, revealing, kept := s.entries(), 0, s.kept()
@@ -158,6 +161,8 @@ func TestNothingIsRevealedWithoutItsAuditEntry(t *testing.T) { // SE16
 				got = s.call(route, route.Path, s.session(officer))
 			}
 			nothing := got.status == http.StatusNotFound && (strings.Contains(route.Path, "/sites/{site}/") || strings.HasSuffix(route.Path, "/unlink"))
+			// This server sends no mail, and nobody has written a message.
+			nothing = nothing || got.status == http.StatusOK && (strings.HasSuffix(route.Path, "/passwords/mail") || strings.HasSuffix(route.Path, "/messages/read"))
 			if route.Method != http.MethodGet && route.Repeats != api.Harmless && !nothing {
 				s.problem(route.Path, got, http.StatusServiceUnavailable)
 				continue
