@@ -26,7 +26,7 @@ var (
 	inTemplate = regexp.MustCompile(`\bt "([a-z_.0-9]+)"|(?:field|maybe) \S+(?: "[a-z]+"\))? "([a-z_.0-9]+)"`)
 	inCode     = regexp.MustCompile(`(?:\.word\(|\bWord: |lacking\("[a-z_]+", |lacking\([a-z]+\[0\], )"([a-z_.0-9]+)"`)
 	chosen     = regexp.MustCompile(strings.Join([]string{ // one area a line
-		`^(month|nav|colours|status|action|collection_status|role|identity|origin|letter|letter_state|error|standing)\.`,
+		`^(month|nav|colours|status|action|collection_status|role|identity|origin|letter|letter_state|error|standing|setting)\.`,
 		`^(instructions\.answer|instructions\.said|pause\.ground)\.|^ask\.(access|erasure|consent)$|^prove\.code_(agent|person)$`,
 		`^(key|hook|attempt)\.`,
 		`^(chosen|chosen_by)\.`,
@@ -212,7 +212,7 @@ func TestSentencesOfTheAPIAreStillItsOwn(t *testing.T) {
 		}
 		fmt.Fprintf(&all, "\"%s\" \"%s\"", spec.Name, spec.Summary)
 	}
-	for _, dir := range []string{"../api", "../auth", "../request", "../request/policy", "../request/task", "../request/graph", "../request/fulfill", "../consent", "../consent/site", "../consent/registry", "../internal/server", "../consent/propagate", "../connector/*", strings.TrimSpace(string(out))} {
+	for _, dir := range []string{"../api", "../auth", "../request", "../request/policy", "../request/task", "../request/graph", "../request/fulfill", "../webhook", "../consent", "../consent/site", "../consent/registry", "../internal/server", "../consent/propagate", "../connector/*", strings.TrimSpace(string(out))} {
 		names, err := filepath.Glob(dir + "/*.go")
 		if err != nil {
 			t.Fatal(err)
