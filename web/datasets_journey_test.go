@@ -96,7 +96,7 @@ func TestEngineerDescribesADatabaseAndAnswersARequestFromIt(t *testing.T) { // W
 	e.says("The server proposes the first draft")
 	e.Open(h.url + "/admin/new/connection/postgres")
 	e.Fill("Name", "Hotel")
-	e.Fill("url", guests(t))
+	e.Fill("Address", guests(t))
 	e.Press("Add it")
 	e.says("Describe what it holds.")
 	e.Press("Describe what it holds.")

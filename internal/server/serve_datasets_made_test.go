@@ -1,9 +1,11 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"volenti.dev/volenti/api"
 	"volenti.dev/volenti/auth"
 	"volenti.dev/volenti/config"
+	"volenti.dev/volenti/connector/builtin"
 	"volenti.dev/volenti/datamap/inventory"
 	"volenti.dev/volenti/internal/store"
 	"volenti.dev/volenti/internal/store/storetest"
@@ -207,5 +210,25 @@ func TestTwoDatabasesAreLookedAtAtOnceAndNoMore(t *testing.T) {
 	}
 	if _, err := d.Propose(t.Context(), auth.Caller{Tenant: store.DefaultTenant}, "db", 1); !errors.Is(err, api.ErrProposing) {
 		t.Errorf("a third is looked at: %v", err)
+	}
+}
+
+func TestTablesThatThereIsNoTimeForAreJudgedByTheirNames(t *testing.T) { // X19
+	t.Parallel()
+	w := newWorld(t, "sqlite", "sqlite")
+	w.configure(strings.ReplaceAll(shopDataset, "key: shop", "key: other"))
+	systems := NewSystems(loaded(t, filepath.Join(w.dir, "config"), nil, true), builtin.Registry())
+	defer func() { _ = systems.Close() }()
+	over, end := context.WithCancel(t.Context())
+	end()
+	d, err := systems.discover(t.Context(), over, "db", func(tables int) int { return 10 * tables }, "2026-11-26")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Unsampled) != 3 || proposed(d.Drafts...)["identities"]["shop:customer.email"] != "email" {
+		t.Errorf("not looked into: %v, proposed %v", d.Unsampled, proposed(d.Drafts...))
+	}
+	if _, err := systems.discover(over, over, "db", func(int) int { return 10 }, "2026-11-26"); err == nil {
+		t.Error("who broke it off gets an answer")
 	}
 }
