@@ -34,7 +34,7 @@ var (
 		`^desk\.(connect|publish|mail|site|invite)(\.|$)|^desk\.(choices|records)$`,
 		`^(people\.(status|reason)|consent\.(choice|source|device))\.`,
 		`^sites\.(tally|found|weight|checked|snippet|position|tab|step|link|mode|width|scheme|look|differs|because|field|all|kind)\.|^deletion\.(step|within|lacks)\.`,
-		`^(delivery|choice|reason|outcome_of_call|trial|erases|type|rate|todo|severity|direction|confidence)\.`,
+		`^(delivery|choice|reason|outcome_of_call|trial|erases|type|rate|todo|severity|direction|confidence|setting)\.`,
 		`^(next|strategy)\.`,
 		`^messages\.(from|by)\.`,
 	}, "|"))
