@@ -2,8 +2,10 @@ package web
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,8 +19,26 @@ type logEntry struct {
 	Details  json.RawMessage `json:"details"`
 }
 
-// Text is the details as they are read.
-func (e logEntry) Text() string { return string(e.Details) }
+// logFact is one of what the log says about an act.
+type logFact struct{ Name, Text string }
+
+// Facts are the details by their names. What is no text is as JSON has it.
+func (e logEntry) Facts() []logFact {
+	var named map[string]json.RawMessage
+	if json.Unmarshal(e.Details, &named) != nil {
+		return []logFact{{Text: string(e.Details)}}
+	}
+	all := make([]logFact, 0, len(named))
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		d := logFact{name, string(named[name])}
+		var text string
+		if json.Unmarshal(named[name], &text) == nil {
+			d.Text = text
+		}
+		all = append(all, d)
+	}
+	return all
+}
 
 type logVerified struct {
 	Good       bool   `json:"good"`

@@ -10,6 +10,7 @@ import (
 
 // bulk is a decision on many requests, before it is made or afterwards.
 type bulk struct {
+	policyList
 	Denies   bool
 	Requests []bulkRequest // that can be decided on
 	Others   []bulkRequest // that cannot, as they are
@@ -39,6 +40,9 @@ func weighRequests(v *visit) error {
 func (v *visit) weigh(status int, f *form) error {
 	v.here = start
 	b := bulk{Denies: v.value("decision") == "deny"}
+	if err := v.get("/policies", &b.policyList); err != nil {
+		return err
+	}
 	for _, chosen := range v.r.PostForm["request"] {
 		id, _, _ := strings.Cut(chosen, " ")
 		r, err := v.weighOne(id)

@@ -14,6 +14,7 @@ import (
 // inbox is the list of requests and how it was narrowed.
 type inbox struct {
 	sought
+	policyList
 	Statuses []request.Status
 	Items    []privacyRequest
 	Views    []savedView
@@ -94,7 +95,7 @@ func known(open bool) (some []request.Status) {
 // soughtIn reads the fields of a filter.
 func soughtIn(q url.Values) sought {
 	get := func(name string) string { return strings.TrimSpace(q.Get(name)) }
-	s := sought{Status: get("status"), Due: get("due"), Policy: get("policy"), Law: get("law"), Place: strings.ToUpper(get("place")), Origin: get("origin"), Sort: get("sort"), Messages: get("messages")}
+	s := sought{Status: get("status"), Due: get("due"), Policy: get("policy"), Law: strings.ToLower(get("law")), Place: strings.ToUpper(get("place")), Origin: get("origin"), Sort: get("sort"), Messages: get("messages")}
 	if value := get("value"); value != "" {
 		s.Identity = &knownBy{get("type"), value}
 	}
@@ -202,6 +203,9 @@ func (v *visit) inbox(status int, s sought, cursor string, f *form) error {
 		v.here = s.Path()
 	}
 	list := inbox{sought: s, Statuses: statuses}
+	if err := v.get("/policies", &list.policyList); err != nil {
+		return err
+	}
 	asked := search{filter: s.filter(), Sort: s.order(), Cursor: cursor}
 	if s.Identity != nil {
 		asked.Limit = 200 // each page is looked for anew, with an entry in the audit log

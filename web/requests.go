@@ -25,11 +25,11 @@ func newRequest(v *visit) error {
 // showNew shows the form of a request that an operator submits, with the policies
 // that there are.
 func (v *visit) showNew(status int, f *form) error {
-	var list struct{ Items []policyView }
+	var list policyList
 	if err := v.get("/policies", &list); err != nil {
 		return err
 	}
-	return v.show(status, "admin/new", list.Items, f)
+	return v.show(status, "admin/new", list.Policies, f)
 }
 
 func submitRequest(v *visit) error {
@@ -64,6 +64,7 @@ func submitRequest(v *visit) error {
 // detailView is a request with all that is known of it.
 type detailView struct {
 	privacyRequest
+	policyList
 	Plan         plan
 	Letters      []letter
 	Tasks        []task
@@ -193,6 +194,9 @@ func (v *visit) detailOf(status int, d detailView) error {
 	v.here = "/admin" + at
 	d.session = v.session
 	if err := v.get(at, &d.privacyRequest); err != nil {
+		return err
+	}
+	if err := v.get("/policies", &d.policyList); err != nil {
 		return err
 	}
 	if d.PlanHash != "" {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -238,12 +239,35 @@ type policyView struct {
 	} `json:"rules"`
 }
 
+// Title is what people call the policy.
+func (p policyView) Title() string { return cmp.Or(p.Name, p.Key) }
+
+// policyList are the policies that there are.
+type policyList struct {
+	Policies []policyView `json:"items"`
+}
+
+// PolicyOf gives the policy with a key, also of one that there is no longer.
+func (l policyList) PolicyOf(key string) policyView {
+	for _, p := range l.Policies {
+		if p.Key == key {
+			return p
+		}
+	}
+	return policyView{Key: key}
+}
+
+// HasPolicy says whether there is such a policy.
+func (l policyList) HasPolicy(key string) bool {
+	return slices.ContainsFunc(l.Policies, func(p policyView) bool { return p.Key == key })
+}
+
 func listPolicies(v *visit) error {
-	var list struct{ Items []policyView }
+	var list policyList
 	if err := v.get("/policies", &list); err != nil {
 		return err
 	}
-	return v.show(http.StatusOK, "admin/policies", list.Items, nil)
+	return v.show(http.StatusOK, "admin/policies", list.Policies, nil)
 }
 
 type lettersView struct {
