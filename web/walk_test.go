@@ -33,6 +33,7 @@ var fixtures = map[string]func(*town) []string{
 	"/tasks/{token}":                           func(h *town) []string { return []string{"/tasks/" + h.inLetters("vt_")} },
 	"/instructions/{token}":                    func(h *town) []string { return []string{"/instructions/" + h.inLetters("va_")} },
 	"/set-up/{invitation}":                     fixed("/set-up/vi_none"),
+	"/new-password/{link}":                     fixed("/new-password/vp_none"),
 	"/admin/requests/{id}":                     (*town).requests,
 	"/admin/requests/{id}/tasks/{connection}":  (*town).tasks,
 	"/admin/webhooks/{id}":                     (*town).webhooks,
