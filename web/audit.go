@@ -25,12 +25,18 @@ type logFact struct{ Name, Text string }
 // Facts are the details by their names. What is no text is as JSON has it.
 func (e logEntry) Facts() []logFact {
 	var named map[string]json.RawMessage
+	if len(e.Details) == 0 {
+		return nil
+	}
 	if json.Unmarshal(e.Details, &named) != nil {
 		return []logFact{{Text: string(e.Details)}}
 	}
 	all := make([]logFact, 0, len(named))
 	for _, name := range slices.Sorted(maps.Keys(named)) {
 		d := logFact{name, string(named[name])}
+		if d.Text == "null" {
+			continue
+		}
 		var text string
 		if json.Unmarshal(named[name], &text) == nil {
 			d.Text = text
