@@ -121,11 +121,6 @@ func proposeDataset(v *visit) error {
 	}
 	var found proposals
 	err := v.post("/connections/"+url.PathEscape(key)+"/describe", map[string]int{"samples": samples}, &found)
-	if is(err, http.StatusServiceUnavailable) {
-		f := blank(v.r.PostForm)
-		f.Problem = of(err).Detail
-		return v.describing(http.StatusServiceUnavailable, nil, f)
-	}
 	if err != nil {
 		f, status, err := v.mistaken(err, nil)
 		if err != nil {

@@ -47,7 +47,7 @@ func TestFrameIsLedByKeysAndColoursAndPutOnPaper(t *testing.T) { // W11
 	e.is("what is typed is no key", `!`+shown)
 
 	e.Touch("This page over the API")
-	e.Use("button", "Copy")
+	chromiumtest.Evaluate[bool](e.Browser, `[...document.querySelectorAll(".curl pre")].find(call => call.textContent.includes("/requests/search")).nextElementSibling.click() ?? true`)
 	e.Await(`window.copied`)
 	command := chromiumtest.Evaluate[string](e.Browser, `copied`)
 	parts := regexp.MustCompile(`^curl -fsS -H "Authorization: Bearer \$VOLENTI_TOKEN" -H 'Content-Type: application/json' -d '([^']+)' '(http[^']+)'$`).FindStringSubmatch(command)

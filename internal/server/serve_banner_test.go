@@ -331,11 +331,14 @@ func TestPagesThatChooseAtOnce(t *testing.T) { // B3 B18
 
 		// A thousand visitors, while other texts are published.
 		digests := map[int]string{1: v.shown.Digest}
-		published := make(chan struct{})
+		published, chosen := make(chan struct{}), make(chan struct{}, 1000)
 		all.Go(func() {
 			defer close(published)
 			sites := sites{db.Sites()}
 			for revision := int64(1); revision <= 4; revision++ {
+				for range 50 { // between visitors
+					<-chosen
+				}
 				as, d, err := sites.Get(t.Context(), v.at.Tenant, v.at.ID)
 				s.must(err)
 				d.Texts = map[string]map[string]string{"en": {"title": fmt.Sprint("Cookies ", revision)}}
@@ -352,6 +355,7 @@ func TestPagesThatChooseAtOnce(t *testing.T) { // B3 B18
 			all.Go(func() {
 				for range 50 {
 					ids <- s.visits(v.key).choose(true).ID
+					chosen <- struct{}{}
 				}
 			})
 		}

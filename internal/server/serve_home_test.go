@@ -88,7 +88,10 @@ func TestEachFigureOfTheFirstPageLeadsToAListOfJustThat(t *testing.T) { // W1, W
 					s.must(err)
 				}
 			}
-			_, err := raw.ExecContext(t.Context(), `UPDATE requests SET extended = 1 WHERE tenant = $1 AND status = $2`, tenant, string(request.AwaitingApproval)) // their due is the later one
+			_, err := raw.ExecContext(t.Context(), `INSERT INTO request_threads (tenant, request, asked, settled, seen, destroyed)
+				SELECT tenant, id, 1, 0, 0, 0 FROM requests WHERE tenant = $1 AND status IN ('complete', 'approved')`, tenant)
+			s.must(err)
+			_, err = raw.ExecContext(t.Context(), `UPDATE requests SET extended = 1 WHERE tenant = $1 AND status = $2`, tenant, string(request.AwaitingApproval)) // their due is the later one
 			s.must(err)
 			for key, consent := range map[string]map[string]any{
 				"works": {"identities": []any{"email"}, "purposes": map[string]any{"analytics": []any{"visits"}}},
@@ -136,6 +139,7 @@ func TestEachFigureOfTheFirstPageLeadsToAListOfJustThat(t *testing.T) { // W1, W
 			"/admin/requests?due=late": strconv.Itoa(8 * 2), "/admin/requests?due=7": strconv.Itoa(8 * (2 + 3)),
 			"/admin/propagation/connections?failing=true": "2", "/admin/consent/rates" + day: "27", "/admin/consent" + day: "52",
 		}
+		want["/admin/requests?messages=unanswered&status=all"] = strconv.Itoa(2 * (2 + 3 + 4 + 5 + 6))
 		for _, status := range []request.Status{request.AwaitingApproval, request.RequiresInput, request.AwaitingEmailSend, request.RequiresFinalization, request.Paused, request.Errored} {
 			want["/admin/requests?status="+string(status)] = strconv.Itoa(2 + 3 + 4 + 5 + 6)
 		}
